@@ -1,0 +1,1 @@
+"""The local speech servers: OpenAI-compatible HTTP over the engines."""

@@ -1,0 +1,6 @@
+"""Transports by name. A new one is a file here and a line in TRANSPORTS."""
+
+TRANSPORTS = {
+    "local": "voicemode.transports.local:LocalTransport",
+    "memory": "voicemode.transports.memory:MemoryTransport",
+}

@@ -1,0 +1,33 @@
+"""A transport made of lists: for tests and dry runs."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from voicemode.audio.frames import Frame, Frames, stream
+from voicemode.transports.base import Played
+
+
+class MemoryTransport:
+    """Hears `heard`, in this order, once; keeps what it plays in `played`."""
+
+    name = "memory"
+
+    def __init__(self, heard: Iterable[Frame] = ()) -> None:
+        self.heard = list(heard)
+        self.played: list[Frame] = []
+        self.open = False
+
+    @asynccontextmanager
+    async def microphone(self) -> AsyncIterator[Frames]:
+        self.open = True
+        try:
+            yield stream(*self.heard)
+        finally:
+            self.open = False
+
+    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        played = played or Played()
+        async for frame in frames:
+            self.played.append(frame)
+            played.add(frame)
+        return played
