@@ -1,9 +1,12 @@
 """Every test gets a home of its own; nothing of the person who runs the tests leaks in, nothing leaks out."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.rig import VirtualSound, missing
 
 
 @pytest.fixture(autouse=True)
@@ -18,3 +21,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("USERPROFILE", str(path))
     monkeypatch.chdir(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Coroutines in tests run on asyncio, as VoiceMode does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def virtual_sound() -> Iterator[VirtualSound]:
+    """A sound card for this process and, through its `environ`, for others."""
+    if reason := missing():
+        pytest.skip(reason)
+    with VirtualSound() as card, pytest.MonkeyPatch.context() as patch:
+        for name, value in card.environ.items():
+            patch.setenv(name, value)
+        yield card

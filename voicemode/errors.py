@@ -27,6 +27,10 @@ class VoiceModeError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+class ArgumentError(VoiceModeError):
+    """A tool was called with a value that cannot be used."""
+
+
 class ConfigError(VoiceModeError):
     """A setting has a value that cannot be used."""
 
@@ -46,6 +50,10 @@ class ProviderError(VoiceModeError):
         super().__init__(message, hint=hint)
         self.transient = transient
         self.retry_after_seconds = retry_after_seconds
+
+
+class UnreachableError(ProviderError):
+    """Nothing listens at the endpoint's address: connection refused, or no such host."""
 
 
 class NoProviderError(ProviderError):

@@ -1,7 +1,10 @@
 """The one audio type that flows through the program."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import sys
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 SAMPLE_BYTES = 2
@@ -21,6 +24,22 @@ class Frame:
 
 
 Frames = AsyncIterator[Frame]
+
+
+def samples_of(pcm: bytes) -> "array[int]":
+    """16-bit little-endian PCM as numbers."""
+    samples = array("h", pcm)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples
+
+
+def pcm_of(samples: "array[int]") -> bytes:
+    """Numbers from -32768 to 32767, an array of type "h", as 16-bit little-endian PCM."""
+    if sys.byteorder == "big":
+        samples = samples[:]
+        samples.byteswap()
+    return samples.tobytes()
 
 
 def silence(seconds: float, rate: int) -> Frame:
@@ -48,3 +67,13 @@ async def stream(*frames: Frame) -> Frames:
     for frame in frames:
         yield frame
         await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def closing(frames: Frames) -> AsyncIterator[Frames]:
+    """Whatever `frames` holds open (a connection, a task) is closed on leaving, not at some later garbage collection."""
+    try:
+        yield frames
+    finally:
+        if isinstance(frames, AsyncGenerator):
+            await frames.aclose()

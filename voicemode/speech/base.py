@@ -25,6 +25,8 @@ class Transcript:
     text: str
     language: str = ""
     """ISO 639-1 code, if the provider says which it heard."""
+    provider: str = ""
+    """Name of the endpoint that answered."""
 
 
 class SpeechToText(Protocol):

@@ -1,0 +1,139 @@
+"""Fakes with seams: a scripted microphone, ears and voices that answer from a list."""
+
+import array
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from voicemode.audio.endpoint import Rules
+from voicemode.audio.frames import Frame, Frames
+from voicemode.conversation import Conversation
+from voicemode.errors import AudioDeviceError, ProviderError
+from voicemode.speech.base import Transcript, Voice
+from voicemode.transports.base import Played, Transport
+
+RATE = 16_000
+
+
+def tone(seconds: float, level: int = 9000, rate: int = RATE) -> Frame:
+    """A constant of `level`: loud enough for LoudnessVad, or silence at 0, or hiss at 1."""
+    return Frame(array.array("h", [level] * round(rate * seconds)).tobytes(), rate)
+
+
+class LoudnessVad:
+    """Speech is what is loud."""
+
+    frame_seconds = 0.02
+
+    def is_speech(self, frame: Frame) -> bool:
+        return max(map(abs, array.array("h", frame.pcm))) > 500
+
+
+class FakeSpeech:
+    """An endpoint that hears `text` and says each word as one frame, or fails."""
+
+    def __init__(self, text: str = "yes please", error: Exception | None = None, fail_after: int = 0) -> None:
+        self.text = text
+        self.error = error
+        self.fail_after = fail_after
+        """Frames spoken before `error`."""
+        self.heard: list[Frame] = []
+        self.said: list[str] = []
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        self.heard.append(audio)
+        if self.error:
+            raise self.error
+        return Transcript(self.text, language)
+
+    async def transcribe_file(self, path: Path, *, language: str = "", response_format: str = "text") -> str:
+        if self.error:
+            raise self.error
+        return f"{self.text} ({path.name}, {response_format})"
+
+    async def check(self) -> str:
+        if self.error:
+            raise self.error
+        return "answers"
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        self.said.append(text)
+        for number, _ in enumerate(text.split()):
+            if self.error and number == self.fail_after:
+                raise self.error
+            yield tone(0.1, rate=24_000)
+
+
+def down(message: str = "connection refused") -> ProviderError:
+    return ProviderError(message, transient=True)
+
+
+class ScriptedTransport:
+    """A microphone that says `script` once our own voice has ended, then hisses or breaks."""
+
+    name = "scripted"
+
+    def __init__(self, script: Sequence[Frame], *, breaks: bool = False, while_playing: Sequence[Frame] = ()) -> None:
+        self.script = script
+        self.breaks = breaks
+        self.while_playing = while_playing
+        self.open = False
+        self.open_while_playing: list[bool] = []
+        self.played: list[Frame] = []
+        self._our_turn = asyncio.Event()
+        self._heard_us = asyncio.Event()
+
+    @asynccontextmanager
+    async def microphone(self) -> AsyncIterator[Frames]:
+        self.open = True
+        try:
+            yield self._listen()
+        finally:
+            self.open = False
+
+    async def _listen(self) -> Frames:
+        for frame in self.while_playing:
+            yield frame
+        self._heard_us.set()
+        await self._our_turn.wait()
+        for frame in self.script:
+            yield frame
+        if self.breaks:
+            raise AudioDeviceError("The microphone went away.", hint="Plug it in again.")
+        while True:
+            yield tone(0.1, level=1)
+            await asyncio.sleep(0)
+
+    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        played = played or Played()
+        self.open_while_playing.append(self.open)
+        async for frame in frames:
+            self.played.append(frame)
+            played.add(frame)
+        if self.while_playing:
+            await self._heard_us.wait()
+        return played
+
+    def our_voice_ended(self) -> None:
+        self._our_turn.set()
+
+
+class Stages(list[str]):
+    """A report that remembers, and lets the person speak once we listen."""
+
+    def __init__(self, transport: ScriptedTransport | None = None) -> None:
+        super().__init__()
+        self._transport = transport
+
+    async def __call__(self, stage: str) -> None:
+        self.append(stage)
+        if stage == "listening" and self._transport:
+            self._transport.our_voice_ended()
+
+
+def conversation(transport: Transport, speech: FakeSpeech, recordings: Path) -> Conversation:
+    return Conversation(transport, (speech, speech), LoudnessVad, recordings, asyncio.Lock())
+
+
+QUICK = Rules(silence_seconds=0.5, patience_seconds=2.0, max_seconds=5.0)

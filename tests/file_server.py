@@ -1,0 +1,86 @@
+"""A real web server for downloads: ranges, broken connections, stalls, and just enough of the Hugging Face hub."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class FileServer:
+    """What is served, how badly, and what was asked for."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Path → content."""
+    break_after: list[int] = field(default_factory=list)
+    """The next answers end after so many bytes, one entry each."""
+    stall_after: int | None = None
+    """Answers stop after so many bytes and stay open until `let_go`."""
+    ranges: bool = True
+    requests: list[tuple[str, str, str]] = field(default_factory=list)
+    """(method, path, Range header) in the order they came."""
+    stalled: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    url: str = ""
+
+    def gets(self, path: str) -> list[str]:
+        """The Range headers of all GET requests for `path`."""
+        return [span for method, where, span in self.requests if method == "GET" and where == path]
+
+    @contextmanager
+    def serving(self) -> "Iterator[FileServer]":
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield self
+        finally:
+            self.let_go.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._head()
+
+        def do_GET(self) -> None:
+            body = self._head()
+            end = state.break_after.pop(0) if state.break_after else state.stall_after
+            self.wfile.write(body[:end])
+            if end is not None and end < len(body):
+                self.close_connection = True
+                self._stall()
+
+        def _stall(self) -> None:
+            if state.stall_after is not None:
+                self.wfile.flush()
+                state.stalled.set()
+                state.let_go.wait(20)
+
+        def _head(self) -> bytes:
+            span = self.headers.get("Range", "")
+            state.requests.append((self.command, self.path, span))
+            content = state.files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return b""
+            begin = int(span.removeprefix("bytes=").split("-")[0]) if span and state.ranges else 0
+            self.send_response(206 if begin else 200)
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
+            self.send_header("Content-Length", str(len(content) - begin))
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("X-Repo-Commit", self.path.split("/resolve/")[-1].split("/")[0])
+            self.end_headers()
+            return content[begin:]
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+            """Quiet: `requests` has it."""
+
+    return Handler

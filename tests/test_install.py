@@ -1,0 +1,75 @@
+"""What the README tells a newcomer to type, typed: from a built wheel, with a real MCP client."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mcp_client import REPOSITORY, connect, environment
+
+UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(Path("~/.cache/uv").expanduser())
+UV = Path(sys.executable).with_name("uv")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def claude_desktop() -> tuple[str, ...]:
+    """The command in the README's Claude Desktop entry."""
+    (entry,) = re.findall(r"```json\n(.+?)```", README, re.DOTALL)
+    server = json.loads(entry)["mcpServers"]["voicemode"]
+    return (server["command"], *server["args"])
+
+
+def claude_code() -> tuple[str, ...]:
+    """The command in the README's line for Claude Code."""
+    (line,) = re.findall(r"^claude mcp add voicemode -- (.+)$", README, re.MULTILINE)
+    return tuple(shlex.split(line))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree."""
+    if not UV.exists():
+        pytest.skip("uv is not installed beside this Python: scripts/check installs it")
+    folder = tmp_path_factory.mktemp("dist")
+    command = [str(UV), "build", "--wheel", "--out-dir", str(folder), str(REPOSITORY)]
+    done = subprocess.run(command, capture_output=True, text=True, env=uv_environment(), check=False)
+    assert done.returncode == 0, done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def uv_environment(**extra: str) -> dict[str, str]:
+    return {**os.environ, "UV_CACHE_DIR": UV_CACHE, "UV_SYSTEM_CERTS": "1", **extra}
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    names = subprocess.run(
+        [sys.executable, "-m", "zipfile", "-l", str(wheel)], capture_output=True, text=True, check=True
+    ).stdout
+    assert "voicemode/server.py" in names
+    assert "voicemode/py.typed" in names
+    assert not re.search(r"^(tests|bench|scripts)/", names, re.MULTILINE)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("command", [claude_desktop(), claude_code()], ids=["Claude Desktop", "Claude Code"])
+async def test_the_command_in_the_readme_is_a_working_server(command: tuple[str, ...], wheel: Path, tmp_path: Path) -> None:
+    assert command[0] == "uvx"
+    uvx = shutil.which("uvx", path=str(UV.parent)) or "uvx"
+    environ = environment(
+        UV_FIND_LINKS=str(wheel.parent),
+        UV_CACHE_DIR=UV_CACHE,
+        UV_SYSTEM_CERTS="1",
+        UV_PYTHON=sys.executable,
+        VOICEMODE_AUTO_START="false",
+    )
+    del environ["PYTHONPATH"]
+    async with connect(environ, command=(uvx, *command[1:])) as client:
+        assert "converse" in {tool.name for tool in (await client.list_tools()).tools}
+        assert (await client.call_tool("doctor", {})).structured_content

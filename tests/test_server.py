@@ -1,0 +1,186 @@
+"""The MCP server as a client sees it: a child process on stdio."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from mcp.client import Client
+
+from tests.mcp_client import COMMAND, connect, environment, text
+from voicemode import __version__, tools
+from voicemode.errors import VoiceModeError
+from voicemode.server import create_server
+
+pytestmark = pytest.mark.anyio
+QUIET = {"VOICEMODE_AUTO_START": "false"}
+
+
+@pytest.fixture(params=["legacy", "auto"])
+async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """A client of either protocol era."""
+    async with connect(environment(**QUIET), mode=request.param) as connected:
+        yield connected
+
+
+async def test_it_says_who_it_is_and_what_it_can_do(client: Client) -> None:
+    assert client.server_info is not None
+    assert (client.server_info.name, client.server_info.version) == ("voicemode", __version__)
+    assert {tool.name for tool in (await client.list_tools()).tools} == {"converse", "doctor", "transcribe"}
+
+
+async def test_the_schema_of_converse_is_small(client: Client) -> None:
+    (converse,) = (tool for tool in (await client.list_tools()).tools if tool.name == "converse")
+    assert len(converse.input_schema["properties"]) <= 10
+    assert "app" not in converse.input_schema["properties"]
+    assert converse.input_schema["additionalProperties"] is False
+    assert all(schema.get("description") for schema in converse.input_schema["properties"].values())
+    # 700 tokens at 4 characters a token, which is what English and JSON come to.
+    assert len(json.dumps(converse.model_dump(exclude_none=True), separators=(",", ":"))) <= 2800
+
+
+async def test_guides_are_resources_and_prompts(client: Client) -> None:
+    (guide,) = (await client.read_resource("voicemode://guide")).contents
+    assert "wait_for_response" in guide.text  # type: ignore[union-attr]
+    assert (await client.list_prompts()).prompts[0].name == "converse"
+
+
+async def test_unknown_arguments_are_rejected_with_the_valid_names(client: Client) -> None:
+    result = await client.call_tool("converse", {"massage": "hello"})
+    assert result.is_error
+    assert text(result).startswith("converse has no argument massage. It takes: message, wait_for_response")
+
+
+async def test_a_wrong_value_is_explained(client: Client) -> None:
+    result = await client.call_tool("converse", {"message": "hello", "speed": 9})
+    assert result.is_error
+    assert text(result) == "speed is 9; it must be 0.25 to 4.0, where 1.0 is normal."
+
+
+async def test_an_expected_failure_reaches_the_agent_in_its_own_words(client: Client) -> None:
+    result = await client.call_tool("transcribe", {"file": "/no/such.wav"})
+    assert result.is_error
+    assert text(result) == "There is no file /no/such.wav."
+
+
+@pytest.fixture
+def extra_tools(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose modules are tools, too."""
+    tools.__path__.append(str(tmp_path))
+    yield tmp_path
+    tools.__path__.remove(str(tmp_path))
+    for name in [name for name in sys.modules if name.startswith("voicemode.tools.extra")]:
+        del sys.modules[name]
+
+
+async def test_a_crash_is_masked(extra_tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (extra_tools / "extra_crash.py").write_text(
+        "from voicemode.app import App\nfrom voicemode.tools import tool\nfrom voicemode.tools.converse import Reply\n\n"
+        "@tool\nasync def crash(app: App) -> Reply:\n    '''Crash.'''\n    raise RuntimeError('the secret is 42')\n"
+    )
+    (Path.home() / ".voicemode").mkdir()
+    (Path.home() / ".voicemode/voicemode.env").write_text("VOICEMODE_TOOLS_ENABLED=crash\nVOICEMODE_AUTO_START=false\n")
+    async with Client(create_server()) as client:
+        result = await client.call_tool("crash", {})
+    assert result.is_error
+    assert text(result) == "crash failed inside VoiceMode; its log has the details."
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("import no_such_library", "extra_broken cannot be imported: ModuleNotFoundError"),
+        ("def f(:", "extra_broken cannot be imported: SyntaxError"),
+        (
+            "from voicemode.tools import tool\n@tool\nasync def converse(app):\n    '''Again.'''\n",
+            "Two tools are named converse",
+        ),
+    ],
+)
+async def test_a_broken_tool_file_fails_loudly_with_its_name(extra_tools: Path, source: str, complaint: str) -> None:
+    (extra_tools / "extra_broken.py").write_text(source)
+    with pytest.raises(VoiceModeError, match=complaint):
+        create_server()
+
+
+async def test_tools_can_be_allowed_and_denied() -> None:
+    async with connect(environment(VOICEMODE_TOOLS_ENABLED="all", VOICEMODE_TOOLS_DISABLED="say,doctor", **QUIET)) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+    assert {"converse", "listen", "transcribe"} <= names
+    assert not names & {"say", "doctor"}
+
+
+async def serve(**environ: str) -> asyncio.subprocess.Process:
+    """A server whose stdin and stdout are ours."""
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(**QUIET, **environ)
+    )
+
+
+async def started(server: asyncio.subprocess.Process) -> None:
+    """Wait until it answers."""
+    assert server.stdin is not None
+    assert server.stdout is not None
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+    server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode() + b"\n")
+    answer = json.loads(await asyncio.wait_for(server.stdout.readline(), 30))
+    assert answer["result"]["serverInfo"]["name"] == "voicemode"
+
+
+async def test_a_wrong_tool_name_in_the_settings_ends_with_the_valid_ones() -> None:
+    server = await serve(VOICEMODE_TOOLS_ENABLED="convers")
+    out, err = await asyncio.wait_for(server.communicate(), 30)
+    assert server.returncode == 1
+    assert out == b""
+    assert b"There is no tool named 'convers'" in err
+    assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_at_once(number: signal.Signals) -> None:
+    server = await serve()
+    await started(server)
+    server.send_signal(number)
+    assert await asyncio.wait_for(server.wait(), 5) == 128 + number
+
+
+async def test_a_closed_stdin_ends_it() -> None:
+    server = await serve()
+    await started(server)
+    assert server.stdin is not None
+    server.stdin.close()
+    assert await asyncio.wait_for(server.wait(), 5) == 0
+
+
+async def test_nothing_but_protocol_is_written_to_stdout() -> None:
+    server = await serve(VOICEMODE_LOG_LEVEL="debug")
+    await started(server)
+    out, _ = await asyncio.wait_for(server.communicate(), 10)
+    for line in out.splitlines():
+        assert json.loads(line)["jsonrpc"] == "2.0"
+
+
+async def test_a_start_imports_only_what_every_start_needs() -> None:
+    heavy = {"numpy", "openai", "livekit", "av", "miniaudio", "pyaudio", "onnxruntime", "ctranslate2", "tokenizers", "click"}
+    check = f"import sys, voicemode.server, voicemode.tools as t; t.load(); print(*({heavy!r} & set(sys.modules)))"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", check, stdout=asyncio.subprocess.PIPE, env=environment()
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert out.strip() == b""
+
+
+async def test_a_changed_setting_takes_effect_on_the_next_call() -> None:
+    async with connect(environment(**QUIET)) as client:
+        file = Path(os.environ["HOME"]) / ".voicemode/voicemode.env"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("VOICEMODE_TTS_SPEED=99\n")
+        result = await client.call_tool("converse", {"message": "hello"})
+        assert result.is_error
+        assert f"{file}:1" in text(result)

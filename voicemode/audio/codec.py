@@ -1,0 +1,311 @@
+"""Encoded audio <-> frames. PCM and WAV need nothing; everything else is PyAV's work, imported when it is needed."""
+
+import asyncio
+import importlib.util
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, BinaryIO, Protocol
+
+from voicemode.audio.feed import Feed
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames
+from voicemode.audio.resample import Resampler
+from voicemode.audio.wav import WavFormat, WavReader, parse_header, read_wav, wav_bytes, wav_header
+from voicemode.errors import UnsupportedAudioError
+
+__all__ = [
+    "CONTENT_TYPES",
+    "Encoder",
+    "decode_file",
+    "decode_stream",
+    "open_encoder",
+    "read_wav",
+    "wav_bytes",
+]
+
+CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "pcm": "audio/pcm",
+        "wav": "audio/wav",
+        "mp3": "audio/mpeg",
+        "opus": "audio/ogg",
+        "flac": "audio/flac",
+        "aac": "audio/aac",
+    }
+)
+"""Formats that can be decoded as a stream and encoded -> MIME type."""
+
+_CONTAINERS = MappingProxyType({"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "adts"})
+_CODECS = MappingProxyType({"mp3": "libmp3lame", "opus": "libopus", "flac": "flac", "aac": "aac"})
+_MAGIC = ((b"RIFF", "wav"), (b"RF64", "wav"), (b"OggS", "opus"), (b"fLaC", "flac"), (b"ID3", "mp3"))
+_READ_BYTES = 64 * 1024
+_BUFFER_BYTES = 4096
+_UNTRUSTED = MappingProxyType(
+    {
+        # A playlist that poses as audio would make FFmpeg open the files and URLs it names.
+        "format_whitelist": "aac,aiff,amr,ape,asf,au,caf,flac,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,w64,wav",
+        "protocol_whitelist": "none",
+    }
+)
+
+
+class Decoder(Protocol):
+    """Bytes in, frames out, as they become decodable. Raises UnsupportedAudioError."""
+
+    def feed(self, chunk: bytes) -> list[Frame]: ...
+    def finish(self) -> list[Frame]: ...
+
+
+class Encoder(Protocol):
+    """Frames in, bytes out, as soon as the format allows. Frames must have the rate it was opened with."""
+
+    def encode(self, frame: Frame) -> bytes: ...
+    def finish(self) -> bytes:
+        """What is still owed, and the end of the file. The encoder is of no use afterwards."""
+        ...
+
+
+async def decode_stream(chunks: AsyncIterator[bytes], audio_format: str, pcm_rate: int = 24_000) -> Frames:
+    """Frames while the bytes arrive, at the rate the audio has.
+
+    Args:
+        chunks: The bytes, cut anywhere.
+        audio_format: A key of CONTENT_TYPES. Audio that plainly is something else is taken for what it is, because not every
+            server honours the format it was asked for.
+        pcm_rate: Samples per second of raw PCM, which does not say.
+
+    Raises UnsupportedAudioError.
+    """
+    decoder: Decoder | None = None
+    head = b""
+    try:
+        async for chunk in chunks:
+            if decoder is None:
+                head, chunk = b"", head + chunk
+                if len(chunk) < 4:
+                    head = chunk
+                    continue
+                decoder = _open_decoder(_sniff(chunk) or audio_format, pcm_rate)
+            for frame in await _step(decoder, chunk):
+                yield frame
+        if decoder is None:
+            raise UnsupportedAudioError("The audio is empty.")
+        for frame in await _step(decoder, None):
+            yield frame
+    finally:
+        if isinstance(decoder, Feed):
+            decoder.close()
+
+
+async def _step(decoder: Decoder, chunk: bytes | None) -> list[Frame]:
+    work = decoder.finish if chunk is None else lambda: decoder.feed(chunk)
+    return await asyncio.to_thread(work) if isinstance(decoder, Feed) else work()
+
+
+def _sniff(head: bytes) -> str | None:
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def _open_decoder(audio_format: str, pcm_rate: int) -> Decoder:
+    _check(audio_format)
+    if audio_format == "pcm":
+        return _PcmReader(pcm_rate)
+    if audio_format == "wav":
+        return WavReader()
+    container = _CONTAINERS[audio_format]
+    return Feed(lambda source: _decode(source, None, container))
+
+
+def _check(audio_format: str) -> None:
+    if audio_format not in CONTENT_TYPES:
+        raise UnsupportedAudioError(
+            f"Audio format {audio_format!r} is not known.", hint=f"Known are {', '.join(CONTENT_TYPES)}."
+        )
+
+
+class _PcmReader:
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._half = b""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        chunk = self._half + chunk
+        # Half a sample waits for its other half: dropped or padded, everything after it would be noise.
+        whole = len(chunk) - len(chunk) % SAMPLE_BYTES
+        self._half = chunk[whole:]
+        return [Frame(chunk[:whole], self._rate)] if whole else []
+
+    def finish(self) -> list[Frame]:
+        return []
+
+
+def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
+    """Audio of any container and codec as frames at `rate`, in bounded memory. Blocks: servers run it in a thread.
+
+    Args:
+        file: Open for reading at the start of the audio, and seekable.
+        rate: Samples per second of the frames.
+
+    Raises UnsupportedAudioError, at the latest after the last frame.
+    """
+    head = file.read(_READ_BYTES)
+    file.seek(-len(head), os.SEEK_CUR)
+    if not head:
+        raise UnsupportedAudioError("The audio file is empty.")
+    if _sniff(head) == "wav" and (_is_plain_wav(head, rate) or not _has_av()):
+        return _decode_wav(file, rate)
+    return _decode(file, rate, None)
+
+
+def _is_plain_wav(head: bytes, rate: int) -> bool:
+    try:
+        header = parse_header(head)
+    except UnsupportedAudioError:
+        return False
+    return header is not None and header[0] == WavFormat(rate, channels=1, width=SAMPLE_BYTES, is_float=False)
+
+
+def _decode_wav(file: BinaryIO, rate: int) -> Iterator[Frame]:
+    reader, resampler = WavReader(), Resampler(rate)
+    while block := file.read(_READ_BYTES):
+        for frame in reader.feed(block):
+            yield resampler.convert(frame)
+    reader.finish()
+    if tail := resampler.finish().pcm:
+        yield Frame(tail, rate)
+
+
+def _has_av() -> bool:
+    return importlib.util.find_spec("av") is not None
+
+
+def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Frame]:
+    """Frames of what `source.read` gives, at `rate` or at their own. `container` saves guessing, which takes many bytes."""
+    av = _import_av()
+    # A live stream must not be read ahead only to learn what the decoder says anyway.
+    options = dict(_UNTRUSTED) | ({"probesize": "2048", "analyzeduration": "0"} if container else {})
+    some = False
+    with (
+        _translated(av),
+        av.open(
+            source, format=container, container_options=options, buffer_size=_BUFFER_BYTES, metadata_errors="ignore"
+        ) as opened,
+    ):
+        if not opened.streams.audio:
+            raise UnsupportedAudioError("The file has no audio track.")
+        resampler = av.AudioResampler("s16", "mono", rate)
+        for packet in itertools.chain(opened.demux(opened.streams.audio[0]), (None,)):
+            for frame in _decode_packet(av, packet, resampler):
+                some = True
+                yield frame
+        if not some:
+            raise UnsupportedAudioError("No audio could be decoded.")
+
+
+def _decode_packet(av: Any, packet: Any | None, resampler: Any) -> Iterator[Frame]:
+    """Frames of `packet`; of None, what the resampler still holds."""
+    try:
+        decoded = [None] if packet is None else packet.decode()
+    except av.error.InvalidDataError:
+        # A damaged packet is a gap; a file of nothing else is noticed by the caller.
+        return
+    for part in decoded:
+        for out in resampler.resample(part):
+            yield Frame(bytes(out.planes[0])[: out.samples * SAMPLE_BYTES], out.sample_rate)
+
+
+def _import_av() -> Any:
+    try:
+        import av
+    except ImportError:
+        raise UnsupportedAudioError(
+            "This audio format needs a codec library that is not installed.", hint="Install it: pip install 'voicemode[codecs]'"
+        ) from None
+    av.logging.set_level(av.logging.PANIC)
+    return av
+
+
+@contextmanager
+def _translated(av: Any) -> Iterator[None]:
+    """FFmpeg's errors as ours."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise UnsupportedAudioError(
+            f"This is not audio that can be decoded ({error.strerror}).",
+            hint="Formats known are WAV, MP3, Ogg, FLAC, AAC, MP4, WebM.",
+        ) from error
+
+
+def open_encoder(audio_format: str, rate: int) -> Encoder:
+    """An encoder for frames at `rate`; `audio_format` is a key of CONTENT_TYPES. Raises UnsupportedAudioError."""
+    _check(audio_format)
+    if audio_format in ("pcm", "wav"):
+        return _PcmWriter(wav_header(rate) if audio_format == "wav" else b"")
+    return _AvEncoder(audio_format, rate)
+
+
+class _PcmWriter:
+    def __init__(self, header: bytes) -> None:
+        self._header = header
+
+    def encode(self, frame: Frame) -> bytes:
+        header, self._header = self._header, b""
+        return header + frame.pcm
+
+    def finish(self) -> bytes:
+        return self._header
+
+
+class _AvEncoder:
+    """Mono, at a bit rate that speech does not outgrow."""
+
+    def __init__(self, audio_format: str, rate: int) -> None:
+        self._av = _import_av()
+        self._rate = rate
+        self._written = bytearray()
+        # Ogg gathers a second per page unless told otherwise (in microseconds).
+        options = {"flush_packets": "1"} | ({"page_duration": "20000"} if audio_format == "opus" else {})
+        self._container = self._av.open(self, "w", format=_CONTAINERS[audio_format], options=options)
+        codec = self._av.Codec(_CODECS[audio_format], "w")
+        self._stream = self._container.add_stream(_CODECS[audio_format], rate=_supported_rate(codec, rate), layout="mono")
+        if audio_format != "flac":
+            self._stream.bit_rate = 64_000
+        self._position = 0
+
+    def write(self, data: bytes) -> int:
+        """Called by PyAV."""
+        self._written += data
+        return len(data)
+
+    def encode(self, frame: Frame) -> bytes:
+        samples = len(frame.pcm) // SAMPLE_BYTES
+        if samples:
+            part = self._av.AudioFrame(format="s16", layout="mono", samples=samples)
+            part.planes[0].update(frame.pcm)
+            part.sample_rate, part.pts = self._rate, self._position
+            self._position += samples
+            self._mux(part)
+        return self._take()
+
+    def finish(self) -> bytes:
+        self._mux(None)
+        self._container.close()
+        return self._take()
+
+    def _mux(self, part: Any | None) -> None:
+        for packet in self._stream.encode(part):
+            self._container.mux(packet)
+
+    def _take(self) -> bytes:
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
+
+
+def _supported_rate(codec: Any, rate: int) -> int:
+    """`rate`, or the next higher one the codec has."""
+    rates: list[int] = sorted(codec.audio_rates or [rate])
+    return next((known for known in rates if known >= rate), rates[-1])

@@ -1,0 +1,46 @@
+"""Sounds that say whose turn it is: soft, and shorter than anything a turn could begin with."""
+
+import math
+from array import array
+
+from voicemode.audio.frames import Frame, pcm_of
+
+NOTE_SECONDS = 0.065
+LEVEL = 0.12
+"""Of full scale: about -18 dB."""
+LOW, MIDDLE, HIGH = 523.25, 659.26, 783.99
+"""Hertz: C5, E5, G5."""
+
+
+def listening_cue(rate: int) -> Frame:
+    """Rising: it is your turn."""
+    return _melody(rate, LOW, HIGH)
+
+
+def done_cue(rate: int) -> Frame:
+    """Falling: I have heard you."""
+    return _melody(rate, HIGH, LOW)
+
+
+def failed_cue(rate: int) -> Frame:
+    """Twice the same: something went wrong."""
+    return _melody(rate, MIDDLE / 2, MIDDLE / 2)
+
+
+def _melody(rate: int, *pitches: float) -> Frame:
+    samples = array("h")
+    for pitch in pitches:
+        samples.extend(_note(rate, pitch))
+    return Frame(pcm_of(samples), rate)
+
+
+def _note(rate: int, pitch: float) -> "array[int]":
+    count = round(rate * NOTE_SECONDS)
+    # Half a sine as envelope: no edge that clicks.
+    return array(
+        "h",
+        (
+            round(32767 * LEVEL * math.sin(math.pi * index / count) * math.sin(2 * math.pi * pitch * index / rate))
+            for index in range(count)
+        ),
+    )

@@ -1,0 +1,133 @@
+"""Microphones and speakers, whichever library is at hand.
+
+Everything here blocks, for milliseconds to seconds: call it in a thread. The libraries' own threads call `deliver` and
+`fill`, which therefore only move bytes.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal, Protocol, cast
+
+from voicemode.errors import AudioDeviceError
+
+log = logging.getLogger(__name__)
+
+BACKENDS = {
+    "pyaudio": "voicemode.audio.devices.portaudio",
+    "miniaudio": "voicemode.audio.devices.mini",
+}
+"""In order of preference. Each module has a function `open_backend`."""
+
+Kind = Literal["input", "output"]
+Deliver = Callable[[bytes], None]
+"""Takes what the microphone has just heard: mono, 16 bit."""
+Fill = Callable[[int], bytes]
+"""Takes a number of samples, gives as many for the speaker: mono, 16 bit."""
+
+WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
+HINT = "`voicemode doctor` lists the devices."
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    index: int
+    """Its number among the devices of its library; changes when others come and go."""
+    name: str
+    kind: Kind
+    is_default: bool
+    """Whether the system's choice is this one."""
+
+
+class Stream(Protocol):
+    """An open device; sound flows from `start` to `close`."""
+
+    rate: int
+    """Samples per second: what was asked for, or what the device insists on."""
+    latency_seconds: float
+    """From `fill` to the ear, or from the mouth to `deliver`, as the library estimates it."""
+
+    def start(self) -> None:
+        """Let sound flow. Apart from opening, so that the first thing a speaker asks for is sound, not silence before it.
+
+        Raises AudioDeviceError. Has no effect on a closed stream.
+        """
+
+    def close(self) -> None:
+        """Twice is as good as once. No callback runs afterwards."""
+
+
+class Backend(Protocol):
+    """A sound library."""
+
+    name: str
+
+    def devices(self) -> list[Device]:
+        """All there are now. Raises AudioDeviceError."""
+
+    def open_input(self, wanted: str, rate: int, deliver: Deliver) -> Stream:
+        """Open a microphone. `wanted` is an index, part of a name, or empty for the system's choice.
+
+        Raises AudioDeviceError.
+        """
+
+    def open_output(self, wanted: str, rate: int, fill: Fill) -> Stream:
+        """Open a speaker; otherwise as `open_input`."""
+
+
+def open_backend(name: str = "auto") -> Backend:
+    """The sound library called `name`; `auto` is the first that is installed. Raises AudioDeviceError."""
+    candidates = list(BACKENDS) if name == "auto" else [name]
+    for candidate in candidates:
+        try:
+            return cast("Backend", import_module(BACKENDS[candidate]).open_backend())
+        except ImportError as error:
+            # Installed or not is one thing; PyAudio also fails where PortAudio itself is missing.
+            log.debug("No %s: %s", candidate, error)
+    raise AudioDeviceError(
+        f"The sound library {' or '.join(candidates)} cannot be used here.",
+        hint=f"Install it (pip install {candidates[-1]}) or set VOICEMODE_AUDIO_BACKEND=auto.",
+    )
+
+
+def find_device(devices: Sequence[Device], wanted: str, kind: Kind) -> Device | None:
+    """The device of `kind` that `wanted` (an index or part of a name, any case) means; None if it is empty.
+
+    Raises AudioDeviceError, naming the devices there are.
+    """
+    if not wanted:
+        return None
+    known = [device for device in devices if device.kind == kind]
+    matches = [device for device in known if _matches(device, wanted)]
+    exact = [device for device in matches if device.name.lower() == wanted.lower()]
+    if len(exact or matches) == 1:
+        return (exact or matches)[0]
+    problem = "fits more than one" if matches else "is not here"
+    listed = ", ".join(f"{device.index} {device.name!r}" for device in matches or known) or "none"
+    raise AudioDeviceError(
+        f"The {WORDS[kind]} {wanted!r} {problem}: {listed}.",
+        hint=f"Set VOICEMODE_{kind.upper()}_DEVICE to an index or part of a name; empty follows the system.",
+    )
+
+
+def _matches(device: Device, wanted: str) -> bool:
+    return device.index == int(wanted) if wanted.isdecimal() else wanted.lower() in device.name.lower()
+
+
+def refused(kind: Kind, wanted: str, reason: object) -> AudioDeviceError:
+    """The error for a device that is there but cannot be opened."""
+    name = f"The {WORDS[kind]} {wanted!r}" if wanted else f"The system's {WORDS[kind]}"
+    allow = "Allow this program to use it in the system's privacy settings, and see" if kind == "input" else "See"
+    return AudioDeviceError(
+        f"{name} cannot be opened ({reason}).",
+        hint=f"{allow} that it is plugged in and no other program holds it. {HINT}",
+    )
+
+
+def lost(kind: Kind) -> AudioDeviceError:
+    """The error for a device that went away while it was open."""
+    return AudioDeviceError(
+        f"The {WORDS[kind]} stopped working in the middle of the turn.",
+        hint=f"Was it unplugged? Connect it again or choose another one; the next turn looks anew. {HINT}",
+    )

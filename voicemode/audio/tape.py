@@ -1,0 +1,79 @@
+"""A recording on disk while it is being made, so that not even a crash loses what a person said."""
+
+import asyncio
+import logging
+import os
+import struct
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from voicemode.audio.frames import SAMPLE_BYTES, Frame
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_BYTES = 0xFFFFFFFF
+"""Length written while it is not known; readers take it as "until the end of the file"."""
+FLUSH_SECONDS = 1.0
+"""At most so much audio is only in memory."""
+
+
+def header(rate: int, size: int = UNKNOWN_BYTES) -> bytes:
+    """44 bytes that make mono 16-bit PCM of `size` bytes a WAV file."""
+    riff = min(size + 36, UNKNOWN_BYTES)
+    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
+    return struct.pack("<4sI4s", b"RIFF", riff, b"WAVE") + fmt + struct.pack("<4sI", b"data", size)
+
+
+class Tape:
+    """A WAV file of one turn, mode 0600, made with its first frame: silence alone leaves nothing behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"turn-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000:06d}.wav"
+        self._pending = bytearray()
+        self._rate = 0
+        self._written = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Not awaited: a second cancellation must not leave the last second of what was said in memory.
+        self._flush(bytes(self._pending))
+        self._pending.clear()
+        if kind is not None and self.kept:
+            log.warning("A turn ended early; what was said is kept in %s", self.path)
+
+    @property
+    def kept(self) -> bool:
+        """Whether there is a file."""
+        return self._written > 0
+
+    async def write(self, frame: Frame) -> None:
+        self._rate = frame.rate
+        self._pending += frame.pcm
+        if len(self._pending) >= FLUSH_SECONDS * frame.rate * SAMPLE_BYTES:
+            pcm = bytes(self._pending)
+            self._pending.clear()
+            await asyncio.shield(asyncio.to_thread(self._flush, pcm))
+
+    def discard(self) -> None:
+        """Delete it: what was said has arrived."""
+        self.path.unlink(missing_ok=True)
+        self._written = 0
+
+    def _flush(self, pcm: bytes) -> None:
+        if not pcm:
+            return
+        if not self._written:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.seek(len(header(self._rate)) + self._written)
+            file.write(pcm)
+            self._written += len(pcm)
+            file.seek(0)
+            file.write(header(self._rate, self._written))

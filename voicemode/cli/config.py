@@ -1,0 +1,194 @@
+"""`voicemode config`: what is configured, where each value came from, and how to change it."""
+
+import json
+import sys
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from voicemode.config import (
+    Loaded,
+    Settings,
+    check_file,
+    create_user_file,
+    env_name,
+    find_setting,
+    load_settings,
+    needing_trust,
+    project_file,
+    set_value,
+    trust_store,
+    unset_value,
+    user_file,
+)
+from voicemode.config.trust import revoke_trust
+from voicemode.config.trust import trust as record_trust
+from voicemode.config.values import printable, render
+from voicemode.errors import ConfigError, VoiceModeError
+
+
+class ConfigGroup(click.Group):
+    """Shows expected failures as messages instead of tracebacks."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VoiceModeError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=ConfigGroup, invoke_without_command=True)
+@click.pass_context
+def config(ctx: click.Context) -> None:
+    """Show and change settings."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_settings)
+
+
+@config.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs: also what each setting is for.")
+def list_settings(as_json: bool = False) -> None:
+    """Every setting with its value and where that comes from."""
+    loaded = load_settings()
+    rows = [_row(item, loaded) for item in fields(Settings)]
+    if as_json:
+        click.echo(json.dumps({"settings": rows, "notices": loaded.notices}, indent=2, ensure_ascii=False))
+        return
+    names = max(len(row["name"]) for row in rows)
+    values = max(min(len(row["value"]), 40) for row in rows)
+    for row in rows:
+        click.echo(f"{row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
+    _show_notices(loaded)
+
+
+@config.command("get")
+@click.argument("name")
+def get(name: str) -> None:
+    """The value of one setting; of a key, only whether it is set."""
+    item = find_setting(name)
+    click.echo(_shown(item, load_settings().settings))
+
+
+@config.command("set", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("value", required=False)
+def set_(name: str, value: str | None) -> None:
+    """Set NAME to VALUE in your settings file. Leave VALUE out for a key: it is asked for and not shown."""
+    item = find_setting(name)
+    path = set_value(name, _ask(item) if value is None else value)
+    click.echo(f"{env_name(item)} is set in {_short(path)}.")
+    if value is not None and item.metadata.get("secret"):
+        _warn("It is in the history of your shell now. Next time leave it out: you will be asked for it.")
+    _warn_if_overridden(item)
+
+
+@config.command("unset")
+@click.argument("name")
+def unset(name: str) -> None:
+    """Remove NAME from your settings file."""
+    item, path = find_setting(name), _short(user_file())
+    if not unset_value(name):
+        click.echo(f"{env_name(item)} was not set in {path}.")
+        return
+    click.echo(f"{env_name(item)} is no longer set in {path}.")
+    _warn_if_overridden(item)
+
+
+@config.command("edit")
+def edit() -> None:
+    """Open your settings file in an editor, then check it."""
+    path = user_file()
+    create_user_file(path)
+    click.edit(filename=str(path), editor=_editor())
+    _show_notices(load_settings())
+    click.echo(f"{_short(path)} is in order.")
+
+
+@config.command("trust")
+@click.option("--revoke", is_flag=True, help="Trust it no longer.")
+def trust(revoke: bool) -> None:
+    """Let the project file here decide where voice and keys go, what is kept and what the agent may do.
+
+    Trust holds until the file changes.
+    """
+    file = project_file()
+    if file is None:
+        raise ConfigError("There is no .voicemode.env here or above.")
+    if revoke:
+        known = revoke_trust(trust_store(), file.path)
+        click.echo(f"{printable(file.path)} {'is no longer' if known else 'was not'} trusted.")
+        return
+    check_file(file)
+    for item in needing_trust():
+        if entry := file.entries.get(env_name(item)):
+            value = "(not shown)" if item.metadata.get("secret") else printable(entry.text)
+            click.echo(f"line {entry.line}: {env_name(item)} = {value}")
+    record_trust(trust_store(), file)
+    click.echo(f"{printable(file.path)} is trusted as it is now. To undo: voicemode config trust --revoke")
+
+
+@config.command("path")
+def path() -> None:
+    """Where your settings file is."""
+    click.echo(str(user_file()))
+
+
+def _row(item: Field[Any], loaded: Loaded) -> dict[str, str]:
+    return {
+        "name": env_name(item),
+        "value": _shown(item, loaded.settings),
+        "from": str(loaded.sources[item.name]),
+        "doc": item.metadata["doc"],
+    }
+
+
+def _shown(item: Field[Any], settings: Settings) -> str:
+    value = getattr(settings, item.name)
+    if item.metadata.get("secret"):
+        return "set" if value else "not set"
+    return printable(render(value))
+
+
+def _ask(item: Field[Any]) -> str:
+    name = env_name(item)
+    if not item.metadata.get("secret"):
+        raise click.UsageError(f"What should {name} be? voicemode config set {name} VALUE")
+    if sys.stdin.isatty():
+        return str(click.prompt(name, hide_input=True))
+    return sys.stdin.readline()
+
+
+def _warn_if_overridden(item: Field[Any]) -> None:
+    try:
+        source = load_settings().sources[item.name]
+    except ConfigError as error:
+        _warn(str(error))
+        return
+    if source.kind in ("environment", "project"):
+        place = source if source.path else "the environment"
+        _warn(f"It has no effect here: {env_name(item)} is also set in {place}, which wins.")
+
+
+def _editor() -> str | None:
+    """The editor that is set; None lets click look for one."""
+    try:
+        return load_settings().settings.editor or None
+    except ConfigError:
+        # A broken file is what `edit` is there to mend.
+        return None
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return printable(f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path)
+
+
+def _show_notices(loaded: Loaded) -> None:
+    for notice in loaded.notices:
+        _warn(notice)
+
+
+def _warn(text: str) -> None:
+    click.echo(text, err=True)

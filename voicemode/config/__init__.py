@@ -1,0 +1,47 @@
+"""Settings: what can be configured, and where each value came from. The only reader of the environment.
+
+Order: environment > project file (`.voicemode.env`, nearest upward from the working directory) > user file
+(`~/.voicemode/voicemode.env`, or the one in $VOICEMODE_BASE_DIR) > defaults. An empty value is no value: the next one
+in this order counts. In lists, `\\,` is a comma that does not separate. Nothing is interpolated: `$` is a `$`.
+
+    settings    Settings: every field typed and documented
+    values      text <-> value
+    urls        which address a key may be sent to
+    files       reading and rewriting `NAME=VALUE` files
+    trust       which project files the person has trusted
+    load        the layers put together, with provenance
+    change      set, unset, the template
+    environment what a child process gets to know
+"""
+
+from voicemode.config.change import create_user_file, set_value, unset_value
+from voicemode.config.load import (
+    Loaded,
+    Source,
+    changed,
+    check_file,
+    load_settings,
+    project_file,
+    trust_store,
+    user_file,
+)
+from voicemode.config.settings import PREFIX, Settings, env_name, find_setting, needing_trust
+
+__all__ = [
+    "PREFIX",
+    "Loaded",
+    "Settings",
+    "Source",
+    "changed",
+    "check_file",
+    "create_user_file",
+    "env_name",
+    "find_setting",
+    "load_settings",
+    "needing_trust",
+    "project_file",
+    "set_value",
+    "trust_store",
+    "unset_value",
+    "user_file",
+]

@@ -1,0 +1,177 @@
+"""Settings: every field typed and documented in one place."""
+
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from voicemode.config.urls import Address, http_url, key_entry
+from voicemode.config.values import api_key, language_code, pair
+from voicemode.errors import ConfigError
+
+PREFIX = "VOICEMODE_"
+OPENAI_URL = "https://api.openai.com"
+
+
+def setting(default: Any, doc: str, **extra: Any) -> Any:
+    """A documented field of Settings.
+
+    Args:
+        default: The value where nothing else is set.
+        doc: One sentence for `voicemode config`.
+        extra: `env` (a name that is not VOICEMODE_ + FIELD), `minimum` and `maximum` for numbers, `check` (takes a text
+            or a part of a list, returns it or raises ValueError saying what is allowed), `secret` (never shown),
+            `trusted` (ignored in a project file until `voicemode config trust`: whatever decides where voice, keys and
+            files go, what is kept, what is started, what the agent may do, what the person is taken to have said, and
+            whether they notice that the microphone is open).
+    """
+    return field(default=default, repr=not extra.get("secret"), metadata={"doc": doc, **extra})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, typed and documented. The name in environment and files is VOICEMODE_ + the field in capitals."""
+
+    base_dir: Path = setting(Path("~/.voicemode"), "Where recordings, weights, logs and state are kept.", trusted=True)
+    models_dir: Path | None = setting(None, "Where weights are kept; empty is models/ in the base directory.", trusted=True)
+    log_level: Literal["debug", "info", "warning", "error"] = setting(
+        "info", "What is written to stderr and the log file.", trusted=True
+    )
+    tools_enabled: tuple[str, ...] = setting(
+        ("converse", "transcribe", "doctor"), "Tools the agent sees; `all` is every one there is.", trusted=True
+    )
+    tools_disabled: tuple[str, ...] = setting((), "Tools the agent does not see; wins over the enabled ones.", trusted=True)
+
+    openai_api_key: str = setting(
+        "", "Key for api.openai.com; sent nowhere else.", env="OPENAI_API_KEY", secret=True, trusted=True, check=api_key
+    )
+    api_keys: tuple[str, ...] = setting(
+        (), "Keys of other endpoints, as URL=KEY; each is sent to that URL only.", secret=True, trusted=True, check=key_entry
+    )
+    tts_base_urls: tuple[str, ...] = setting(
+        (),
+        "Text-to-speech endpoints in order of preference; empty is the local one, then OpenAI if it has a key.",
+        trusted=True,
+        check=http_url,
+    )
+    stt_base_urls: tuple[str, ...] = setting(
+        (),
+        "Speech-to-text endpoints in order of preference; empty is the local one, then OpenAI if it has a key.",
+        trusted=True,
+        check=http_url,
+    )
+    tts_models: tuple[str, ...] = setting(("tts-1", "gpt-4o-mini-tts"), "Text-to-speech models in order of preference.")
+    stt_model: str = setting("whisper-1", "Speech-to-text model asked of an endpoint.")
+    voices: tuple[str, ...] = setting(("af_sky", "alloy"), "Voices in order of preference; the first an endpoint has is used.")
+    tts_speed: float = setting(1.0, "How fast we speak.", minimum=0.25, maximum=4.0)
+    tts_audio_format: Literal["pcm", "wav", "mp3", "opus", "flac", "aac"] = setting("pcm", "Format asked of a speech endpoint.")
+    connect_timeout: float = setting(3.0, "Seconds to wait for a connection to an endpoint.", minimum=0.1, maximum=60)
+    read_timeout: float = setting(60.0, "Seconds an endpoint may stay silent within an answer.", minimum=0.5, maximum=600)
+    stt_prompt: str = setting("", "Words to expect: names and jargon that help transcription.")
+    language: str = setting("", "Language spoken, as an ISO 639-1 code; empty is detected.", check=language_code)
+    pronounce: tuple[str, ...] = setting(
+        (), "Pairs WRITTEN=SPOKEN, applied to what we say and, reversed, to what we hear.", trusted=True, check=pair
+    )
+
+    transport: Literal["auto", "local", "memory"] = setting("auto", "Where voice comes from and goes to.", trusted=True)
+    audio_backend: Literal["auto", "pyaudio", "miniaudio"] = setting("auto", "Sound library; auto is PyAudio where installed.")
+    input_device: str = setting("", "Microphone, by index or part of its name; empty follows the system.", trusted=True)
+    output_device: str = setting("", "Speaker, by index or part of its name; empty follows the system.", trusted=True)
+    audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)
+    vad: Literal["auto", "silero", "webrtc"] = setting("auto", "Speech detector; auto is Silero where it can be installed.")
+    vad_aggressiveness: int = setting(2, "0 takes quiet speech for speech, 3 takes noise for silence.", minimum=0, maximum=3)
+    silence_threshold_ms: int = setting(1000, "Pause that ends a turn, in milliseconds.", minimum=200, maximum=30_000)
+    patience_seconds: float = setting(10.0, "How long to wait for the first word.", minimum=1, maximum=600)
+    default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600)
+    save_audio: bool = setting(False, "Keep every recorded turn in recordings/ of the base directory.", trusted=True)
+
+    auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
+    idle_minutes: float = setting(
+        15.0, "A local engine we started ends after so long without work.", minimum=0.05, maximum=10_080
+    )
+    whisper_port: int = setting(2022, "Port of the local speech-to-text server.", minimum=1, maximum=65535, trusted=True)
+    whisper_model: Literal["auto", "tiny.en", "base"] = setting(
+        "auto", "Weights of it; auto is base where there are the cores."
+    )
+    whisper_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    kokoro_port: int = setting(8880, "Port of the local text-to-speech server.", minimum=1, maximum=65535, trusted=True)
+    kokoro_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    offline: bool = setting(False, "Never ask the network for weights.", trusted=True)
+    hf_endpoint: str = setting("", "Mirror of the Hugging Face hub.", env="HF_ENDPOINT", trusted=True, check=http_url)
+    editor: str = setting("", "Command `voicemode config edit` opens files with.", env="EDITOR", trusted=True)
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.base_dir.expanduser() / "recordings"
+
+    @property
+    def models_path(self) -> Path:
+        """Where weights are: `models_dir`, or models/ in the base directory."""
+        return (self.models_dir or self.base_dir / "models").expanduser()
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.base_dir.expanduser() / "logs"
+
+    @property
+    def state_dir(self) -> Path:
+        """Locks, ports and process ids of the local engine servers."""
+        return self.base_dir.expanduser() / "state"
+
+    @property
+    def pronunciations(self) -> tuple[tuple[str, str], ...]:
+        """(written, spoken) pairs of `pronounce`."""
+        pairs = (entry.partition("=") for entry in self.pronounce)
+        return tuple((written.strip(), spoken.strip()) for written, _, spoken in pairs)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every key, for redaction."""
+        keys = (self.openai_api_key, *(key for _, key in self._keys()))
+        return tuple(dict.fromkeys(key for key in keys if key))
+
+    def key_for(self, url: str) -> str:
+        """The key to send to `url`, empty if there is none.
+
+        A key belongs to the scheme, host, port and path it was given for and what is below; the longest path wins. None is
+        ever sent in the clear, except to this machine.
+        """
+        try:
+            target = Address.parse(url)
+        except ValueError:
+            return ""
+        keys = [(OPENAI_URL, self.openai_api_key), *self._keys()]
+        owners = [(Address.parse(owner), key) for owner, key in keys]
+        fitting = [(len(owner.path), key) for owner, key in owners if key and owner.covers(target)]
+        return max(fitting, key=lambda match: match[0])[1] if fitting and target.confidential else ""
+
+    def _keys(self) -> list[tuple[str, str]]:
+        pairs = (entry.partition("=") for entry in self.api_keys)
+        return [(url.strip(), key.strip()) for url, _, key in pairs]
+
+
+def env_name(item: Field[Any]) -> str:
+    """The name of a field in environment and files."""
+    return str(item.metadata.get("env") or PREFIX + item.name.upper())
+
+
+def needing_trust() -> list[Field[Any]]:
+    """Settings that a project file may not make without trust."""
+    return [item for item in fields(Settings) if item.metadata.get("trusted")]
+
+
+def find_setting(name: str) -> Field[Any]:
+    """The field called `name`: tts_speed, TTS_SPEED, VOICEMODE_TTS_SPEED. Raises ConfigError with the closest one."""
+    wanted = name.strip().upper().replace("-", "_")
+    for item in fields(Settings):
+        if wanted in (env_name(item), item.name.upper(), PREFIX + item.name.upper()):
+            return item
+    raise ConfigError(f"{name!r} is not a setting.{did_you_mean(wanted)}", hint="All of them: voicemode config list")
+
+
+def did_you_mean(name: str) -> str:
+    """` Did you mean X?`, or nothing if no setting is close to `name`."""
+    from difflib import get_close_matches
+
+    names = {item.name.upper(): env_name(item) for item in fields(Settings)}
+    close = get_close_matches(name.upper().removeprefix(PREFIX), names, n=1)
+    return f" Did you mean {names[close[0]]}?" if close else ""

@@ -1,0 +1,124 @@
+"""Text as it stands in files and the environment <-> typed values. Pure."""
+
+import re
+from dataclasses import Field
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+TRUE = ("true", "1", "yes", "on")
+FALSE = ("false", "0", "no", "off")
+
+
+def parse(item: Field[Any], text: str, folder: Path) -> Any:
+    """The value of `text` for this field; relative paths start at `folder`. Raises ValueError saying what is allowed."""
+    kind, check = item.type, item.metadata.get("check", str)
+    text = text.strip()
+    if kind is bool:
+        return _boolean(text)
+    if kind is int or kind is float:
+        return _number(item, text)
+    if get_origin(kind) is tuple:
+        return tuple(check(part) for part in split(text))
+    if get_args(kind) and text.lower() in get_args(kind):
+        return text.lower()
+    if kind is str:
+        return check(text)
+    if is_path(item):
+        return _path(text, folder)
+    raise ValueError(allowed(item))
+
+
+def is_path(item: Field[Any]) -> bool:
+    return Path in (item.type, *get_args(item.type))
+
+
+def allowed(item: Field[Any]) -> str:
+    """What a field accepts, for messages and the template; empty where any text will do."""
+    kind = item.type
+    if kind is bool:
+        return "true or false"
+    if kind is int or kind is float:
+        noun = "a whole number" if kind is int else "a number"
+        return f"{noun} from {item.metadata['minimum']} to {item.metadata['maximum']}"
+    if get_origin(kind) is tuple:
+        return "separated by commas"
+    return "" if kind is str or is_path(item) else f"one of {', '.join(get_args(kind))}"
+
+
+def render(value: Any) -> str:
+    """The text that `parse` reads as `value`."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(part.replace(",", "\\,") for part in value)
+    return str(value)
+
+
+def split(text: str) -> list[str]:
+    """The parts of a list; `\\,` is a comma within a part."""
+    parts = (part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text))
+    return [part for part in parts if part]
+
+
+def shown(item: Field[Any], text: str) -> str:
+    """`text` as it may be shown to anyone: no secret, nothing that acts on a terminal, not too long."""
+    if item.metadata.get("secret"):
+        return "(not shown)"
+    text = re.sub(r"//[^\s,]*@", "//(not shown)@", text)
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")
+
+
+def printable(thing: object) -> str:
+    """`thing` as text that does nothing to a terminal."""
+    text = str(thing)
+    return text if text.isprintable() else repr(text)
+
+
+def pair(text: str) -> str:
+    """`text`, if it is WRITTEN=SPOKEN. Raises ValueError."""
+    if not all(part.strip() for part in text.partition("=")):
+        raise ValueError("WRITTEN=SPOKEN pairs, separated by commas")
+    return text
+
+
+def language_code(text: str) -> str:
+    """`text`, if it looks like `en` or `yue`. Raises ValueError."""
+    if not re.fullmatch("[A-Za-z]{2,3}", text):
+        raise ValueError("an ISO 639-1 code such as en, or empty")
+    return text.lower()
+
+
+def api_key(text: str) -> str:
+    """`text`, if it can be sent in an HTTP header. Raises ValueError."""
+    if not re.fullmatch("[!-~]+", text):
+        raise ValueError("a key: letters, digits and signs, no spaces")
+    return text
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in TRUE + FALSE:
+        raise ValueError("true or false")
+    return text.lower() in TRUE
+
+
+def _number(item: Field[Any], text: str) -> int | float:
+    try:
+        number = int(text) if item.type is int else float(text)
+    except ValueError:
+        raise ValueError(allowed(item)) from None
+    # Written so that NaN is refused, too.
+    if not item.metadata["minimum"] <= number <= item.metadata["maximum"]:
+        raise ValueError(allowed(item))
+    return number
+
+
+def _path(text: str, folder: Path) -> Path:
+    try:
+        return (folder / Path(text).expanduser()).absolute()
+    except RuntimeError:
+        raise ValueError("a path; there is no such user") from None

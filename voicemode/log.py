@@ -1,0 +1,84 @@
+"""Logging: stderr and rotating files, never stdout, which belongs to MCP.
+
+What a person or an agent said is written at `debug` only, never at `info` or above: a log must be fit to be shown to
+others. Keys are redacted whatever the level.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TextIO
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
+FILE_BYTES = 1_000_000
+FILES = 3
+"""The current one and the ones before."""
+KEYS = re.compile(r"(?i:\b(bearer\s+))[^\s\"',]+|\bsk-[\w-]{6,}")
+HIDDEN = "[redacted]"
+
+
+def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ()) -> None:
+    """Log to stderr and to voicemode.log in `logs_dir`, if any, without `secrets`; called again, it replaces what it did before.
+
+    Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
+    file, not the start.
+    """
+    formatter = Redacting(secrets)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    logging.getLogger("voicemode").setLevel(level.upper())
+    for old in [handler for handler in root.handlers if isinstance(handler, StderrHandler | PrivateFileHandler)]:
+        root.removeHandler(old)
+        old.close()
+    _add(root, StderrHandler(), formatter)
+    if logs_dir is None:
+        return
+    try:
+        logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _add(root, PrivateFileHandler(logs_dir / "voicemode.log"), formatter)
+    except OSError as error:
+        logging.getLogger(__name__).warning("No log file in %s: %s", logs_dir, error.strerror)
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """`text` without `secrets` and without what looks like a key."""
+    # Longest first: a key that begins like a shorter one is hidden as a whole.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return KEYS.sub(lambda match: f"{match[1] or ''}{HIDDEN}", text)
+
+
+class Redacting(logging.Formatter):
+    """Redacts the finished text, so that tracebacks are covered, too."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__(FORMAT)
+        self._secrets = tuple(secrets)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets)
+
+
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """A type of its own, so that `configure` finds it again."""
+
+
+class PrivateFileHandler(RotatingFileHandler):
+    """Rotating files that only their owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        path = Path(self.baseFilename)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        return path.open("a", encoding=self.encoding)
+
+
+def _add(logger: logging.Logger, handler: logging.Handler, formatter: logging.Formatter) -> None:
+    handler.setFormatter(formatter)
+    logger.addHandler(handler)

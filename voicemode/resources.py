@@ -1,0 +1,30 @@
+"""MCP resources and prompts: guides live here, where they cost a model nothing until it reads them."""
+
+from mcp.server import MCPServer
+
+GUIDE = """\
+# Talking with a person through VoiceMode
+
+- `converse(message=…)` speaks, then listens, and returns what the person said in `text`. One question at a time; one or
+  two sentences. Markdown, code and links are turned into what a person would say, but nobody likes to listen to them:
+  show those in writing and talk about them.
+- `ended` says why listening stopped. `silence`: they had finished. `too long`: they were cut off by the time limit; let
+  them go on. `no speech`: nobody spoke; `note` says what may be wrong. Ask once more, then go on in writing.
+- To tell something while you work, without waiting: `wait_for_response=false`.
+- `text` is what a recogniser heard. Names and code words may be misspelt: take the likely meaning, and ask if it matters.
+- An error says what to do next; pass that on to the person. Nothing that was said is lost: a failed turn names a file and
+  the command that transcribes it.
+- Speak the person's language: set `language` (for example `de`), which chooses how they are heard, too.
+"""
+
+
+def add_to(server: MCPServer[None]) -> None:
+    """Register all of them."""
+
+    @server.resource("voicemode://guide", name="guide", description="How to talk with a person.", mime_type="text/markdown")
+    def guide() -> str:
+        return GUIDE
+
+    @server.prompt(name="converse", description="Start a spoken conversation.")
+    def start() -> str:
+        return "Talk with me by voice: use the converse tool, and keep the conversation going until I say goodbye.\n\n" + GUIDE

@@ -1,0 +1,71 @@
+"""Errors as OpenAI's API shapes them, so that any OpenAI client maps them to the exceptions its users know."""
+
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from voicemode.errors import UnsupportedAudioError, VoiceModeError
+
+KINDS = {404: "not_found_error", 405: "invalid_request_error", 413: "invalid_request_error", 429: "rate_limit_error"}
+"""`type` of the statuses that have one of their own; others are invalid_request_error below 500, server_error above."""
+
+
+class ApiError(VoiceModeError):
+    """A request that cannot be answered. The message is for the client: what is wrong, what would be right."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str = "",
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`kind` is OpenAI's error type, by default the usual one of `status`; `param` names the field at fault."""
+        super().__init__(message)
+        self.status = status
+        self.kind = kind or KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        self.param = param
+        self.code = code
+        self.headers = headers
+
+    @property
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """OpenAI's error object."""
+        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+
+    def response(self) -> Response:
+        return JSONResponse(self.body, self.status, headers=self.headers)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What the client is told of `error`. Only failures we saw coming show their text."""
+    match error:
+        case ApiError():
+            return error
+        case UnsupportedAudioError():
+            return ApiError(400, str(error), param="file", code="unsupported_audio")
+        case VoiceModeError():
+            return ApiError(500, str(error))
+        case HTTPException(status_code=404):
+            return ApiError(404, "There is no such path here. See /v1/models and /health.", code="unknown_url")
+        case HTTPException(status_code=405):
+            return ApiError(405, "This path does not take that method.", code="method_not_allowed", headers=error.headers)
+        case HTTPException():
+            return ApiError(error.status_code, error.detail, headers=error.headers)
+        case _:
+            return ApiError(500, "The server failed; its log has the reason.", code="internal_error")
+
+
+async def render(_request: Request, error: Exception) -> Response:
+    """Starlette's exception handler for every error; a crash is also logged, by the server, with its traceback."""
+    return as_api_error(error).response()
+
+
+async def client_gone(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this answer; the status is what web servers log for a client that hung up."""
+    return Response(status_code=499)

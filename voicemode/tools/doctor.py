@@ -1,0 +1,166 @@
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from voicemode import __version__
+from voicemode.app import App
+from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
+from voicemode.conversation import DEAD_MICROPHONE
+from voicemode.errors import AudioDeviceError, ProviderError, VoiceModeError
+from voicemode.services import services
+from voicemode.services._base import Service
+from voicemode.services._health import health
+from voicemode.services._models import status
+from voicemode.tools import tool
+
+LISTEN_SECONDS = 0.3
+"""Enough to tell a dead microphone from a quiet one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    area: str
+    name: str
+    detail: str
+    remedy: str = ""
+    ok: bool = True
+    """False if one cannot talk until it is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    checks: list[Check]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has to be done before one can talk."""
+        return not all(check.ok for check in self.checks)
+
+    def __str__(self) -> str:
+        lines = []
+        for area, checks in by_area(self.checks).items():
+            lines.append(area)
+            for check in checks:
+                lines.append(f"  {'ok ' if check.ok else '!! '} {check.name}: {check.detail}")
+                lines += [f"      → {check.remedy}"] if check.remedy else []
+        lines.append("Something has to be done; see the arrows." if self.failed else "All is well.")
+        return "\n".join(lines)
+
+
+@tool
+async def doctor(app: App) -> Diagnosis:
+    """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
+    await app.report("examining")
+    parts: Iterable[list[Check]] = await asyncio.gather(
+        asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_engines(app)
+    )
+    return Diagnosis(list(chain.from_iterable(parts)))
+
+
+def failed(area: str, name: str, error: VoiceModeError) -> Check:
+    return Check(area, name, error.message, error.hint, ok=False)
+
+
+def by_area(checks: list[Check]) -> dict[str, list[Check]]:
+    areas: dict[str, list[Check]] = {}
+    for check in checks:
+        areas.setdefault(check.area, []).append(check)
+    return areas
+
+
+def about_settings(app: App) -> list[Check]:
+    read = sorted({str(source.path) for source in app.loaded.sources.values() if source.path})
+    checks = [
+        Check("settings", "VoiceMode", __version__),
+        Check("settings", "files", ", ".join(read) or "none; all defaults"),
+    ]
+    checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
+    kept = list(app.settings.recordings_dir.glob("turn-*.wav"))
+    if kept and not app.settings.save_audio:
+        remedy = f"Transcribe with `voicemode transcribe FILE`, or delete; they are in {app.settings.recordings_dir}."
+        checks.append(Check("settings", "recordings", f"{len(kept)} turns were never transcribed and are kept", remedy))
+    return checks
+
+
+async def about_sound(app: App) -> list[Check]:
+    try:
+        backend = await asyncio.to_thread(open_backend, app.settings.audio_backend)
+        devices = await asyncio.to_thread(backend.devices)
+    except AudioDeviceError as error:
+        return [failed("sound", "devices", error)]
+    checks = [Check("sound", "library", backend.name)]
+    wanted: tuple[tuple[Kind, str], ...] = (("input", app.settings.input_device), ("output", app.settings.output_device))
+    checks += [about_device(kind, name, devices) for kind, name in wanted]
+    if all(check.ok for check in checks):
+        checks.append(await about_microphone(app))
+    return checks
+
+
+def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
+    known = [device for device in devices if device.kind == kind]
+    if not known:
+        return Check("sound", WORDS[kind], "there is none", "Connect one, and see that the system lists it.", ok=False)
+    try:
+        chosen = find_device(devices, wanted, kind)
+    except AudioDeviceError as error:
+        return failed("sound", WORDS[kind], error)
+    chosen = chosen or next((device for device in known if device.is_default), known[0])
+    others = ", ".join(device.name for device in known if device != chosen)
+    return Check("sound", WORDS[kind], chosen.name + (f" (others: {others})" if others else ""))
+
+
+async def about_microphone(app: App) -> Check:
+    """Open it for a moment: is there anything but digital silence?"""
+    alive, seconds = False, 0.0
+    try:
+        async with app.transport().microphone() as frames:
+            async for frame in frames:
+                alive, seconds = alive or bool(frame.pcm.strip(b"\0")), seconds + frame.seconds
+                if alive or seconds >= LISTEN_SECONDS:
+                    break
+    except AudioDeviceError as error:
+        return failed("sound", "listening", error)
+    # No failure: some microphones are silent by design until someone speaks.
+    return Check(
+        "sound",
+        "listening",
+        "the microphone delivers sound" if alive else "only digital silence",
+        "" if alive else DEAD_MICROPHONE,
+    )
+
+
+async def about_endpoints(app: App) -> list[Check]:
+    async def about(name: str, kind: str, asking: Awaitable[str]) -> Check:
+        try:
+            return Check("endpoints", f"{kind} {name}", await asking)
+        except ProviderError as error:
+            return failed("endpoints", f"{kind} {name}", error)
+
+    found = await asyncio.gather(*(about(p.name, p.kind, p.speech.check()) for p in app.providers.providers))
+    return list(found)
+
+
+async def about_engines(app: App) -> list[Check]:
+    found = await asyncio.gather(*(about_engine(app, service) for service in services().values()))
+    return list(chain.from_iterable(found))
+
+
+async def about_engine(app: App, service: Service) -> list[Check]:
+    if not service.installed:
+        return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
+    state = await health(service.health_url(app.settings))
+    detail = "installed; starts when it is needed"
+    if state and state.service == service.health_name:
+        detail = f"{state.status}, model {state.model}, pid {state.pid} {state.error}".strip()
+    checks = [Check("engines", service.title, detail, ok=not (state and state.error))]
+    return checks + [await asyncio.to_thread(about_weights, app, name) for name in service.weights_for(app.settings)]
+
+
+def about_weights(app: App, name: str) -> Check:
+    try:
+        found = status(name, app.settings.models_path)
+    except VoiceModeError as error:
+        return failed("weights", name, error)
+    size = f"{found.size_bytes / 1e6:.0f} MB"
+    return Check("weights", name, f"{size} in {found.folder}" if found.present else f"{size}, fetched at the first start")

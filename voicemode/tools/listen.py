@@ -1,0 +1,14 @@
+from voicemode.app import App
+from voicemode.tools import tool
+from voicemode.tools.converse import Reply, converse
+
+
+@tool
+async def listen(app: App, listen_duration_max: float | None = None, language: str = "") -> Reply:
+    """Listen to the person without speaking first. Returns what they said.
+
+    Args:
+        listen_duration_max: Longest turn, in seconds.
+        language: Language spoken, as an ISO 639-1 code; detected if empty.
+    """
+    return await converse(app, listen_duration_max=listen_duration_max, language=language)

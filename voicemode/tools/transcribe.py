@@ -1,0 +1,40 @@
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from voicemode.app import App
+from voicemode.errors import ArgumentError
+from voicemode.tools import tool
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    text: str
+    provider: str
+    """Which endpoint transcribed."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@tool
+async def transcribe(
+    app: App, file: str, language: str = "", response_format: Literal["text", "srt", "vtt", "verbose_json"] = "text"
+) -> Transcription:
+    """Transcribe an audio file; also the way to retry a turn whose recording was kept.
+
+    Args:
+        file: Path of the audio file, of any common format.
+        language: Language spoken, as an ISO 639-1 code; detected if empty.
+        response_format: Plain text, subtitles, or JSON with times.
+    """
+    await app.report("transcribing")
+    text, provider = await app.providers.transcribe_file(existing(file), language or app.settings.language, response_format)
+    return Transcription(text, provider)
+
+
+def existing(file: str) -> Path:
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ArgumentError(f"There is no file {path}.")
+    return path

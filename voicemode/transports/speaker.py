@@ -1,0 +1,196 @@
+"""Sound on its way from the event loop to a speaker's thread."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+from voicemode.audio.devices import Stream, lost
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
+from voicemode.audio.resample import Resampler
+from voicemode.transports.base import Played
+
+PREBUFFER_SECONDS = 0.06
+"""In hand before we sound, and again after a gap, besides what the device takes at once: jitter stays inaudible."""
+FADE_SECONDS = 0.005
+"""A wave that is cut off clicks; one that fades does not."""
+MAX_SECONDS = 30.0
+"""Audio taken from the network ahead of the ear, at most."""
+PIECE_SECONDS = 0.05
+"""Converted at once; more would block the event loop."""
+FIRST_SECONDS = 3.0
+"""Patience for a device that has just been opened: Bluetooth takes its time."""
+STALL_SECONDS = 0.6
+"""A device that asks for nothing for so long is gone."""
+
+
+class Buffer:
+    """What a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
+
+    def __init__(self, played: Played) -> None:
+        self._played = played
+        self._lock = threading.Lock()
+        self._pcm = bytearray()
+        self._rate = 0
+        self._reserve_seconds = PREBUFFER_SECONDS
+        self._flowing = self._interrupted = self._ended = self._cut = False
+
+    def open(self, stream: Stream) -> None:
+        """From now on samples can be put and taken, at the rate of `stream`."""
+        with self._lock:
+            self._rate = stream.rate
+            self._reserve_seconds = PREBUFFER_SECONDS + stream.latency_seconds
+
+    def put(self, pcm: bytes) -> None:
+        with self._lock:
+            self._pcm += pcm
+
+    def end(self) -> None:
+        """Nothing will be put any more."""
+        with self._lock:
+            self._ended = True
+
+    def cut(self) -> None:
+        """Fall silent now."""
+        with self._lock:
+            self._cut = True
+
+    @property
+    def seconds(self) -> float:
+        """Sound in hand."""
+        with self._lock:
+            return len(self._pcm) / SAMPLE_BYTES / self._rate if self._rate else 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to begin with."""
+        return self._ended or self.seconds >= self._reserve_seconds
+
+    @property
+    def empty(self) -> bool:
+        """Whether the device has taken everything there will ever be."""
+        with self._lock:
+            return self._ended and not self._pcm
+
+    def take(self, samples: int) -> bytes:
+        """The next `samples` for the device; silence where there is no sound."""
+        size = samples * SAMPLE_BYTES
+        with self._lock:
+            pcm = self._next(size) if self._rate else b""
+            if pcm and self._played.started_at is None:
+                self._played.started_at = time.monotonic()
+            self._played.seconds += len(pcm) / SAMPLE_BYTES / (self._rate or 1)
+        return pcm + bytes(size - len(pcm))
+
+    def _next(self, size: int) -> bytes:
+        fade = self._bytes(FADE_SECONDS)
+        if self._cut:
+            return self._stop(min(size, fade))
+        if not self._flowing:
+            return self._begin(size, fade)
+        if self._ended or len(self._pcm) >= size + fade:
+            return self._pop(size)
+        # The network is late. As much as a fade was held back, so there is always something to end softly with.
+        self._interrupted = True
+        return self._stop(size)
+
+    def _begin(self, size: int, fade: int) -> bytes:
+        if not self._ended and len(self._pcm) < max(self._bytes(self._reserve_seconds), size + fade):
+            return b""
+        self._flowing = True
+        pcm = self._pop(size)
+        return faded(pcm, fade, rising=True) if self._interrupted else pcm
+
+    def _stop(self, size: int) -> bytes:
+        was_flowing, self._flowing = self._flowing, False
+        pcm = faded(self._pop(size), self._bytes(FADE_SECONDS), rising=False) if was_flowing else b""
+        if self._cut:
+            self._pcm.clear()
+        return pcm
+
+    def _pop(self, size: int) -> bytes:
+        pcm = bytes(self._pcm[:size])
+        del self._pcm[:size]
+        return pcm
+
+    def _bytes(self, seconds: float) -> int:
+        return round(self._rate * seconds) * SAMPLE_BYTES
+
+
+def faded(pcm: bytes, size: int, *, rising: bool) -> bytes:
+    """`pcm` with its first `size` bytes fading in, or its last ones fading out."""
+    samples = samples_of(pcm)
+    length = min(size // SAMPLE_BYTES, len(samples))
+    for step in range(length):
+        index = step if rising else len(samples) - 1 - step
+        samples[index] = samples[index] * step // length
+    return pcm_of(samples)
+
+
+class Playback:
+    """One stream of frames on one speaker, seen from the event loop."""
+
+    def __init__(self, played: Played) -> None:
+        self._buffer = Buffer(played)
+        self._loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[Stream] = self._loop.create_future()
+        self._ready = asyncio.Event()
+        self._asked = asyncio.Event()
+
+    def fill(self, samples: int) -> bytes:
+        """Called by the device's thread."""
+        pcm = self._buffer.take(samples)
+        self._loop.call_soon_threadsafe(self._asked.set)
+        return pcm
+
+    async def supply(self, frames: Frames) -> None:
+        """Take all of `frames`, of any rate, as they come."""
+        resampler: Resampler | None = None
+        async for frame in frames:
+            # Not awaited before: the device opens while the first frame is on its way.
+            resampler = resampler or Resampler((await asyncio.shield(self._opened)).rate)
+            for piece in _pieces(frame):
+                await self._put(resampler.convert(piece))
+        if resampler:
+            await self._put(resampler.finish())
+        self._buffer.end()
+        self._ready.set()
+
+    async def _put(self, frame: Frame) -> None:
+        self._buffer.put(frame.pcm)
+        if self._buffer.ready:
+            self._ready.set()
+        await asyncio.sleep(0)
+        while self._buffer.seconds > MAX_SECONDS:
+            await self._next_request(STALL_SECONDS)
+
+    async def sound(self, stream: Stream) -> None:
+        """Start `stream` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
+        self._buffer.open(stream)
+        self._opened.set_result(stream)
+        await self._ready.wait()
+        try:
+            await asyncio.to_thread(stream.start)
+            patience = FIRST_SECONDS
+            while not self._buffer.empty:
+                await self._next_request(patience)
+                patience = STALL_SECONDS
+            await asyncio.sleep(stream.latency_seconds)
+        finally:
+            self._buffer.cut()
+
+    async def _next_request(self, patience: float) -> None:
+        self._asked.clear()
+        try:
+            async with asyncio.timeout(patience):
+                await self._asked.wait()
+        except TimeoutError:
+            # A loop that was blocked finds both at once, the time limit and what the device asked meanwhile.
+            if not self._asked.is_set():
+                raise lost("output") from None
+
+
+def _pieces(frame: Frame) -> Iterator[Frame]:
+    size = round(frame.rate * PIECE_SECONDS) * SAMPLE_BYTES
+    for start in range(0, len(frame.pcm), size):
+        yield Frame(frame.pcm[start : start + size], frame.rate)
