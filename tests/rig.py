@@ -138,7 +138,7 @@ class VirtualSound:
         path = sound if isinstance(sound, Path) else self.folder / f"spoken-{next(self._names)}.wav"
         if isinstance(sound, Frame):
             path.write_bytes(wav_bytes(sound))
-        command = ["paplay", f"--device={CABLE}", "--latency-msec=20", str(path)]
+        command = ["paplay", f"--device={CABLE}", "--latency-msec=60", str(path)]
         process = subprocess.Popen(command, env=self._client_environ())
         self._processes.append(process)
         return process

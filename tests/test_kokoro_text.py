@@ -1,5 +1,7 @@
 """How Kokoro's text is cut, spelled and pronounced."""
 
+# ruff: noqa: RUF001 - the sounds are IPA, not Latin letters gone wrong
+
 from itertools import pairwise
 
 import pytest
@@ -54,7 +56,7 @@ def test_a_long_sentence_begins_with_a_short_chunk_up_to_a_comma() -> None:
 @pytest.mark.parametrize(
     ("text", "first"),
     [
-        ("The server is running out of memory under the heavy load of requests.", "The server is running"),
+        ("The server is running out of memory under the heavy load of requests.", "The server is running out"),
         ("I have updated the tests and they all pass on the new machine.", "I have updated the tests"),
         ("My dear old friend from the university has sent me a long letter.", "My dear old friend"),
     ],
@@ -136,7 +138,7 @@ def test_pauses_follow_the_punctuation() -> None:
         ("C# and C++", "C sharp and C++"),
         ("1/2 of it", "one half of it"),
         ("cats vs. dogs", "cats versus dogs"),
-        ("see https://www.example.com/a-b?c=d.", "see example dot com slash a dash b"),
+        ("see https://www.example.com/a-b?c=d.", "see example dot com slash a dash b."),
         ("edit config.toml", "edit config dot toml"),
         ("the README of npm", "the read me of NPM"),
         ("a WARNING", "a warning"),
@@ -178,7 +180,7 @@ def test_british_voices_do_not_speak_every_r(phonemizer: object) -> None:
 
 
 def test_a_word_without_a_sound_is_left_out(phonemizer: object) -> None:
-    assert sound(phonemizer, "Привет, world 😀 !") == "wˈɜɹld."
+    assert sound(phonemizer, "Привет, world 😀 !") == "wˈɜɹld!"
 
 
 @pytest.mark.parametrize(

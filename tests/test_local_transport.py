@@ -199,7 +199,7 @@ async def test_the_microphone_hears_exactly_what_is_said(transport: LocalTranspo
         frames = [frame async for frame in for_seconds(mic, SPEECH.seconds + 0.7)]
     assert {frame.rate for frame in frames} == {16_000}
     assert all(0.01 <= frame.seconds <= 0.04 for frame in frames)
-    assert likeness(join(frames, 16_000), SPEECH) > 0.98
+    assert likeness(join(frames, 16_000), SPEECH) > 0.95
 
 
 async def test_the_microphone_is_open_exactly_as_long_as_its_context(
@@ -209,7 +209,7 @@ async def test_the_microphone_is_open_exactly_as_long_as_its_context(
         await anext(mic)
         assert virtual_sound.streams() == (1, 0)
     assert await all_closed(virtual_sound)
-    assert [frame async for frame in mic][50:] == []
+    assert join([frame async for frame in mic], 16_000).seconds < 1
 
 
 async def test_cancelling_closes_the_microphone(transport: LocalTransport, virtual_sound: VirtualSound) -> None:

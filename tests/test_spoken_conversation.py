@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
-from tests.engines import Engines
+from tests.agents import Engines
 
-from tests.mcp_client import Progress, connect, environment, text
+from tests.mcp_client import COMMAND, Progress, connect, environment, text
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer
 from voicemode.audio.wav import wav_bytes
@@ -147,14 +148,15 @@ async def test_a_client_that_leaves_in_mid_turn_leaves_no_open_device(
     async with connect(agent_environment) as agent:
         call = asyncio.create_task(agent.call_tool("converse", {"message": "Well?"}, progress_callback=progress))
         await progress.reached("listening")
-    await asyncio.wait([call])
+    with pytest.raises(MCPError, match="Connection closed"):
+        await call
     await until_closed(virtual_sound)
 
 
 async def test_the_command_line_speaks(agent_environment: dict[str, str], virtual_sound: VirtualSound) -> None:
     with virtual_sound.record() as recording:
         process = await asyncio.create_subprocess_exec(
-            *("python", "-m", "voicemode", "say", "Hello from the command line.", "--json"),
+            *(*COMMAND, "say", "Hello from the command line.", "--json"),
             env=agent_environment,
             stdout=asyncio.subprocess.PIPE,
         )

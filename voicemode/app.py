@@ -113,17 +113,11 @@ class Opened:
 
     async def warm_up(self) -> None:
         """Start the local engines that the first turn would need, so that it does not wait for them."""
-        await asyncio.gather(*(self._start_if_preferred(name) for name in ("whisper", "kokoro")))
-
-    async def _start_if_preferred(self, name: str) -> None:
-        service, settings = find(name), self._app.settings
-        if not settings.auto_start or not service.installed or urls(settings, service)[0] != service.url(settings):
-            return
         try:
-            await ensure_running(service, settings)
+            await self._app.providers.warm_up()
         except VoiceModeError as error:
             # The turn that needs it will try again and tell the person.
-            log.warning("Could not warm up %s: %s", service.title, error)
+            log.warning("Not ready yet: %s", error)
 
     def _build(self, loaded: Loaded) -> App:
         configure_log(loaded.settings.log_level, loaded.settings.logs_dir, secrets=loaded.settings.secrets)

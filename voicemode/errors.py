@@ -60,7 +60,7 @@ class NoProviderError(ProviderError):
     """No endpoint could do it. `failures` are (endpoint name, its error), in the order tried."""
 
     def __init__(self, job: str, failures: Sequence[tuple[str, ProviderError]], *, hint: str = "") -> None:
-        reasons = "; ".join(f"{name}: {error.message}" for name, error in failures) or "none is configured"
+        reasons = "; ".join(named(name, error.message) for name, error in failures) or "none is configured"
         hints = dict.fromkeys([error.hint for _, error in failures if error.hint] + [hint])
         super().__init__(
             f"No speech service could {job} ({reasons}).",
@@ -68,6 +68,11 @@ class NoProviderError(ProviderError):
             hint=" ".join(text for text in hints if text),
         )
         self.failures = list(failures)
+
+
+def named(name: str, message: str) -> str:
+    """`message` with the name of who failed, once."""
+    return message if name in message else f"{name}: {message}"
 
 
 class WeightsError(VoiceModeError):

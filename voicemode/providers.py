@@ -1,5 +1,6 @@
 """Which speech endpoint answers: preference order, starting the local one on demand, failover."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ class Speech(SpeechToText, TextToSpeech, Protocol):
 
     async def check(self) -> str:
         """What it has, in words. Raises ProviderError if it does not answer as it should."""
+
+    async def warm_up(self) -> None:
+        """Get ready for the first turn. Raises ProviderError if that cannot be."""
 
 
 class OnDemand:
@@ -48,6 +52,10 @@ class OnDemand:
             return await self._endpoint.check()
         except UnreachableError:
             return "is started when it is needed"
+
+    async def warm_up(self) -> None:
+        await self._ensure_started()
+        await self._endpoint.warm_up()
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         # Nothing can have been heard of an endpoint that was not there: asking again says nothing twice.
@@ -119,6 +127,10 @@ class Providers:
             else:
                 return
         raise NoProviderError("speak", failures)
+
+    async def warm_up(self) -> None:
+        """Get the first of each kind ready: those that the next turn will ask. Raises ProviderError."""
+        await asyncio.gather(*(self._of(kind)[0].speech.warm_up() for kind in ("stt", "tts")))
 
     def _of(self, kind: str) -> list[Provider]:
         return [provider for provider in self.providers if provider.kind == kind]

@@ -40,6 +40,7 @@ CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
 _CONTAINERS = MappingProxyType({"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "adts"})
 _CODECS = MappingProxyType({"mp3": "libmp3lame", "opus": "libopus", "flac": "flac", "aac": "aac"})
 _MAGIC = ((b"RIFF", "wav"), (b"RF64", "wav"), (b"OggS", "opus"), (b"fLaC", "flac"), (b"ID3", "mp3"))
+_MAGIC_BYTES = 4
 _READ_BYTES = 64 * 1024
 _BUFFER_BYTES = 4096
 _UNTRUSTED = MappingProxyType(
@@ -79,15 +80,9 @@ async def decode_stream(chunks: AsyncIterator[bytes], audio_format: str, pcm_rat
     Raises UnsupportedAudioError.
     """
     decoder: Decoder | None = None
-    head = b""
     try:
-        async for chunk in chunks:
-            if decoder is None:
-                head, chunk = b"", head + chunk
-                if len(chunk) < 4:
-                    head = chunk
-                    continue
-                decoder = _open_decoder(_sniff(chunk) or audio_format, pcm_rate)
+        async for chunk in _with_whole_magic(chunks):
+            decoder = decoder or _open_decoder(_sniff(chunk) or audio_format, pcm_rate)
             for frame in await _step(decoder, chunk):
                 yield frame
         if decoder is None:
@@ -97,6 +92,21 @@ async def decode_stream(chunks: AsyncIterator[bytes], audio_format: str, pcm_rat
     finally:
         if isinstance(decoder, Feed):
             decoder.close()
+
+
+async def _with_whole_magic(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """`chunks`, the first one long enough to tell what they are."""
+    head: bytes | None = b""
+    async for chunk in chunks:
+        if head is None:
+            yield chunk
+        elif len(head + chunk) >= _MAGIC_BYTES:
+            yield head + chunk
+            head = None
+        else:
+            head += chunk
+    if head:
+        yield head
 
 
 async def _step(decoder: Decoder, chunk: bytes | None) -> list[Frame]:
@@ -190,7 +200,7 @@ def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Fr
     with (
         _translated(av),
         av.open(
-            source, format=container, container_options=options, buffer_size=_BUFFER_BYTES, metadata_errors="ignore"
+            source, "r", format=container, container_options=options, buffer_size=_BUFFER_BYTES, metadata_errors="ignore"
         ) as opened,
     ):
         if not opened.streams.audio:

@@ -5,7 +5,8 @@ from array import array
 
 from voicemode.audio.frames import Frame, pcm_of
 
-NOTE_SECONDS = 0.065
+NOTE_SECONDS = 0.04
+"""WebRTC's detector goes on for up to 0.1 s after the second note; both together stay below the onset of a turn."""
 LEVEL = 0.12
 """Of full scale: about -18 dB."""
 LOW, MIDDLE, HIGH = 523.25, 659.26, 783.99

@@ -25,9 +25,11 @@ class Commands(click.Group):
 
             return serve
         from voicemode import tools
+        from voicemode.cli.errors import plain_errors
         from voicemode.cli.tools import command
 
-        fn = tools.load().get(cmd_name)
+        with plain_errors():
+            fn = tools.load().get(cmd_name)
         return command(fn) if fn else None
 
 

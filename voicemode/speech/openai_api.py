@@ -80,6 +80,7 @@ class SpeechClient:
         self._http = http
         self._settings = settings
         self._lists: dict[str, Listed] = {}
+        self._missed: set[str] = set()
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         """What was said in `audio`. Raises ProviderError."""
@@ -149,7 +150,8 @@ class SpeechClient:
     async def _speech_request(self, text: str, voice: Voice) -> dict[str, object]:
         voices, models = await asyncio.gather(self.voices(), self.models())
         name = choose_voice(voice.name, self._settings.voices, voices)
-        if voice.name and voice.name != name:
+        if voice.name not in {"", name} | self._missed:
+            self._missed.add(voice.name)
             log.warning("%s has no voice %r; %r speaks instead.", self.endpoint, voice.name, name)
         model = choose_tts_model(self._settings.tts_models, models, Voice(name, instructions=voice.instructions))
         request: dict[str, object] = {"model": model, "input": text, "response_format": self._settings.tts_audio_format}

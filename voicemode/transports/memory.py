@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Self
 
 from voicemode.audio.frames import Frame, Frames, stream
+from voicemode.config import Settings
 from voicemode.transports.base import Played
 
 
@@ -16,6 +18,10 @@ class MemoryTransport:
         self.heard = list(heard)
         self.played: list[Frame] = []
         self.open = False
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        return cls()
 
     @asynccontextmanager
     async def microphone(self) -> AsyncIterator[Frames]:

@@ -57,7 +57,7 @@ class KokoroEngine:
 
         Setting `cancelled` ends it at once, in the middle of a chunk too. Raises NothingToSayError.
         """
-        style, pause_seconds = self._style(voice), None
+        style, pause_seconds = self.style(voice), None
         words = chain.from_iterable(
             self._phonemizer.words(sentence, british=voice.british) for sentence in sentences(speakable(text))
         )
@@ -73,7 +73,8 @@ class KokoroEngine:
         if pause_seconds is None:
             raise NothingToSayError("The text has nothing that can be pronounced.", hint="Only English can be spoken here.")
 
-    def _style(self, voice: Mix) -> Style:
+    def style(self, voice: Mix) -> Style:
+        """How `voice` speaks. Raises WeightsError."""
         parts = [self._part(part.name) for part in voice.parts]
         style: Style = np.average(parts, axis=0, weights=[part.weight for part in voice.parts]).astype(np.float32)
         return style

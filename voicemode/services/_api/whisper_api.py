@@ -22,7 +22,7 @@ from voicemode.services._api.whisper_answer import Meter, Result, event, render,
 from voicemode.services._api.whisper_request import Ask, Offer, read_ask
 from voicemode.services._api.whisper_transcript import Options, Segment
 from voicemode.services._hardware import choose_threads, choose_whisper_model, usable_cores, usable_cpus
-from voicemode.services._models import ensure, find, sources_from
+from voicemode.services._models import ensure, sources_from
 
 RATE = 16_000
 LARGEST_UPLOAD = 1024**3
@@ -37,24 +37,24 @@ class Engine(Protocol):
     def transcribe(self, frames: Iterable[Frame], options: Options, cancelled: threading.Event) -> Iterator[Segment]: ...
 
 
-def run(settings: Settings, *, model: str, port: int, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
-    """Serve until asked to end or idle for so long; None is never. `model` is `base`, `tiny.en` or `auto`.
+def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
+    """Serve until asked to end or idle for so long; None is never. `port` None is the one in the settings.
 
-    Raises ServiceError if the port cannot be had, WeightsError if there is no such model.
+    Raises ServiceError if the port cannot be had.
     """
-    name = choose_whisper_model(usable_cpus()) if model == "auto" else model
-    weights = find(f"whisper-{name}").name
+    auto = settings.whisper_model == "auto"
+    name = choose_whisper_model(usable_cpus()) if auto else settings.whisper_model
     folder = settings.models_path
     threads = choose_threads(settings.whisper_threads, usable_cores())
 
     def load() -> Engine:
         from voicemode.services._api.whisper_engine import load_whisper
 
-        engine = load_whisper(ensure(weights, folder, sources_from(settings)), name, threads)
+        engine = load_whisper(ensure(f"whisper-{name}", folder, sources_from(settings)), name, threads)
         engine.warm_up()
         return engine
 
-    serve(whisper_app(name, load), host=host, port=port, idle_minutes=idle_minutes)
+    serve(whisper_app(name, load), host=host, port=settings.whisper_port if port is None else port, idle_minutes=idle_minutes)
 
 
 def whisper_app(model: str, load: Callable[[], Engine]) -> Starlette:

@@ -28,13 +28,15 @@ BEAM = 5
 FULL_WINDOW = 30 * FRAMES_PER_SECOND
 MARGIN_SECONDS = 4.0
 """What the encoder must see beyond the end of the speech; with less, the decoder loops."""
-LEAST_SECONDS = 10.0
+LEAST_SECONDS = 11.5
 MOST_TOKENS = 220
 LOOPING_RATIO = 2.4
 """Text that compresses better than this repeats itself."""
-LEAST_SCORE = -1.0
-"""Mean log probability of a token below which a transcript is not believed."""
+TRUSTED_SCORE = -0.4
+"""Mean log probability of a token below which the full window is asked, too: one clip in ten."""
+SILENT_SCORE = -1.0
 SILENT_NO_SPEECH = 0.6
+"""Both together are silence, as in OpenAI's own decoder."""
 DOUBT_SCORE = -0.9
 DOUBT_NO_SPEECH = 0.3
 """Beyond these a voice detector is asked. Speech measures -0.75 to 0 and 0 to 0.11, noise -1.2 to -3.6 and 0.4 to 1."""
@@ -68,7 +70,7 @@ class Heard:
 
     @property
     def trusted(self) -> bool:
-        return not self.looping and self.score >= LEAST_SCORE
+        return not self.looping and self.score >= TRUSTED_SCORE
 
     @property
     def doubtful(self) -> bool:
@@ -78,7 +80,7 @@ class Heard:
     @property
     def silent(self) -> bool:
         """Nobody spoke, or nothing that can be understood."""
-        return not self.text.strip() or (self.no_speech > SILENT_NO_SPEECH and self.score < LEAST_SCORE)
+        return not self.text.strip() or (self.no_speech > SILENT_NO_SPEECH and self.score < SILENT_SCORE)
 
     def segment(self, language: str, start_seconds: float, seconds: float) -> Segment:
         """All of it as one segment."""

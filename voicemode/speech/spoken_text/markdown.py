@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from voicemode.speech.spoken_text.rules import Rule, rewrite, table
-from voicemode.speech.spoken_text.symbols import name_emoji
+from voicemode.speech.spoken_text.symbols import drop_emoji, name_emoji
 
 CODE_SPAN = r"`{1,2}([^`]{1,500})`{1,2}"
 """Code within a sentence; group 1 is the code."""
@@ -128,7 +128,7 @@ def blocks(text: str, *, english: bool) -> list[str]:
 
 
 def _ended(block: str) -> str:
-    return block if block.rstrip("\"'”’)*_").endswith(_ENDED) else f"{block}."
+    return block if drop_emoji(block).rstrip("\"'”’)*_ ").endswith(_ENDED) else f"{block}."
 
 
 def _without_closing(title: str) -> str:

@@ -27,7 +27,7 @@ _UNITS = table(
     "lbs: pound, oz: ounce, px: pixel, fps: frame per second, W: watt, kW: kilowatt, kWh: kilowatt-hour, V: volt, "
     "°C: degree Celsius, °F: degree Fahrenheit, °: degree"
 )
-_PER = table("s: second, sec: second, min: minute, h: hour, hr: hour, d: day")
+_PER = table("s: second, sec: second, min: minute, h: hour, hr: hour, d: day, mo: month, yr: year")
 _ALTERNATIVES = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 
 
@@ -90,17 +90,18 @@ def _version(found: re.Match[str]) -> str:
 
 
 def _money(found: re.Match[str]) -> str:
-    sign, amount, magnitude = found["sign"] or found["after"], found["n"] or found["m"], found["magnitude"]
-    unit, cent = _CURRENCIES[sign]
-    whole, _, cents = amount.replace(",", "").partition(".")
+    unit, cent = _CURRENCIES[found["sign"] or found["after"]]
+    amount, magnitude = found["n"] or found["m"], found["magnitude"]
+    per = f" per {_PER[found['per']]}" if found["per"] else ""
     if magnitude:
-        return f"{number(amount)} {_MAGNITUDES.get(magnitude, magnitude)} {_plural(unit, '2')}"
+        return f"{number(amount)} {_MAGNITUDES.get(magnitude, magnitude)} {_plural(unit, '2')}{per}"
+    whole, _, cents = amount.replace(",", "").partition(".")
     if len(cents) != 2 or not cent:
-        return f"{number(amount)} {_plural(unit, amount)}"
+        return f"{number(amount)} {_plural(unit, amount)}{per}"
     said = [f"{integer(whole)} {_plural(unit, whole)}"] if int(whole) else []
     if int(cents):
         said.append(f"{cardinal(int(cents))} {_plural(cent, cents.lstrip('0'))}")
-    return " and ".join(said) or f"zero {_plural(unit, '0')}"
+    return (" and ".join(said) or f"zero {_plural(unit, '0')}") + per
 
 
 def _range(found: re.Match[str]) -> str:
@@ -141,6 +142,10 @@ _RULES: list[Rule] = [
         lambda m: f"{MONTHS[int(m[2]) - 1]} {year(int(m[1]))}",
     ),
     (re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? ((?:1[1-9]|20)\d\d)\b)?(?![:%])"), _named_date),
+    (
+        re.compile(rf"(?:\b[Tt]he )?{_FREE}([1-9]|[12]\d|3[01])(?:st|nd|rd|th)? (?=(?:{_MONTH})\b)"),
+        lambda m: f"the {ordinal(int(m[1]))} of ",
+    ),
     (re.compile(rf"\b({_MONTH}) ((?:1[1-9]|20)\d\d)\b"), lambda m: f"{m[1]} {year(int(m[2]))}"),
     (re.compile(r"(?<![\w.+-])\+\d{1,3}(?:[ -]\(?\d{2,8}\)?){2,5}(?![\w-])"), _phone),
     (re.compile(r"(?<![\w.+-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w-])"), _phone),
@@ -148,6 +153,7 @@ _RULES: list[Rule] = [
         re.compile(r"(?<![\w:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?: ?([aApP])\.?[mM]\b)?(?![\w:]|\.\d)"),
         _clock,
     ),
+    (re.compile(rf"{_FREE}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), r"\1 to \2"),
     (re.compile(r"(?<![\w.-])(\d{1,2}) ?([aApP])\.?[mM]\b"), lambda m: f"{integer(m[1])} {m[2].upper()}M"),
     (re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?(?![\w.]*\d)"), _address),
     (re.compile(r"\b[vV](?=\d+(?:\.\d+)*\b)"), "version "),
@@ -158,7 +164,8 @@ _RULES: list[Rule] = [
     ),
     (
         re.compile(
-            rf"(?P<sign>[$€£¥]) ?(?P<n>{_N})(?: ?(?P<magnitude>million|billion|trillion|bn|[kKMmB])\b)?(?![\w])"
+            rf"(?P<sign>[$€£¥]) ?(?P<n>{_N})"
+            r"(?: ?(?P<magnitude>million|billion|trillion|bn|[kKMmB])\b)?(?:/(?P<per>h|hr|d|mo|yr)\b)?(?!\w)"
             rf"|{_FREE}(?P<m>{_N}) ?(?P<after>[€£])"
         ),
         _money,
@@ -167,7 +174,7 @@ _RULES: list[Rule] = [
     (re.compile(r"(?<![\w.,/-])(\d{1,4}(?:\.\d+)?)-(\d{1,4}(?:\.\d+)?)(?![\d-])"), _range),
     (re.compile(r"(?<![^\s(\[=<>:,])[-\u2212](?=\.?\d)"), "minus "),
     (re.compile(r"(?<!\S)\+(?=\d)"), "plus "),
-    (re.compile(rf"({_N}) ?%"), lambda m: f"{number(m[1])} percent"),
+    (re.compile(rf"(?<![\d.,])({_N}) ?%"), lambda m: f"{number(m[1])} percent"),
     (re.compile(rf"{_FREE}({_N}) ?({_ALTERNATIVES})(?:/(s|sec|min|h|hr|d))?(?!\w)"), _unit),
     (re.compile(rf"{_FREE}(\d+)x(?=\d)"), r"\1 by "),
     (re.compile(rf"{_FREE}({_N})[x×](?!\w)"), lambda m: f"{number(m[1])} times"),

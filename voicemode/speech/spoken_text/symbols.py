@@ -54,6 +54,8 @@ _SYMBOLS: list[Rule] = [
     (re.compile(r"§ ?"), "section "),
     (re.compile(r"²"), " squared"),
     (re.compile(r"³"), " cubed"),
+    (re.compile(r"(?i)\bw/o\b"), "without"),
+    (re.compile(r"(?i)\bw/(?=\s)"), "with"),
     (re.compile(r"(?<=[a-z])/(?=(?:second|minute|hour|day|week|month|year|user|person|token|request)\b)"), " per "),
     (re.compile(r"(?<=[^\W\d])/(?=[^\W\d])"), " "),
     (re.compile(r"[©®™•`]"), ""),

@@ -1,0 +1,96 @@
+"""The real Kokoro engine: what it makes of a text."""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.wer import total_wer
+from voicemode.audio.frames import Frame, join, samples_of
+from voicemode.errors import WeightsError
+from voicemode.services._api.kokoro_text import NothingToSayError
+from voicemode.services._api.kokoro_voices import NAMES, parse_voice
+
+if TYPE_CHECKING:
+    from tests.engines_kokoro import Hear
+    from voicemode.services._api.kokoro_engine import KokoroEngine
+
+pytestmark = pytest.mark.engine
+pytest_plugins = ["tests.engines_kokoro"]
+
+RATE = 24_000
+SENTENCES = (Path(__file__).parent.parent / "bench" / "sentences.txt").read_text().splitlines()
+
+
+def say(engine: "KokoroEngine", text: str, voice: str = "", speed: float = 1.0) -> Frame:
+    return join(engine.speak(text, parse_voice(voice), speed=speed), RATE)
+
+
+def test_a_sentence_is_spoken_at_the_pace_of_a_person(kokoro_engine: "KokoroEngine") -> None:
+    spoken = say(kokoro_engine, "Sure, I have updated the tests and they all pass.")
+    assert 2.0 < spoken.seconds < 4.5
+    assert max(map(abs, samples_of(spoken.pcm))) > 3000
+
+
+def test_the_first_frame_is_a_small_part_of_a_long_text(kokoro_engine: "KokoroEngine") -> None:
+    frames = kokoro_engine.speak(" ".join(SENTENCES), parse_voice(""))
+    assert 0.3 < next(iter(frames)).seconds < 2.5
+
+
+def test_chunks_begin_and_end_without_a_click(kokoro_engine: "KokoroEngine") -> None:
+    text = "The server is running out of memory under the heavy load of requests, so I restarted it."
+    frames = list(kokoro_engine.speak(text, parse_voice("")))
+    assert len(frames) > 2
+    edges = [abs(sample) for frame in frames for sample in (*samples_of(frame.pcm)[:10], *samples_of(frame.pcm)[-10:])]
+    assert max(edges) < 100
+
+
+@pytest.mark.parametrize(("speed", "share"), [(0.5, 2.0), (2.0, 0.5)])
+def test_speed_changes_the_length(kokoro_engine: "KokoroEngine", speed: float, share: float) -> None:
+    text = "The tests have all passed today."
+    normal, changed = say(kokoro_engine, text), say(kokoro_engine, text, speed=speed)
+    assert changed.seconds / normal.seconds == pytest.approx(share, rel=0.3)
+
+
+def test_voices_and_mixes_differ(kokoro_engine: "KokoroEngine") -> None:
+    spoken = {say(kokoro_engine, "Hi.", voice).pcm for voice in ("af_sky", "af_bella", "af_sky+af_bella", "af_sky(3)+af_bella")}
+    assert len(spoken) == 4
+
+
+def test_the_same_text_sounds_the_same_again_by_its_openai_name(kokoro_engine: "KokoroEngine") -> None:
+    assert say(kokoro_engine, "Hi.", "nova").seconds == pytest.approx(say(kokoro_engine, "Hi.", "af_nova").seconds, abs=0.05)
+
+
+def test_every_voice_on_offer_can_be_loaded(kokoro_engine: "KokoroEngine") -> None:
+    from voicemode.services._api.kokoro_engine import STYLE_SHAPE
+
+    assert {kokoro_engine.style(parse_voice(name)).shape for name in NAMES} == {STYLE_SHAPE}
+
+
+def test_cancelling_ends_it_within_a_chunk(kokoro_engine: "KokoroEngine") -> None:
+    cancelled = threading.Event()
+    timer = threading.Timer(0.3, cancelled.set)
+    timer.start()
+    # Very slow speech, so that the first chunk takes seconds of work on any machine.
+    frames = list(kokoro_engine.speak("Uncharacteristically", parse_voice(""), speed=0.05, cancelled=cancelled))
+    timer.join()
+    assert frames == []
+    assert say(kokoro_engine, "Hi.").seconds > 0.2
+
+
+@pytest.mark.parametrize("text", ["", "😀", "Привет", "..."])
+def test_what_has_no_sound_is_an_error(kokoro_engine: "KokoroEngine", text: str) -> None:
+    with pytest.raises(NothingToSayError, match="nothing that can be pronounced"):
+        say(kokoro_engine, text)
+
+
+def test_missing_weights_are_named(tmp_path: Path, kokoro_engine: "KokoroEngine") -> None:
+    with pytest.raises(WeightsError, match=str(tmp_path)):
+        type(kokoro_engine)(tmp_path, tmp_path, threads=1)
+
+
+def test_what_it_says_is_understood(kokoro_engine: "KokoroEngine", hear: "Hear") -> None:
+    said = SENTENCES[::5]
+    pairs = [(sentence, hear(say(kokoro_engine, sentence))) for sentence in said]
+    assert total_wer(pairs) < 0.06, pairs
