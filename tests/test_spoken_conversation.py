@@ -14,8 +14,8 @@ import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
-from tests.agents import Engines
 
+from tests.agents import Engines
 from tests.mcp_client import COMMAND, Progress, connect, environment, text
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer

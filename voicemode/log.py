@@ -21,7 +21,7 @@ HIDDEN = "[redacted]"
 
 
 def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ()) -> None:
-    """Log to stderr and to voicemode.log in `logs_dir`, if any, without `secrets`; called again, it replaces what it did before.
+    """Log to stderr and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
 
     Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
     file, not the start.

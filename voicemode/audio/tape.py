@@ -3,27 +3,19 @@
 import asyncio
 import logging
 import os
-import struct
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.audio.wav import wav_header
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_BYTES = 0xFFFFFFFF
-"""Length written while it is not known; readers take it as "until the end of the file"."""
 FLUSH_SECONDS = 1.0
 """At most so much audio is only in memory."""
-
-
-def header(rate: int, size: int = UNKNOWN_BYTES) -> bytes:
-    """44 bytes that make mono 16-bit PCM of `size` bytes a WAV file."""
-    riff = min(size + 36, UNKNOWN_BYTES)
-    fmt = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
-    return struct.pack("<4sI4s", b"RIFF", riff, b"WAVE") + fmt + struct.pack("<4sI", b"data", size)
 
 
 class Tape:
@@ -34,6 +26,8 @@ class Tape:
         self._pending = bytearray()
         self._rate = 0
         self._written = 0
+        # A write whose caller was cancelled goes on in its thread.
+        self._lock = threading.Lock()
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,12 +62,11 @@ class Tape:
     def _flush(self, pcm: bytes) -> None:
         if not pcm:
             return
-        if not self._written:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.seek(len(header(self._rate)) + self._written)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
+        with self._lock, os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:
+            file.seek(len(wav_header(self._rate)) + self._written)
             file.write(pcm)
             self._written += len(pcm)
             file.seek(0)
-            file.write(header(self._rate, self._written))
+            file.write(wav_header(self._rate, self._written))

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import click
 
@@ -45,14 +47,14 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @port("2022")
 @HOST
 @IDLE
-def whisper(model: str | None, port: int | None, host: str, idle_minutes: float | None) -> None:
+def whisper(model: Literal["auto", "tiny.en", "base"] | None, port: int | None, host: str, idle_minutes: float | None) -> None:
     """Speech to text, speaking the OpenAI audio API."""
     from voicemode.services._api.whisper_api import run
 
     with plain_errors():
         settings = engine_settings()
-        model, port = model or settings.whisper_model, port or settings.whisper_port
-        run(settings, model=model, port=port, host=host, idle_minutes=idle_minutes)
+        settings = replace(settings, whisper_model=model or settings.whisper_model)
+        run(settings, port=port, host=host, idle_minutes=idle_minutes)
 
 
 @serve.command()
@@ -64,8 +66,7 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None) -> None:
     from voicemode.services._api.kokoro_api import run
 
     with plain_errors():
-        settings = engine_settings()
-        run(settings, port=port or settings.kokoro_port, host=host, idle_minutes=idle_minutes)
+        run(engine_settings(), port=port, host=host, idle_minutes=idle_minutes)
 
 
 def engine_settings() -> Settings:

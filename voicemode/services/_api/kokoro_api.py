@@ -34,8 +34,11 @@ class Engine(Protocol):
     def speak(self, text: str, voice: Mix, *, speed: float, cancelled: threading.Event) -> Iterator[Frame]: ...
 
 
-def run(settings: Settings, *, port: int, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
-    """Serve until asked to end or idle for so long; None is never. Raises ServiceError if the port cannot be had."""
+def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
+    """Serve until asked to end or idle for so long; None is never. `port` None is the one in the settings.
+
+    Raises ServiceError if the port cannot be had.
+    """
     # Synthesis gains from the second hardware thread of a core: 0.71 s instead of 1.25 for a short sentence.
     threads = choose_threads(settings.kokoro_threads, usable_cpus())
 
@@ -47,7 +50,7 @@ def run(settings: Settings, *, port: int, host: str = "127.0.0.1", idle_minutes:
         engine.warm_up()
         return engine
 
-    serve(kokoro_app(load), host=host, port=port, idle_minutes=idle_minutes)
+    serve(kokoro_app(load), host=host, port=port or settings.kokoro_port, idle_minutes=idle_minutes)
 
 
 def kokoro_app(load: Callable[[], Engine]) -> Starlette:

@@ -17,6 +17,8 @@ _SEARCH = 360
 
 def at_tempo(samples: Samples, speed: float) -> Samples:
     """`samples`, `speed` times as fast."""
+    if speed == 1:
+        return samples
     pieces = max(1, round(len(samples) / speed / _HOP))
     padded = np.pad(samples, (0, 2 * _PIECE + _SEARCH))
     window = np.hanning(_PIECE + 1)[:-1].astype(np.float32)

@@ -121,15 +121,18 @@ def sentences(text: str) -> Iterator[str]:
         yield from (part.strip() for part in _SENTENCE.split(line) if part.strip())
 
 
-def plan(words: Iterable[Word], *, speed: float = 1.0) -> Iterator[Chunk]:
-    """`words` in chunks, looking ahead no further than it must. `speed` 2.0 halves the speech and the work for it."""
+def plan(words: Iterable[Word], *, speed: float = 1.0, model_speed: float = 1.0) -> Iterator[Chunk]:
+    """`words` in chunks, looking ahead no further than it must.
+
+    `speed` is that of the speech, `model_speed` the one it is made at: the faster, the less work.
+    """
     source, ahead = iter(words), deque[Word]()
     allowed, lead_seconds = FIRST, 0.0
     while look_ahead(ahead, source):
         count = best_cut(ahead, allowed)
         chunk = join_words([ahead.popleft() for _ in range(count)])
-        lead_seconds = max(0.0, lead_seconds - work_seconds(chunk, speed)) + spoken_seconds(chunk, speed)
-        allowed = int((lead_seconds - START_SECONDS) * speed / WORK_SECONDS)
+        lead_seconds = max(0.0, lead_seconds - work_seconds(chunk, model_speed)) + spoken_seconds(chunk, speed)
+        allowed = int((lead_seconds - START_SECONDS) * model_speed / WORK_SECONDS)
         yield chunk
 
 

@@ -74,6 +74,11 @@ class EngineRoom(Generic[E]):
         return State("ready") if error is None else State("failed", reason(error))
 
     @property
+    def full(self) -> bool:
+        """Would another job be turned away?"""
+        return len(self._jobs) >= self._capacity
+
+    @property
     def idle_seconds(self) -> float:
         """How long nothing has been asked for; 0 while something is."""
         return 0.0 if self._busy else time.monotonic() - self._idle_since
@@ -121,7 +126,7 @@ class EngineRoom(Generic[E]):
 
     def _admit(self, job: Callable[[E, threading.Event], T]) -> asyncio.Task[T]:
         # The task outlives a caller that gives up: it keeps the turn until the thread has noticed.
-        if len(self._jobs) >= self._capacity:
+        if self.full:
             raise ApiError(
                 429,
                 "Too many requests are waiting for this engine; ask again in a moment.",

@@ -51,7 +51,7 @@ def bind_trouble(error: OSError) -> str:
 
 
 async def serve_on(app: Starlette, listener: socket.socket, *, idle_minutes: float | None = None) -> None:
-    """Serve `app` on a socket that already listens."""
+    """Serve `app` on a socket that already listens. Cancelling ends it as SIGTERM does."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -64,8 +64,15 @@ async def serve_on(app: Starlette, listener: socket.socket, *, idle_minutes: flo
     server = Server(config)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(end_when_idle(server, app.state.room, idle_minutes))
-        await server.serve(sockets=[listener])
-        watch.cancel()
+        serving = tasks.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            server.should_exit = True
+            await serving
+            raise
+        finally:
+            watch.cancel()
 
 
 async def end_when_idle(server: uvicorn.Server, room: EngineRoom[object], idle_minutes: float | None) -> None:
