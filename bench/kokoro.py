@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from voicemode.audio.frames import join
 from voicemode.audio.resample import Resampler

@@ -8,7 +8,7 @@ import pytest
 
 from tests.rig import VirtualSound, missing
 
-pytest_plugins = ["tests.agents", "tests.engines_kokoro"]
+pytest_plugins = ["tests.agents", "tests.engines", "tests.engines_kokoro"]
 
 
 @pytest.fixture(autouse=True)

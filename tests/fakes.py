@@ -2,7 +2,7 @@
 
 import array
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class FakeSpeech:
             raise self.error
         return "answers"
 
-    async def warm_up(self) -> None:
+    async def warm_up(self, tell: Callable[[str], None]) -> None:
         if self.error:
             raise self.error
 

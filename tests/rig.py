@@ -47,7 +47,7 @@ def missing() -> str:
 
 
 class Recording:
-    """What the speaker plays, from the moment it is made."""
+    """What a sink plays, from the moment it is made."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -77,9 +77,9 @@ class Recording:
         pcm = b"".join(chunk for _, chunk in list(self._chunks))
         return Frame(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], RATE)
 
-    def first_sound_at(self) -> float | None:
-        """`time.monotonic()` when the first sample that is not silent had come out of the speaker; about 10 ms late."""
-        return next((at for at, chunk in list(self._chunks) if chunk.strip(b"\0")), None)
+    def first_sound_at(self, after: float = 0.0) -> float | None:
+        """`time.monotonic()` when the first sample after `after` that is not silent had come out; about 10 ms late."""
+        return next((at for at, chunk in list(self._chunks) if at > after and chunk.strip(b"\0")), None)
 
     def last_sound_at(self) -> float | None:
         """The same, of the last one."""
@@ -144,9 +144,9 @@ class VirtualSound:
         return process
 
     @contextmanager
-    def record(self) -> Iterator[Recording]:
-        """Record what the speaker plays, at RATE."""
-        recording = Recording(self._parec(SPEAKER, subprocess.PIPE))
+    def record(self, sink: str = SPEAKER) -> Iterator[Recording]:
+        """Record what the speaker plays, or with CABLE what the microphone hears, at RATE."""
+        recording = Recording(self._parec(sink, subprocess.PIPE))
         try:
             yield recording
         finally:

@@ -18,7 +18,7 @@ LAYERS = [
     "config log",
     "audio",
     "speech",
-    "transports providers services",
+    "transports providers services readiness",
     "conversation",
     "app",
     "tools",

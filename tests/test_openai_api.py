@@ -240,7 +240,7 @@ async def test_a_model_the_endpoint_has_is_used(
 async def test_what_an_endpoint_has_is_asked_once(http: httpx2.AsyncClient) -> None:
     async with endpoint(speech_api()) as server:
         speech = client(server, http)
-        await speech.warm_up()
+        await speech.warm_up(print)
         await heard(speech)
         await heard(speech)
     assert sorted(server.paths()[:2]) == ["/v1/audio/voices", "/v1/models"]
@@ -260,7 +260,7 @@ async def test_a_list_that_does_not_come_does_not_hold_up_the_turn_twice(http: h
 async def test_a_server_that_was_only_starting_is_asked_again_what_it_has(http: httpx2.AsyncClient) -> None:
     async with endpoint(answers(503, "loading")) as server:
         speech = client(server, http)
-        await speech.warm_up()
+        await speech.warm_up(print)
         server.behaviour = speech_api(voices=("joe",))
         assert await speech.voices() == ("joe",)
 
@@ -417,7 +417,7 @@ async def test_a_connection_that_was_closed_meanwhile_is_replaced(http: httpx2.A
 async def test_cancelling_hangs_up_at_once(http: httpx2.AsyncClient) -> None:
     async with endpoint(routes({"/v1/audio/transcriptions": hangs_after()})) as server:
         speech = client(server, http, replace(SETTINGS, read_timeout=60.0))
-        await speech.warm_up()
+        await speech.warm_up(print)
         server.asked.clear()
         task = asyncio.create_task(speech.transcribe(SECOND))
         await asyncio.wait_for(server.asked.wait(), BOUND_SECONDS)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,17 +71,20 @@ class Asleep(FakeSpeech):
         self.starts += 1
         self.error = None
 
+    async def ready(self, tell: Callable[[str], None]) -> None:
+        tell("fetching weights: 50 %")
+
 
 async def test_a_local_server_is_started_when_nobody_answers() -> None:
     asleep = Asleep()
-    assert (await OnDemand(asleep, asleep.start).transcribe(tone(1))).text == "awake"
-    await OnDemand(asleep, asleep.start).transcribe(tone(1))
+    assert (await OnDemand(asleep, asleep.start, asleep.ready).transcribe(tone(1))).text == "awake"
+    await OnDemand(asleep, asleep.start, asleep.ready).transcribe(tone(1))
     assert asleep.starts == 1
 
 
 async def test_a_local_voice_is_started_and_says_all_of_it_once() -> None:
     asleep = Asleep()
-    assert len(await say(OnDemand(asleep, asleep.start))) == 3
+    assert len(await say(OnDemand(asleep, asleep.start, asleep.ready))) == 3
     assert asleep.starts == 1
 
 
@@ -89,14 +93,21 @@ async def test_a_server_that_cannot_be_started_fails_over_with_its_remedy() -> N
         raise ServiceError("The engine is not installed.", hint="pip install 'voicemode[local]'")
 
     asleep = Asleep()
-    assert (await providers(OnDemand(asleep, start), FakeSpeech("hello")).transcribe(tone(1))).text == "hello"
+    assert (await providers(OnDemand(asleep, start, asleep.ready), FakeSpeech("hello")).transcribe(tone(1))).text == "hello"
     with pytest.raises(NoProviderError, match=r"not installed.*pip install"):
-        await providers(OnDemand(asleep, start)).transcribe(tone(1))
+        await providers(OnDemand(asleep, start, asleep.ready)).transcribe(tone(1))
 
 
 async def test_a_server_that_answers_badly_is_not_started() -> None:
     broken = Asleep()
     broken.error = down("500")
     with pytest.raises(ProviderError):
-        await OnDemand(broken, broken.start).transcribe(tone(1))
+        await OnDemand(broken, broken.start, broken.ready).transcribe(tone(1))
     assert broken.starts == 0
+
+
+async def test_warming_up_starts_the_first_of_a_kind_and_tells_what_it_does() -> None:
+    asleep, told = Asleep(), list[str]()
+    await providers(OnDemand(asleep, asleep.start, asleep.ready), FakeSpeech()).warm_up("stt", told.append)
+    assert asleep.starts == 1
+    assert told == ["fetching weights: 50 %"]

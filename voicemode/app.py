@@ -13,12 +13,13 @@ from voicemode.audio.endpoint import Rules
 from voicemode.audio.vad import create_vad
 from voicemode.config import Loaded, Settings, changed, load_settings
 from voicemode.conversation import Conversation, Manners, Report
-from voicemode.errors import ArgumentError, VoiceModeError
+from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
-from voicemode.providers import OnDemand, Provider, Providers, Speech
+from voicemode.providers import Kind, OnDemand, Provider, Providers, Speech
+from voicemode.readiness import Readiness
 from voicemode.services import find
 from voicemode.services._base import Service
-from voicemode.services._process import ensure_running
+from voicemode.services._process import ensure_running, wait_ready
 from voicemode.speech.base import Voice
 from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
 from voicemode.speech.sentences import Sentences
@@ -43,6 +44,7 @@ class App:
 
     loaded: Loaded
     providers: Providers
+    readiness: Readiness
     report: Report
     floor: asyncio.Lock
     """Held while something is said or heard."""
@@ -61,6 +63,10 @@ class App:
             recordings=self.settings.recordings_dir,
             floor=self.floor,
         )
+
+    async def ready(self, *kinds: Kind) -> None:
+        """Wait until those who speak ("tts") or listen ("stt") can be asked, reporting what that waits for."""
+        await self.readiness.wait(self.report, *kinds)
 
     def manners(self, *, language: str = "", max_seconds: float | None = None) -> Manners:
         """How to converse: the settings, with what the caller wants differently."""
@@ -105,34 +111,36 @@ class Opened:
         self._floor = asyncio.Lock()
         self._app = self._build(load())
 
-    def now(self, report: Report = silent) -> App:
+    async def now(self, report: Report = silent) -> App:
         """The App as the settings are now. Raises ConfigError if they have become wrong."""
         if changed(self._app.loaded):
-            self._app = self._build(self._load())
+            before, self._app = self._app, self._build(self._load())
+            await before.readiness.close()
         return replace(self._app, report=report)
 
-    async def warm_up(self) -> None:
-        """Start the local engines that the first turn would need, so that it does not wait for them."""
-        try:
-            await self._app.providers.warm_up()
-        except VoiceModeError as error:
-            # The turn that needs it will try again and tell the person.
-            log.warning("Not ready yet: %s", error)
+    def warm_up(self) -> None:
+        """Begin to get ready for the first turn, so that it need not wait."""
+        self._app.readiness.begin()
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._app.readiness.close()
 
     def _build(self, loaded: Loaded) -> App:
-        configure_log(loaded.settings.log_level, loaded.settings.logs_dir, secrets=loaded.settings.secrets)
+        settings = loaded.settings
+        configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
         for notice in loaded.notices:
             log.warning("%s", notice)
-        settings = loaded.settings
-        stt = [self._provider(url, find("whisper"), settings) for url in urls(settings, find("whisper"))]
-        tts = [self._provider(url, find("kokoro"), settings) for url in urls(settings, find("kokoro"))]
-        return App(loaded, Providers(stt + tts), silent, self._floor, {})
+        local = (find("whisper"), find("kokoro"))
+        providers = Providers([self._provider(url, service, settings) for service in local for url in urls(settings, service)])
+        readiness = Readiness({service.kind: partial(providers.warm_up, service.kind) for service in local})
+        return App(loaded, providers, readiness, silent, self._floor, {})
 
     def _provider(self, url: str, service: Service, settings: Settings) -> Provider:
         client = SpeechClient(Endpoint(url, settings.key_for(url)), self._http, settings)
         speech: Speech = client
         if url == service.url(settings) and settings.auto_start and service.installed:
-            speech = OnDemand(client, partial(ensure_running, service, settings))
+            speech = OnDemand(client, partial(ensure_running, service, settings), partial(wait_ready, service, settings))
         return Provider(url, speech, service.kind)
 
 
@@ -153,4 +161,8 @@ def urls(settings: Settings, service: Service) -> list[str]:
 async def open_app(load: Callable[[], Loaded] = load_settings) -> AsyncIterator[Opened]:
     """The only opener: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
-        yield Opened(load, http)
+        opened = Opened(load, http)
+        try:
+            yield opened
+        finally:
+            await opened.close()

@@ -1,6 +1,5 @@
 """Which speech endpoint answers: preference order, starting the local one on demand, failover."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from voicemode.speech.base import SpeechToText, TextToSpeech, Transcript, Voice
 from voicemode.speech.openai_api import TextFormat
 
 T = TypeVar("T")
+Kind = Literal["stt", "tts"]
+Tell = Callable[[str], None]
 
 
 class Speech(SpeechToText, TextToSpeech, Protocol):
@@ -22,16 +23,20 @@ class Speech(SpeechToText, TextToSpeech, Protocol):
     async def check(self) -> str:
         """What it has, in words. Raises ProviderError if it does not answer as it should."""
 
-    async def warm_up(self) -> None:
-        """Get ready for the first turn. Raises ProviderError if that cannot be."""
+    async def warm_up(self, tell: Tell) -> None:
+        """Get ready for the first turn, and tell what is done meanwhile. Raises VoiceModeError if that cannot be."""
 
 
 class OnDemand:
     """An endpoint on this machine whose server is started when nobody answers there."""
 
-    def __init__(self, endpoint: Speech, start: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, endpoint: Speech, start: Callable[[], Awaitable[object]], wait_ready: Callable[..., Awaitable[object]]
+    ) -> None:
+        """`start` returns once the server answers, `wait_ready(tell=…)` once its engine is loaded. Raise VoiceModeError."""
         self._endpoint = endpoint
         self._start = start
+        self._wait_ready = wait_ready
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         try:
@@ -53,9 +58,10 @@ class OnDemand:
         except UnreachableError:
             return "is started when it is needed"
 
-    async def warm_up(self) -> None:
+    async def warm_up(self, tell: Tell) -> None:
         await self._ensure_started()
-        await self._endpoint.warm_up()
+        await self._wait_ready(tell=tell)
+        await self._endpoint.warm_up(tell)
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         # Nothing can have been heard of an endpoint that was not there: asking again says nothing twice.
@@ -81,7 +87,7 @@ class Provider:
     name: str
     """As shown to people: the endpoint's URL."""
     speech: Speech
-    kind: Literal["stt", "tts"]
+    kind: Kind
 
 
 class Providers:
@@ -128,9 +134,9 @@ class Providers:
                 return
         raise NoProviderError("speak", failures)
 
-    async def warm_up(self) -> None:
-        """Get the first of each kind ready: those that the next turn will ask. Raises ProviderError."""
-        await asyncio.gather(*(self._of(kind)[0].speech.warm_up() for kind in ("stt", "tts")))
+    async def warm_up(self, kind: Kind, tell: Tell) -> None:
+        """Get the first of a kind ready: the one that the next turn will ask. Raises VoiceModeError."""
+        await self._of(kind)[0].speech.warm_up(tell)
 
-    def _of(self, kind: str) -> list[Provider]:
+    def _of(self, kind: Kind) -> list[Provider]:
         return [provider for provider in self.providers if provider.kind == kind]

@@ -76,13 +76,9 @@ def create_server(load: Callable[[], Loaded] = load_settings) -> VoiceServer:
     async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
         nonlocal opened
         async with open_app(load) as opened:
-            warming = asyncio.create_task(opened.warm_up())
-            try:
-                with ending_on_signals(running):
-                    yield
-            finally:
-                warming.cancel()
-                await asyncio.wait([warming])
+            opened.warm_up()
+            with ending_on_signals(running):
+                yield
 
     def get_opened() -> Opened:
         if opened is None:
@@ -111,7 +107,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], running: set[asyn
         beating = asyncio.create_task(heartbeat.run())
         running.add(task)  # type: ignore[arg-type]
         try:
-            result = await fn(get_opened().now(heartbeat), **arguments)
+            result = await fn(await get_opened().now(heartbeat), **arguments)
         except VoiceModeError as error:
             raise ToolError(str(error)) from error
         finally:

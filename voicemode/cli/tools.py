@@ -58,7 +58,7 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     loop = asyncio.get_running_loop()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
     async with open_app() as opened:
-        return await fn(opened.now(report), **arguments)
+        return await fn(await opened.now(report), **arguments)
 
 
 async def report(stage: str) -> None:

@@ -26,6 +26,8 @@ class Health:
     pid: int = 0
     error: str = ""
     """Why it failed, with what would help."""
+    detail: str = ""
+    """What it does while it is loading, where that takes long: fetching weights."""
 
 
 STRANGER = Health()
@@ -76,6 +78,5 @@ def _from_json(said: dict[str, Any]) -> Health:
         return str(said.get(name) or "")
 
     pid = said.get("pid")
-    return Health(
-        text("service"), text("status"), text("model"), text("version"), pid if isinstance(pid, int) else 0, text("error")
-    )
+    number = pid if isinstance(pid, int) else 0
+    return Health(text("service"), text("status"), text("model"), text("version"), number, text("error"), text("detail"))

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 START_SECONDS = 30.0
 """A server answers about 2 s after its start, long before its engine is loaded."""
 
+LOAD_SECONDS = 3600.0
+"""Weights are 150 MB: long enough for a slow line."""
 POLL_SECONDS = 0.05
 LOG_BYTES = 1_000_000
 """A longer log is put aside as NAME.log.1 at the next start."""
@@ -56,8 +58,16 @@ async def ensure_running(service: Service, settings: Settings, *, limit_seconds:
         ) from error
 
 
-async def wait_ready(service: Service, settings: Settings, limit_seconds: float) -> Health:
+async def wait_ready(
+    service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, tell: Callable[[str], None] = lambda _: None
+) -> Health:
     """What the server says once its engine is loaded. It has to be running.
+
+    Args:
+        service: Which server.
+        settings: As it was started with.
+        limit_seconds: Patience; weights may have to be fetched first.
+        tell: Called again and again with what it does meanwhile, if that takes long.
 
     Raises:
         ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
@@ -65,7 +75,8 @@ async def wait_ready(service: Service, settings: Settings, limit_seconds: float)
     log = log_path(service, settings)
     try:
         async with asyncio.timeout(limit_seconds):
-            while (state := await _answers(service, settings)) and state.status == "loading":  # noqa: ASYNC110 another process
+            while (state := await _answers(service, settings)) and state.status == "loading":
+                tell(state.detail)
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise ServiceError(

@@ -7,7 +7,7 @@ followed: it could carry a key or a voice to somebody else.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -127,7 +127,7 @@ class SpeechClient:
             found = names(json.loads(await response.aread()))
         return f"answers; models: {', '.join(found[:4])}" if found else "answers"
 
-    async def warm_up(self) -> None:
+    async def warm_up(self, _tell: Callable[[str], None]) -> None:
         """Open a connection and learn what there is, so that the first turn need not. Never fails."""
         await asyncio.gather(self.voices(), self.models())
 

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicemode.app import App
+from voicemode.conversation import Heard, Spoken
 from voicemode.tools import tool
 
 
@@ -53,20 +54,23 @@ async def converse(
     manners = app.manners(language=language, max_seconds=listen_duration_max)
     how = app.voice(voice, speed, instructions, language)
     conversation = app.conversation(transport)
+    await app.ready("tts")
     if not wait_for_response:
-        said = await conversation.say(message, how, manners, app.report)
-        seconds = {"first_sound": round(said.first_sound_seconds, 3), "spoken": round(said.seconds, 3)}
-        return Reply("", "not asked", "", {"tts": app.providers.spoke}, seconds)
-    said, heard = await conversation.converse(message, how, manners, app.report)
-    return Reply(
-        text=heard.text,
-        ended=heard.ended,
-        note=heard.note,
-        provider={"tts": app.providers.spoke if message else "", "stt": heard.provider},
-        seconds={
-            "first_sound": round(said.first_sound_seconds, 3),
-            "spoken": round(said.seconds, 3),
-            "heard": round(heard.audio_seconds, 3),
-            "transcribe": round(heard.transcribe_seconds, 3),
-        },
-    )
+        return reply(app, await conversation.say(message, how, manners, app.report), None)
+    await app.ready("stt")
+    return reply(app, *await conversation.converse(message, how, manners, app.report))
+
+
+def reply(app: App, said: Spoken, heard: Heard | None) -> Reply:
+    """What an agent is told of a turn."""
+    provider = {"tts": app.providers.spoke} if said.seconds else {}
+    seconds = {"first_sound": said.first_sound_seconds, "spoken": said.seconds} if said.seconds else {}
+    if heard is None:
+        return Reply("", "not asked", "", provider, rounded(seconds))
+    provider |= {"stt": heard.provider} if heard.provider else {}
+    seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds} if heard.provider else {}
+    return Reply(heard.text, heard.ended, heard.note, provider, rounded(seconds))
+
+
+def rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in seconds.items()}

@@ -28,8 +28,10 @@ async def transcribe(
         language: Language spoken, as an ISO 639-1 code; detected if empty.
         response_format: Plain text, subtitles, or JSON with times.
     """
+    path = existing(file)
+    await app.ready("stt")
     await app.report("transcribing")
-    text, provider = await app.providers.transcribe_file(existing(file), language or app.settings.language, response_format)
+    text, provider = await app.providers.transcribe_file(path, language or app.settings.language, response_format)
     return Transcription(text, provider)
 
 

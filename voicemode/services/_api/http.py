@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
@@ -22,6 +22,7 @@ from voicemode import __version__
 from voicemode.errors import VoiceModeError
 from voicemode.services._api.errors import ApiError, client_gone, render
 from voicemode.services._api.guards import BodyLimit, Journal, LocalOnly
+from voicemode.services._api.news import News
 from voicemode.services._api.room import EngineRoom
 
 T = TypeVar("T")
@@ -37,6 +38,8 @@ class About:
     """The model that is loaded."""
     models: tuple[str, ...]
     """Names that requests may use, for /v1/models."""
+    news: News = field(default_factory=News)
+    """What it does while it loads its engine."""
     max_body_bytes: int = 1024 * 1024
     """Larger requests are refused with 413."""
 
@@ -87,6 +90,7 @@ def about_routes(about: About, room: EngineRoom[Any]) -> list[BaseRoute]:
             "model": about.model,
             "version": __version__,
             "pid": os.getpid(),
+            "detail": about.news.text if state.status == "loading" else "",
             "error": state.error,
         }
         return JSONResponse(answer, 503 if state.status == "failed" else 200)

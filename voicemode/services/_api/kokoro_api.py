@@ -20,6 +20,7 @@ from voicemode.services._api.http import About, create_app, streamed
 from voicemode.services._api.kokoro_request import MODELS, Ask, read_ask
 from voicemode.services._api.kokoro_text import NothingToSayError
 from voicemode.services._api.kokoro_voices import NAMES, Mix
+from voicemode.services._api.news import News
 from voicemode.services._api.room import EngineRoom
 from voicemode.services._api.server import serve
 from voicemode.services._hardware import choose_threads, usable_cpus
@@ -42,21 +43,24 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     # Synthesis gains from the second hardware thread of a core: 0.71 s instead of 1.25 for a short sentence.
     threads = choose_threads(settings.kokoro_threads, usable_cpus())
 
+    news = News()
+
     def load() -> Engine:
         from voicemode.services._api.kokoro_engine import KokoroEngine
 
         folder, sources = settings.models_path, sources_from(settings)
-        engine = KokoroEngine(ensure("kokoro", folder, sources), ensure("kokoro-voices", folder, sources), threads=threads)
+        model, voices = (ensure(name, folder, sources, news) for name in ("kokoro", "kokoro-voices"))
+        engine = KokoroEngine(model, voices, threads=threads)
         engine.warm_up()
         return engine
 
-    serve(kokoro_app(load), host=host, port=port or settings.kokoro_port, idle_minutes=idle_minutes)
+    serve(kokoro_app(load, news), host=host, port=port or settings.kokoro_port, idle_minutes=idle_minutes)
 
 
-def kokoro_app(load: Callable[[], Engine]) -> Starlette:
+def kokoro_app(load: Callable[[], Engine], news: News | None = None) -> Starlette:
     """The application; `load` is called in a thread once it starts."""
     room = EngineRoom(load)
-    about = About(service="voicemode-kokoro", model="kokoro", models=MODELS)
+    about = About(service="voicemode-kokoro", model="kokoro", models=MODELS, news=news or News())
     return create_app(about, room, KokoroApi(room).routes)
 
 

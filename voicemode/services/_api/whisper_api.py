@@ -16,6 +16,7 @@ from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
 from voicemode.services._api.errors import as_api_error
 from voicemode.services._api.http import About, create_app, streamed, unless_gone
+from voicemode.services._api.news import News
 from voicemode.services._api.room import EngineRoom
 from voicemode.services._api.server import serve
 from voicemode.services._api.whisper_answer import Meter, Result, event, render, text_of
@@ -47,20 +48,28 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     folder = settings.models_path
     threads = choose_threads(settings.whisper_threads, usable_cores())
 
+    news = News()
+
     def load() -> Engine:
         from voicemode.services._api.whisper_engine import load_whisper
 
-        engine = load_whisper(ensure(f"whisper-{name}", folder, sources_from(settings)), name, threads)
+        engine = load_whisper(ensure(f"whisper-{name}", folder, sources_from(settings), news), name, threads)
         engine.warm_up()
         return engine
 
-    serve(whisper_app(name, load), host=host, port=settings.whisper_port if port is None else port, idle_minutes=idle_minutes)
+    serve(whisper_app(name, load, news), host=host, port=port or settings.whisper_port, idle_minutes=idle_minutes)
 
 
-def whisper_app(model: str, load: Callable[[], Engine]) -> Starlette:
+def whisper_app(model: str, load: Callable[[], Engine], news: News | None = None) -> Starlette:
     """The application; `load` is called in a thread once it starts."""
     names = tuple(dict.fromkeys(["whisper-1", model, *KNOWN_WEIGHTS]))
-    about = About(service="voicemode-whisper", model=model, models=("whisper-1", model), max_body_bytes=LARGEST_UPLOAD)
+    about = About(
+        service="voicemode-whisper",
+        model=model,
+        models=("whisper-1", model),
+        news=news or News(),
+        max_body_bytes=LARGEST_UPLOAD,
+    )
     room = EngineRoom(load)
     return create_app(about, room, WhisperApi(room, Offer(model=model, names=names)).routes)
 

@@ -29,6 +29,7 @@ FULL_WINDOW = 30 * FRAMES_PER_SECOND
 MARGIN_SECONDS = 4.0
 """What the encoder must see beyond the end of the speech; with less, the decoder loops."""
 LEAST_SECONDS = 11.5
+"""The shortest window that reads well. 30 is what Whisper was trained on, and twice as slow."""
 MOST_TOKENS = 220
 LOOPING_RATIO = 2.4
 """Text that compresses better than this repeats itself."""
@@ -107,11 +108,11 @@ class Heard:
         )
 
 
-def load_whisper(model_dir: Path, name: str, threads: int) -> "WhisperEngine":
+def load_whisper(model_dir: Path, name: str, threads: int, *, least_seconds: float = LEAST_SECONDS) -> "WhisperEngine":
     """Load the weights in `model_dir` (CTranslate2 format). Takes a second. Raises WeightsError."""
     try:
         model = ctranslate2.models.Whisper(str(model_dir), device="cpu", compute_type="int8", intra_threads=threads)
-        return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"))
+        return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"), least_seconds)
     except (RuntimeError, OSError) as error:
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
@@ -121,15 +122,16 @@ def load_whisper(model_dir: Path, name: str, threads: int) -> "WhisperEngine":
 class WhisperEngine:
     """Recordings in, text out. One transcription at a time; the engine keeps nothing of it."""
 
-    def __init__(self, name: str, model: Any, vocabulary: Vocabulary) -> None:
+    def __init__(self, name: str, model: Any, vocabulary: Vocabulary, least_seconds: float = LEAST_SECONDS) -> None:
         self.name = name
         self._model = model
         self._vocabulary = vocabulary
+        self._least_seconds = least_seconds
         self._filters = mel_filters()
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""
-        self._read(Stretch(bytes(32_000), 0.0), Options(language="en"), reduced_window(1.0))
+        self._read(Stretch(bytes(32_000), 0.0), Options(language="en"), self._window(1.0))
 
     def transcribe(
         self, frames: Iterable[Frame], options: Options, cancelled: threading.Event | None = None
@@ -151,7 +153,7 @@ class WhisperEngine:
     def _detect(self, stretch: Stretch) -> str:
         if not self._model.is_multilingual:
             return "en"
-        encoded = self._encode(stretch, reduced_window(stretch.seconds))
+        encoded = self._encode(stretch, self._window(stretch.seconds))
         token, _probability = self._model.detect_language(encoded)[0][0]
         return str(token).strip("<|>")
 
@@ -159,14 +161,14 @@ class WhisperEngine:
         """The best reading of `stretch`; None if nobody speaks in it."""
         if not any(stretch.pcm):
             return None
-        window = reduced_window(stretch.seconds)
+        window = self._window(stretch.seconds)
         heard = self._read(stretch, asked, window)
         if heard.doubtful and not has_speech(stretch.pcm):
             return None
         if window < FULL_WINDOW and not heard.trusted:
             heard = self._read(stretch, asked, FULL_WINDOW)
         if heard.looping:
-            again = self._read(stretch, replace(asked, temperature=RESCUE_TEMPERATURE), FULL_WINDOW)
+            again = self._read(stretch, otherwise(asked), FULL_WINDOW)
             heard = min(heard, again, key=lambda each: each.ratio)
         return None if heard.silent else heard
 
@@ -193,6 +195,9 @@ class WhisperEngine:
             temperature=asked.temperature,
         )
 
+    def _window(self, seconds: float) -> int:
+        return reduced_window(seconds, self._least_seconds)
+
     def _encode(self, stretch: Stretch, window: int) -> Any:
         mel = log_mel(stretch.samples, window, self._filters)
         return self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None])))
@@ -215,14 +220,19 @@ class WhisperEngine:
             yield tightened(word, loud).later(stretch.start_seconds)
 
 
-def reduced_window(seconds: float) -> int:
+def reduced_window(seconds: float, least_seconds: float = LEAST_SECONDS) -> int:
     """Frames the encoder should see of a recording of `seconds`; an even number."""
-    return min(FULL_WINDOW, 2 * math.ceil(max(seconds + MARGIN_SECONDS, LEAST_SECONDS) * FRAMES_PER_SECOND / 2))
+    return min(FULL_WINDOW, 2 * math.ceil(max(seconds + MARGIN_SECONDS, least_seconds) * FRAMES_PER_SECOND / 2))
 
 
 def most_tokens(seconds: float) -> int:
     """More tokens than anybody says in `seconds`."""
     return min(MOST_TOKENS, int(12 + 6.5 * seconds))
+
+
+def otherwise(asked: Options) -> Options:
+    """How to ask again after a loop: without the prompt that may have started it, or with some chance in the search."""
+    return replace(asked, prompt="") if asked.prompt else replace(asked, temperature=RESCUE_TEMPERATURE)
 
 
 def search(temperature: float) -> dict[str, Any]:

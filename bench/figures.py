@@ -1,0 +1,68 @@
+"""What was measured, and the table of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+Unit = Literal["s", "ms", "MB", "%"]
+DIGITS: dict[Unit, int] = {"s": 3, "ms": 1, "MB": 0, "%": 1}
+HEAD = ("figure", "median", "min", "incumbent", "aim", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One line of the table. Without an aim it is there to compare the one above it with."""
+
+    name: str
+    values: tuple[float, ...]
+    """What each run gave."""
+    unit: Unit = "s"
+    incumbent: str = ""
+    """Its figure, as the issue gives it."""
+    at_most: float | None = None
+    """The aim: the median is no more."""
+    at_least: float | None = None
+    """The aim: no run is less."""
+
+    @property
+    def verdict(self) -> Literal["ok", "missed", ""]:
+        if self.at_most is None and self.at_least is None:
+            return ""
+        reached = self.at_most is None or round(median(self.values), DIGITS[self.unit]) <= self.at_most
+        kept = self.at_least is None or min(self.values) >= self.at_least
+        return "ok" if reached and kept else "missed"
+
+    @property
+    def aim(self) -> str:
+        if self.at_most is not None:
+            return f"≤ {self.at_most:.4g} {self.unit}"
+        return f"≥ {self.at_least:.4g} {self.unit}" if self.at_least is not None else ""
+
+    def amount(self, value: float) -> str:
+        """`value` with its unit."""
+        return f"{value:.{DIGITS[self.unit]}f} {self.unit}"
+
+    def cells(self) -> tuple[str, ...]:
+        name = self.name if self.aim else f"  {self.name}"
+        return (name, self.amount(median(self.values)), self.amount(min(self.values)), self.incumbent, self.aim, self.verdict)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "median": median(self.values),
+            "min": min(self.values),
+            "values": self.values,
+            "incumbent": self.incumbent,
+            "aim": self.aim,
+            "verdict": self.verdict,
+        }
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """`figures` as lines, columns aligned."""
+    rows = [HEAD, *(figure.cells() for figure in figures)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])

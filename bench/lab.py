@@ -1,0 +1,118 @@
+"""What figures are measured with. Each part is started when a figure first needs it, and ended with the lab."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from tests.agents import free_ports
+from tests.mcp_client import REPOSITORY, environment
+from tests.rig import VirtualSound, missing
+from voicemode.audio.frames import Frame
+from voicemode.audio.wav import read_wav
+from voicemode.config import Settings, load_settings
+from voicemode.services._base import Service
+from voicemode.services._process import ensure_running, wait_ready
+
+MODELS = REPOSITORY / ".pytest_cache/d/models"
+"""Where the tests keep weights, too."""
+UTTERANCE = REPOSITORY / "tests/speech/austen-0880.wav"
+"""A person says a sentence in 3.0 s."""
+LOAD_SECONDS = 300.0
+"""For an engine, with weights that may have to be fetched first."""
+END_SECONDS = 15.0
+
+
+class Lab:
+    """A home of its own, ports of its own, no setting of the person who measures."""
+
+    def __init__(self, runs: int) -> None:
+        self.runs = runs
+        self.few_runs = max(1, runs // 2)
+        """For what takes long."""
+        self._stack = ExitStack()
+        self._engines: set[tuple[str, int]] = set()
+        self.whisper_port, self.kokoro_port, self.spare_port = free_ports(3)
+
+    def __enter__(self) -> Self:
+        self.home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="voicemode-bench-")))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def environ(self, **extra: str) -> dict[str, str]:
+        """Environment of a VoiceMode: this home, these engines."""
+        return environment(
+            HOME=str(self.home),
+            VOICEMODE_MODELS_DIR=str(MODELS),
+            VOICEMODE_WHISPER_PORT=str(self.whisper_port),
+            VOICEMODE_KOKORO_PORT=str(self.kokoro_port),
+            VOICEMODE_WHISPER_MODEL="base",
+            **extra,
+        )
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The same as settings."""
+        return load_settings(self.environ(VOICEMODE_BASE_DIR=str(self.home)), self.home).settings
+
+    @cached_property
+    def sound(self) -> VirtualSound:
+        """A virtual sound card. Raises SystemExit saying what to install."""
+        if reason := missing():
+            raise SystemExit(f"A virtual sound card cannot be made: {reason}")
+        return self._stack.enter_context(VirtualSound())
+
+    def talking_to(self, url: str, **extra: str) -> dict[str, str]:
+        """Environment of a VoiceMode whose speech services are at `url`, with the virtual sound card."""
+        speech = {"VOICEMODE_TTS_BASE_URLS": url, "VOICEMODE_STT_BASE_URLS": url, "VOICEMODE_AUTO_START": "false"}
+        return self.environ(**self.sound.environ, **speech, **extra)
+
+    def speech_service(self, seconds: float) -> str:
+        """URL of a service with known delays that says `seconds` of sound, whatever the text."""
+        return self._stack.enter_context(speech_service(seconds))
+
+    def start(self, service: Service, settings: Settings | None = None) -> str:
+        """URL of `service`, its engine loaded."""
+        settings = settings or self.settings
+        key = service.name, service.port(settings)
+        if key not in self._engines:
+            self._stack.callback(end, asyncio.run(loaded(service, settings)))
+            self._engines.add(key)
+        return service.url(settings)
+
+
+async def loaded(service: Service, settings: Settings) -> int:
+    """Start a server and wait for its engine; its process id."""
+    await ensure_running(service, settings)
+    return (await wait_ready(service, settings, LOAD_SECONDS)).pid
+
+
+def end(pid: int) -> None:
+    server = psutil.Process(pid)
+    server.terminate()
+    server.wait(END_SECONDS)
+
+
+@contextmanager
+def speech_service(seconds: float) -> Iterator[str]:
+    """`programs/speech_service` in a process of its own; its URL."""
+    command = [sys.executable, "-m", "bench.programs.speech_service", str(seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+        assert process.stdin
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.stdin.close()
+
+
+def utterance() -> Frame:
+    return read_wav(UTTERANCE)

@@ -1,0 +1,25 @@
+"""Whisper base as everybody runs it, its encoder seeing 30 s always: what our shorter window is compared with.
+
+Usage: python full_window.py PORT. Started by path, from anywhere: imports nothing from this folder.
+"""
+
+import sys
+
+from voicemode.config import load_settings
+from voicemode.services._api.server import serve
+from voicemode.services._api.whisper_api import whisper_app
+from voicemode.services._api.whisper_engine import WhisperEngine, load_whisper
+from voicemode.services._hardware import choose_threads, usable_cores
+from voicemode.services._models import ensure
+
+
+def load() -> WhisperEngine:
+    settings = load_settings().settings
+    threads = choose_threads(settings.whisper_threads, usable_cores())
+    engine = load_whisper(ensure("whisper-base", settings.models_path), "base", threads, least_seconds=30.0)
+    engine.warm_up()
+    return engine
+
+
+if __name__ == "__main__":
+    serve(whisper_app("base", load), port=int(sys.argv[1]))

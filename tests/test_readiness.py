@@ -1,0 +1,66 @@
+import asyncio
+
+import pytest
+
+from tests.fakes import Stages
+from voicemode.errors import ServiceError
+from voicemode.readiness import Readiness, Tell
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_turn_waits_for_what_it_needs_and_reports_what_is_done_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicemode.readiness.REPORT_SECONDS", 0.01)
+    fetched, stages = asyncio.Event(), Stages()
+
+    async def fetch(tell: Tell) -> None:
+        tell("fetching weights: 50 %")
+        await fetched.wait()
+
+    async def never(tell: Tell) -> None:
+        raise AssertionError("nobody needs this")
+
+    readiness = Readiness({"tts": fetch, "stt": never})
+    waiting = asyncio.create_task(readiness.wait(stages, "tts"))
+    while not stages:
+        await asyncio.sleep(0.01)
+    fetched.set()
+    await waiting
+    assert set(stages) == {"fetching weights: 50 %"}
+
+
+async def test_what_was_begun_ahead_of_time_is_done_once() -> None:
+    times = 0
+
+    async def work(tell: Tell) -> None:
+        nonlocal times
+        times += 1
+
+    readiness = Readiness({"tts": work})
+    readiness.begin()
+    await readiness.wait(Stages(), "tts")
+    await readiness.wait(Stages(), "tts")
+    assert times == 1
+
+
+async def test_a_failure_is_left_to_the_turn_that_needs_it() -> None:
+    async def fail(tell: Tell) -> None:
+        raise ServiceError("The engine is not installed.")
+
+    await Readiness({"tts": fail}).wait(Stages(), "tts")
+
+
+async def test_closing_ends_what_goes_on() -> None:
+    ended = asyncio.Event()
+
+    async def work(tell: Tell) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    readiness = Readiness({"tts": work})
+    readiness.begin()
+    await asyncio.sleep(0)
+    await readiness.close()
+    assert ended.is_set()

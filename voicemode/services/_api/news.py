@@ -1,0 +1,24 @@
+"""What a server does before its engine is loaded, for /health and the log."""
+
+import logging
+
+from voicemode.services._sources import Progress
+
+log = logging.getLogger(__name__)
+
+
+class News:
+    """The latest, as a sentence. Written by the loading thread, read by the event loop."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._source = ""
+
+    def __call__(self, progress: Progress) -> None:
+        """How far a model has come; a `Report` for `_models.ensure`."""
+        total = max(progress.total_bytes, 1)
+        part = f"{100 * progress.done_bytes // total} % of {total / 1e6:.0f} MB"
+        self.text = f"fetching {progress.model} from {progress.source}: {part}"
+        if progress.source != self._source:
+            self._source = progress.source
+            log.info("%s", self.text)
