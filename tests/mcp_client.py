@@ -1,12 +1,13 @@
 """A real MCP client that starts VoiceMode as an agent's program would: as a child, on stdio."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -37,6 +38,47 @@ def text(result: CallToolResult) -> str:
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
+
+
+class RawServer:
+    """A server whose pipes are ours, for what no client library does: signals, a torn connection, a look at stdout."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.stdin, self.stdout = process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls, environ: Mapping[str, str]) -> Self:
+        pipe = asyncio.subprocess.PIPE
+        return cls(await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ)))
+
+    async def initialize(self) -> None:
+        """Wait until it serves."""
+        client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
+        self.send({"id": 1, "method": "initialize", "params": client})
+        answer = await self.receive()
+        assert answer["result"]["serverInfo"]["name"] == "voicemode"
+        self.send({"method": "notifications/initialized"})
+
+    async def converse_until(self, stage: str, message: str = "Well?") -> None:
+        """Call `converse`; return when it reports `stage`."""
+        params = {"name": "converse", "arguments": {"message": message}, "_meta": {"progressToken": 2}}
+        self.send({"id": 2, "method": "tools/call", "params": params})
+        while (await self.receive()).get("params", {}).get("message") != stage:
+            pass
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+    async def receive(self, seconds: float = 60.0) -> dict[str, Any]:
+        line = await asyncio.wait_for(self.stdout.readline(), seconds)
+        return dict(json.loads(line))
+
+    async def ends(self, seconds: float) -> int:
+        """Its exit status; TimeoutError if it lives longer."""
+        return await asyncio.wait_for(self.process.wait(), seconds)
 
 
 class Progress:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mcp.client import Client
 
-from tests.mcp_client import COMMAND, connect, environment, text
+from tests.mcp_client import RawServer, connect, environment, text
 from voicemode import __version__, tools
 from voicemode.errors import VoiceModeError
 from voicemode.server import create_server
@@ -114,28 +114,10 @@ async def test_tools_can_be_allowed_and_denied() -> None:
     assert not names & {"say", "doctor"}
 
 
-async def serve(**environ: str) -> asyncio.subprocess.Process:
-    """A server whose stdin and stdout are ours."""
-    pipe = asyncio.subprocess.PIPE
-    return await asyncio.create_subprocess_exec(
-        *COMMAND, stdin=pipe, stdout=pipe, stderr=pipe, env=environment(**QUIET, **environ)
-    )
-
-
-async def started(server: asyncio.subprocess.Process) -> None:
-    """Wait until it answers."""
-    assert server.stdin is not None
-    assert server.stdout is not None
-    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
-    server.stdin.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode() + b"\n")
-    answer = json.loads(await asyncio.wait_for(server.stdout.readline(), 30))
-    assert answer["result"]["serverInfo"]["name"] == "voicemode"
-
-
 async def test_a_wrong_tool_name_in_the_settings_ends_with_the_valid_ones() -> None:
-    server = await serve(VOICEMODE_TOOLS_ENABLED="convers")
-    out, err = await asyncio.wait_for(server.communicate(), 30)
-    assert server.returncode == 1
+    server = await RawServer.start(environment(VOICEMODE_TOOLS_ENABLED="convers", **QUIET))
+    out, err = await asyncio.wait_for(server.process.communicate(), 30)
+    assert server.process.returncode == 1
     assert out == b""
     assert b"There is no tool named 'convers'" in err
     assert b"Traceback" not in err
@@ -143,24 +125,23 @@ async def test_a_wrong_tool_name_in_the_settings_ends_with_the_valid_ones() -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_ends_it_at_once(number: signal.Signals) -> None:
-    server = await serve()
-    await started(server)
-    server.send_signal(number)
-    assert await asyncio.wait_for(server.wait(), 5) == 128 + number
+    server = await RawServer.start(environment(**QUIET))
+    await server.initialize()
+    server.process.send_signal(number)
+    assert await server.ends(5) == 128 + number
 
 
 async def test_a_closed_stdin_ends_it() -> None:
-    server = await serve()
-    await started(server)
-    assert server.stdin is not None
+    server = await RawServer.start(environment(**QUIET))
+    await server.initialize()
     server.stdin.close()
-    assert await asyncio.wait_for(server.wait(), 5) == 0
+    assert await server.ends(5) == 0
 
 
 async def test_nothing_but_protocol_is_written_to_stdout() -> None:
-    server = await serve(VOICEMODE_LOG_LEVEL="debug")
-    await started(server)
-    out, _ = await asyncio.wait_for(server.communicate(b""), 10)
+    server = await RawServer.start(environment(VOICEMODE_LOG_LEVEL="debug", **QUIET))
+    await server.initialize()
+    out, _ = await asyncio.wait_for(server.process.communicate(b""), 10)
     for line in out.splitlines():
         assert json.loads(line)["jsonrpc"] == "2.0"
 

@@ -5,18 +5,20 @@ Everything is real: the MCP client, the server and the engines it starts by itse
 
 import asyncio
 import json
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult
 
 from tests.agents import Engines
-from tests.mcp_client import COMMAND, Progress, connect, environment, text
+from tests.mcp_client import COMMAND, Progress, RawServer, connect, environment, text
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer
 from voicemode.audio.wav import wav_bytes
@@ -151,6 +153,51 @@ async def test_a_client_that_leaves_in_mid_turn_leaves_no_open_device(
     with pytest.raises(MCPError, match="Connection closed"):
         await call
     await until_closed(virtual_sound)
+
+
+@pytest.mark.parametrize("stage", ["speaking", "listening"])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, None], ids=["SIGINT", "SIGTERM", "closed stdin"])
+async def test_an_end_in_mid_turn_closes_the_devices_and_leaves_no_process(
+    agent_environment: dict[str, str], virtual_sound: VirtualSound, stage: str, end: signal.Signals | None
+) -> None:
+    server = await RawServer.start(agent_environment)
+    await server.initialize()
+    await server.converse_until(stage, QUESTION)
+    children = psutil.Process(server.process.pid).children()
+    if end is None:
+        server.stdin.close()
+    else:
+        server.process.send_signal(end)
+    # 2 s are promised; a loaded machine gets some more.
+    assert await server.ends(4) == (0 if end is None else 128 + end)
+    await until_closed(virtual_sound)
+    # The engine servers are meant to outlive us: agents share them, and they end when idle.
+    assert [child for child in children if child.is_running() and "serve" not in child.cmdline()] == []
+
+
+async def test_a_card_unplugged_in_mid_turn_is_an_error_that_keeps_what_was_said(
+    agent: Client, virtual_sound: VirtualSound, engines: Engines
+) -> None:
+    progress = Progress()
+    call = asyncio.create_task(agent.call_tool("converse", {"message": "Well?"}, progress_callback=progress))
+    await progress.reached("listening")
+    virtual_sound.speak(SPEECH / "austen-0870.wav")
+    await asyncio.sleep(3)
+    await asyncio.to_thread(virtual_sound.unplug)
+    unplugged_at = time.monotonic()
+    try:
+        result = await call
+        told_after = time.monotonic() - unplugged_at
+    finally:
+        await asyncio.to_thread(virtual_sound.plug_in)
+    assert result.is_error
+    assert "The microphone stopped working in the middle of the turn." in text(result)
+    # 1 s is promised; a loaded machine gets some more.
+    assert told_after < 2
+    kept = Path(text(result).rpartition("voicemode transcribe ")[2])
+    assert kept.parent == engines.base_dir / "recordings"
+    retried = await agent.call_tool("transcribe", {"file": str(kept)}, read_timeout_seconds=180)
+    assert CLIPS["austen-0870.wav"].split()[2] in text(retried).lower()
 
 
 async def test_the_command_line_speaks(agent_environment: dict[str, str], virtual_sound: VirtualSound) -> None:

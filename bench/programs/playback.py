@@ -10,6 +10,7 @@ import sys
 import time
 
 from voicemode.app import Opened, open_app
+from voicemode.tools.converse import converse
 
 BEAT_SECONDS = 0.005
 
@@ -41,9 +42,9 @@ async def turn(opened: Opened) -> tuple[float, float]:
     async def report(stage: str) -> None:
         stages[stage] = time.monotonic()
 
-    app, heartbeat = opened.now(report), Heartbeat()
+    heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.run())
-    await app.conversation().converse("Anything.", app.voice(), app.manners(), report)
+    await converse(await opened.now(report), "Anything.")
     await asyncio.sleep(BEAT_SECONDS)
     beating.cancel()
     return heartbeat.latest(stages["speaking"], stages["listening"]), heartbeat.latest(stages["begun"], time.monotonic())
@@ -51,7 +52,7 @@ async def turn(opened: Opened) -> tuple[float, float]:
 
 async def main(turns: int) -> None:
     async with open_app() as opened:
-        await opened.warm_up()
+        opened.warm_up()
         print(json.dumps([await turn(opened) for _ in range(turns)]))
 
 

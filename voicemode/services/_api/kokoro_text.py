@@ -47,14 +47,18 @@ from in inside into like near of off on onto over past per through to toward tow
 _AUXILIARIES = """
 is are was were be been am has have had do does did will would can could shall should may might must
 """
-_DEPENDENT = """
-a an the my your his her its our their this these those some any no every each both all not very too quite
-i you he she it we they let's there what how why dr mr mrs ms st
+_DETERMINERS = """
+a an the my your his her its our their this these those some any no every each both all another one two three
+"""
+_OTHERS = """
+not very too quite i you he she it we they let's there what how why dr mr mrs ms st
 """
 _LINKS = frozenset((_CONJUNCTIONS + _PREPOSITIONS + _AUXILIARIES).split())
 """Words that open a phrase: better to stop before one of these."""
-_LEADING = _LINKS | frozenset(_DEPENDENT.split())
+_LEADING = _LINKS | frozenset((_DETERMINERS + _OTHERS).split())
 """Words that belong to what follows: better not to stop after one of these."""
+_NAMING = frozenset(_DETERMINERS.split())
+"""Words after which two more may belong together: "the dark blue"."""
 
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+")
 _OPEN_END = re.compile(r"(?<=[\w\"'”’)\]%])[ \t]*$", re.MULTILINE)
@@ -88,14 +92,6 @@ class Word:
         """The punctuation it is spoken with; empty is none."""
         end = self.sound.rstrip('"()“”')[-1:]
         return end if end in MARKS else ""
-
-    def cut(self, following: "Word") -> Cut:
-        """How natural it is to stop between this word and the next."""
-        if self.mark:
-            return Cut.SENTENCE if self.mark in ENDS else Cut.CLAUSE
-        if self.bare in _LEADING:
-            return Cut.AWKWARD
-        return Cut.PHRASE if following.bare in _LINKS else Cut.POSSIBLE
 
 
 class NothingToSayError(VoiceModeError):
@@ -162,16 +158,24 @@ def best_cut(words: Sequence[Word], allowed: int) -> int:
     end = sentence_end(words, sizes)
     if sizes[end] <= max(allowed * SLACK, WHOLE):
         return end + 1
-    naturals = {
-        index: words[index].cut(words[index + 1])
-        for index in range(end)
-        if sizes[index] >= SMALLEST <= sizes[end] - sizes[index]
-    }
+    naturals = {index: natural(words, index) for index in range(end) if sizes[index] >= SMALLEST <= sizes[end] - sizes[index]}
     fair = [index for index, cut in naturals.items() if cut > Cut.AWKWARD and sizes[index] <= LARGEST]
     fitting = [index for index in fair if sizes[index] <= allowed * SLACK]
     if fitting:
         return max(fitting, key=lambda index: (naturals[index], index)) + 1
     return (fair or [end])[0] + 1
+
+
+def natural(words: Sequence[Word], index: int) -> Cut:
+    """How natural it is to stop after `words[index]`, which is not the last."""
+    word = words[index]
+    if word.mark:
+        return Cut.SENTENCE if word.mark in ENDS else Cut.CLAUSE
+    if word.bare in _LEADING:
+        return Cut.AWKWARD
+    if words[index + 1].bare in _LINKS:
+        return Cut.PHRASE
+    return Cut.AWKWARD if index and words[index - 1].bare in _NAMING else Cut.POSSIBLE
 
 
 def sentence_end(words: Sequence[Word], sizes: Sequence[int]) -> int:

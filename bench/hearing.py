@@ -1,0 +1,82 @@
+"""Local Whisper: how long a short utterance takes over HTTP, and whether the short window costs accuracy."""
+
+import asyncio
+import csv
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from bench.figures import Figure
+from bench.lab import Lab, utterance
+from tests.mcp_client import REPOSITORY
+from tests.wer import total_wer
+from voicemode.audio.frames import Frame
+from voicemode.audio.wav import read_wav
+from voicemode.config import Settings
+from voicemode.services import find
+from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
+
+WHISPER = find("whisper")
+FULL_WINDOW = replace(WHISPER, name="whisper-30s", command=(str(Path(__file__).parent / "programs/full_window.py"), "{port}"))
+WANTED_SPEECH = REPOSITORY.parent / "shared/speech"
+"""25 clips of nine people; where they are not there, the tests' own five are heard."""
+
+
+@asynccontextmanager
+async def client(url: str, settings: Settings) -> AsyncIterator[SpeechClient]:
+    """VoiceMode's own client of the service at `url`, its connection open."""
+    async with open_http() as http:
+        speech = SpeechClient(Endpoint(url), http, settings)
+        await asyncio.gather(speech.voices(), speech.models())
+        yield speech
+
+
+def clips() -> list[tuple[Frame, str]]:
+    """Recordings of people, and what is said."""
+    folder = WANTED_SPEECH if WANTED_SPEECH.is_dir() else REPOSITORY / "tests/speech"
+    with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
+        return [(read_wav(folder / row["file"]), row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
+
+
+async def seconds_to_hear(whisper: SpeechClient, runs: int, language: str = "") -> tuple[float, ...]:
+    clip, taken = utterance(), []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        await whisper.transcribe(clip, language=language)
+        taken.append(time.perf_counter() - begun)
+    return tuple(taken)
+
+
+async def error_rate(whisper: SpeechClient) -> float:
+    """Of all clips together, per cent."""
+    return 100 * total_wer([(said, (await whisper.transcribe(clip, language="en")).text) for clip, said in clips()])
+
+
+async def heard(lab: Lab, short_url: str, full_url: str) -> list[Figure]:
+    async with client(short_url, lab.settings) as short, client(full_url, lab.settings) as full:
+        wer = {whisper: await error_rate(whisper) for whisper in (short, full)}
+        return [
+            Figure(
+                name=f"local Whisper base, {utterance().seconds:.0f} s utterance",
+                values=await seconds_to_hear(short, lab.runs),
+                incumbent="1.2 s",
+                at_most=0.45,
+            ),
+            Figure(name="its language given", values=await seconds_to_hear(short, lab.runs, "en")),
+            Figure(name="with the window of 30 s", values=await seconds_to_hear(full, lab.runs)),
+            Figure(name="with the window of 30 s, its language given", values=await seconds_to_hear(full, lab.runs, "en")),
+            Figure(
+                name=f"local Whisper base, WER of {len(clips())} clips",
+                values=(wer[short],),
+                unit="%",
+                at_most=round(wer[full], 1),
+            ),
+            Figure(name="with the window of 30 s", values=(wer[full],), unit="%"),
+        ]
+
+
+def measure(lab: Lab) -> list[Figure]:
+    urls = lab.start(WHISPER), lab.start(FULL_WINDOW, replace(lab.settings, whisper_port=lab.spare_port))
+    return asyncio.run(heard(lab, *urls))

@@ -1,0 +1,146 @@
+"""One turn after the other through a real MCP client and a virtual sound card; the speech service has known delays."""
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mcp.client import Client
+from mcp.types import CallToolResult
+
+from bench.figures import Figure
+from bench.lab import UTTERANCE, Lab, utterance
+from bench.programs.speech_service import STT_SECONDS, TTS_SECONDS
+from tests.mcp_client import Progress, connect, text
+from tests.rig import CABLE, Recording, VirtualSound
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, samples_of
+
+OUR_VOICE_SECONDS = 1.0
+WINDOW_SECONDS = 0.01
+QUIET = 0.03
+"""Of the loudest window: what is softer after the last word is breath and room, 30 dB below."""
+LIMIT_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """When things happened, in seconds of `time.monotonic()`."""
+
+    called_at: float
+    microphone_open_at: float
+    first_sound_at: float
+    speech_ended_at: float
+    answered_at: float
+
+    @property
+    def our_voice_ended_at(self) -> float:
+        return self.first_sound_at + OUR_VOICE_SECONDS
+
+
+class Openings:
+    """When programs opened a microphone of the card, as its sound server tells whoever subscribes."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._times: list[float] = []
+        self._thread = threading.Thread(target=self._read, name="bench-openings", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            if line.startswith("Event 'new' on source-output"):
+                self._times.append(time.monotonic())
+
+    def first(self, after: float) -> float:
+        """`time.monotonic()` of the first after `after`."""
+        return next(at for at in list(self._times) if at > after)
+
+
+@contextmanager
+def openings(environ: dict[str, str]) -> Iterator[Openings]:
+    """Watch the card that `environ` names. It takes a moment to begin."""
+    command = ["pactl", "subscribe"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        yield Openings(process)
+        process.terminate()
+
+
+async def answer(agent: Client, sound: VirtualSound, message: str = "Well?") -> CallToolResult:
+    """One turn: the agent asks, the person answers as soon as VoiceMode listens. Raises RuntimeError if it fails."""
+    progress = Progress()
+    asked = agent.call_tool("converse", {"message": message}, progress_callback=progress, read_timeout_seconds=LIMIT_SECONDS)
+    call = asyncio.create_task(asked)
+    listening = asyncio.create_task(progress.reached("listening", seconds=LIMIT_SECONDS))
+    await asyncio.wait([call, listening], return_when=asyncio.FIRST_COMPLETED)
+    listening.cancel()
+    if not call.done():
+        sound.speak(UTTERANCE)
+    result = await call
+    if result.is_error:
+        raise RuntimeError(text(result))
+    return result
+
+
+async def observed(agent: Client, sound: VirtualSound, watch: tuple[Recording, Recording, Openings]) -> Turn:
+    """A turn, as seen from outside: `watch` is speaker, microphone and what opens it."""
+    speaker, microphone, opened = watch
+    called_at = time.monotonic()
+    await answer(agent, sound)
+    answered_at = time.monotonic()
+    first_sound_at, speech_began_at = speaker.first_sound_at(called_at), microphone.first_sound_at(called_at)
+    if first_sound_at is None or speech_began_at is None:
+        raise RuntimeError("Nothing was to be heard on the virtual sound card.")
+    return Turn(
+        called_at=called_at,
+        microphone_open_at=opened.first(called_at),
+        first_sound_at=first_sound_at,
+        speech_ended_at=speech_began_at + speech_seconds(utterance()),
+        answered_at=answered_at,
+    )
+
+
+def speech_seconds(clip: Frame) -> float:
+    """From the first sample of `clip` that is not zero to the end of its last loud window."""
+    begin = (len(clip.pcm) - len(clip.pcm.lstrip(b"\0"))) / SAMPLE_BYTES / clip.rate
+    samples, size = samples_of(clip.pcm), round(clip.rate * WINDOW_SECONDS)
+    power = [sum(sample**2 for sample in samples[at : at + size]) for at in range(0, len(samples), size)]
+    loud = max(index for index, each in enumerate(power) if each >= QUIET**2 * max(power))
+    return (loud + 1) * size / clip.rate - begin
+
+
+async def turns(lab: Lab) -> list[Turn]:
+    """The first one, which opens connections and imports what the others use, is left out."""
+    environ = lab.talking_to(lab.speech_service(OUR_VOICE_SECONDS))
+    with lab.sound.record() as speaker, lab.sound.record(CABLE) as microphone, openings(environ) as opened:
+        async with connect(environ) as agent:
+            watch = speaker, microphone, opened
+            return [await observed(agent, lab.sound, watch) for _ in range(lab.runs + 1)][1:]
+
+
+def measure(lab: Lab) -> list[Figure]:
+    seen = asyncio.run(turns(lab))
+    gaps = [turn.microphone_open_at - turn.our_voice_ended_at for turn in seen]
+    return [
+        Figure(
+            name="call → first sound on the speaker, less the engine's time",
+            values=tuple(turn.first_sound_at - turn.called_at - TTS_SECONDS for turn in seen),
+            incumbent="0.12 s",
+            at_most=0.04,
+        ),
+        Figure(
+            name="our voice ends → microphone open (0: already open)",
+            values=tuple(max(0.0, gap) for gap in gaps),
+            incumbent="0.94 s",
+            at_most=0.0,
+        ),
+        Figure(
+            name=f"speech ends → result, with an STT that takes {STT_SECONDS:g} s",
+            values=tuple(turn.answered_at - turn.speech_ended_at for turn in seen),
+            incumbent="1.83 s",
+            at_most=1.35,
+        ),
+    ]
