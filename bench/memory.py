@@ -8,7 +8,7 @@ import psutil
 from bench.figures import Figure
 from bench.lab import Lab
 from bench.start import BARE, OURS, spawned
-from bench.turn import answer
+from bench.turn import answer, endings
 from tests.mcp_client import connect
 from voicemode.services import find
 
@@ -20,8 +20,8 @@ async def megabytes_after_turns(lab: Lab) -> list[float]:
     async with connect(lab.environ(**lab.sound.environ)) as agent:
         (server,) = [child for child in psutil.Process(os.getpid()).children() if tuple(child.cmdline()[1:]) == OURS]
         measured = []
-        for _ in range(TURNS):
-            await answer(agent, lab.sound)
+        for clip in endings()[:TURNS]:
+            await answer(agent, lab.sound, clip)
             measured.append(server.memory_info().rss / 1e6)
         return measured
 

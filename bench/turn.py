@@ -1,6 +1,7 @@
 """One turn after the other through a real MCP client and a virtual sound card; the speech service has known delays."""
 
 import asyncio
+import itertools
 import subprocess
 import threading
 import time
@@ -12,13 +13,15 @@ from mcp.client import Client
 from mcp.types import CallToolResult
 
 from bench.figures import Figure
-from bench.lab import UTTERANCE, Lab, utterance
+from bench.lab import Lab
 from bench.programs.speech_service import STT_SECONDS, TTS_SECONDS
-from tests.mcp_client import Progress, connect, text
+from tests.mcp_client import REPOSITORY, Progress, connect, text
 from tests.rig import CABLE, Recording, VirtualSound
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, samples_of
+from voicemode.audio.wav import read_wav
 
 OUR_VOICE_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
 WINDOW_SECONDS = 0.01
 QUIET = 0.03
 """Of the loudest window: what is softer after the last word is breath and room, 30 dB below."""
@@ -69,27 +72,37 @@ def openings(environ: dict[str, str]) -> Iterator[Openings]:
         process.terminate()
 
 
-async def answer(agent: Client, sound: VirtualSound, message: str = "Well?") -> CallToolResult:
-    """One turn: the agent asks, the person answers as soon as VoiceMode listens. Raises RuntimeError if it fails."""
+def endings() -> list[Frame]:
+    """The last seconds of what a person says in the tests' recordings: how a sentence dies away differs a lot."""
+    clips = [read_wav(path) for path in sorted((REPOSITORY / "tests/speech").glob("*.wav"))]
+    return [Frame(clip.pcm[-round(ANSWER_SECONDS * clip.rate) * SAMPLE_BYTES :], clip.rate) for clip in clips]
+
+
+async def answer(agent: Client, sound: VirtualSound, clip: Frame) -> CallToolResult:
+    """One turn: the agent asks, a person answers as soon as VoiceMode listens. Raises RuntimeError if it fails."""
     progress = Progress()
-    asked = agent.call_tool("converse", {"message": message}, progress_callback=progress, read_timeout_seconds=LIMIT_SECONDS)
+    asked = agent.call_tool("converse", {"message": "Well?"}, progress_callback=progress, read_timeout_seconds=LIMIT_SECONDS)
     call = asyncio.create_task(asked)
     listening = asyncio.create_task(progress.reached("listening", seconds=LIMIT_SECONDS))
     await asyncio.wait([call, listening], return_when=asyncio.FIRST_COMPLETED)
     listening.cancel()
     if not call.done():
-        sound.speak(UTTERANCE)
+        sound.speak(clip)
     result = await call
     if result.is_error:
         raise RuntimeError(text(result))
     return result
 
 
-async def observed(agent: Client, sound: VirtualSound, watch: tuple[Recording, Recording, Openings]) -> Turn:
-    """A turn, as seen from outside: `watch` is speaker, microphone and what opens it."""
+Watch = tuple[Recording, Recording, Openings]
+"""Of the speaker, of the microphone, and of who opens it."""
+
+
+async def observed(agent: Client, sound: VirtualSound, watch: Watch, clip: Frame) -> Turn:
+    """A turn, as seen from outside."""
     speaker, microphone, opened = watch
     called_at = time.monotonic()
-    await answer(agent, sound)
+    await answer(agent, sound, clip)
     answered_at = time.monotonic()
     first_sound_at, speech_began_at = speaker.first_sound_at(called_at), microphone.first_sound_at(called_at)
     if first_sound_at is None or speech_began_at is None:
@@ -98,7 +111,7 @@ async def observed(agent: Client, sound: VirtualSound, watch: tuple[Recording, R
         called_at=called_at,
         microphone_open_at=opened.first(called_at),
         first_sound_at=first_sound_at,
-        speech_ended_at=speech_began_at + speech_seconds(utterance()),
+        speech_ended_at=speech_began_at + speech_seconds(clip),
         answered_at=answered_at,
     )
 
@@ -118,7 +131,8 @@ async def turns(lab: Lab) -> list[Turn]:
     with lab.sound.record() as speaker, lab.sound.record(CABLE) as microphone, openings(environ) as opened:
         async with connect(environ) as agent:
             watch = speaker, microphone, opened
-            return [await observed(agent, lab.sound, watch) for _ in range(lab.runs + 1)][1:]
+            clips = itertools.islice(itertools.cycle(endings()), lab.runs + 1)
+            return [await observed(agent, lab.sound, watch, clip) for clip in clips][1:]
 
 
 def measure(lab: Lab) -> list[Figure]:

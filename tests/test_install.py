@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mcp_client import REPOSITORY, connect, environment
+from tests.agents import free_ports
+from tests.mcp_client import REPOSITORY, connect, environment, text
 
 UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(Path("~/.cache/uv").expanduser())
 UV = Path(sys.executable).with_name("uv")
@@ -48,6 +49,20 @@ def uv_environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "UV_CACHE_DIR": UV_CACHE, "UV_SYSTEM_CERTS": "1", **extra}
 
 
+def uvx() -> str:
+    return shutil.which("uvx", path=str(UV.parent)) or "uvx"
+
+
+def uvx_environment(wheel: Path, **extra: str) -> dict[str, str]:
+    """`uvx` finds the wheel as if it were published. Nothing may be compiled; ports are not the person's."""
+    whisper, kokoro = free_ports(2)
+    ports = {"VOICEMODE_WHISPER_PORT": str(whisper), "VOICEMODE_KOKORO_PORT": str(kokoro)}
+    settings = {"UV_FIND_LINKS": str(wheel.parent), "UV_NO_BUILD": "1", "UV_PYTHON": sys.executable}
+    environ = environment(UV_CACHE_DIR=UV_CACHE, UV_SYSTEM_CERTS="1", **settings, **ports, **extra)
+    del environ["PYTHONPATH"]
+    return environ
+
+
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     names = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", str(wheel)], capture_output=True, text=True, check=True
@@ -61,15 +76,16 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 @pytest.mark.parametrize("command", [claude_desktop(), claude_code()], ids=["Claude Desktop", "Claude Code"])
 async def test_the_command_in_the_readme_is_a_working_server(command: tuple[str, ...], wheel: Path, tmp_path: Path) -> None:
     assert command[0] == "uvx"
-    uvx = shutil.which("uvx", path=str(UV.parent)) or "uvx"
-    environ = environment(
-        UV_FIND_LINKS=str(wheel.parent),
-        UV_CACHE_DIR=UV_CACHE,
-        UV_SYSTEM_CERTS="1",
-        UV_PYTHON=sys.executable,
-        VOICEMODE_AUTO_START="false",
-    )
-    del environ["PYTHONPATH"]
-    async with connect(environ, command=(uvx, *command[1:])) as client:
+    environ = uvx_environment(wheel, VOICEMODE_AUTO_START="false")
+    async with connect(environ, command=(uvx(), *command[1:])) as client:
         assert "converse" in {tool.name for tool in (await client.list_tools()).tools}
-        assert (await client.call_tool("doctor", {})).structured_content
+        assert "Whisper speech-to-text: installed" in text(await client.call_tool("doctor", {}))
+
+
+@pytest.mark.anyio
+async def test_the_light_install_says_what_to_add_for_speech_on_this_machine(wheel: Path) -> None:
+    async with connect(uvx_environment(wheel), command=(uvx(), "voicemode")) as client:
+        result = await client.call_tool("converse", {"message": "Hello", "wait_for_response": False})
+    assert result.is_error
+    assert "The engine of Kokoro text-to-speech is not installed" in text(result)
+    assert "pip install 'voicemode[local]'" in text(result)

@@ -44,6 +44,12 @@ def test_a_text_is_taken_sentence_by_sentence(text: str, expected: list[str]) ->
     assert list(sentences(text)) == expected
 
 
+def test_a_text_without_an_end_is_broken_between_words() -> None:
+    parts = list(sentences("and so on " * 500))
+    assert max(map(len, parts)) <= LONGEST_SENTENCE
+    assert " ".join(parts) == ("and so on " * 500).strip() + "."
+
+
 def test_a_short_sentence_is_not_cut() -> None:
     assert cut("The tests have all passed today.") == ["The tests have all passed today."]
 
@@ -146,6 +152,7 @@ def test_pauses_follow_the_punctuation() -> None:
         ("snake_case", "snake case"),
         ("x = 3", "x equals 3"),
         ("12345678901234567890", " ".join("12345678901234567890")),
+        ("0123456789abcdef" * 4, ("0123456789abcdef" * 3)[:40]),
         ("don’t", "don't"),
         ("Dr. Smith, e.g.", "Dr. Smith, for example,"),
     ],

@@ -61,6 +61,11 @@ async def test_a_wrong_value_is_explained(client: Client) -> None:
     assert text(result) == "speed is 9; it must be 0.25 to 4.0, where 1.0 is normal."
 
 
+async def test_a_call_without_a_job_is_explained(client: Client) -> None:
+    result = await client.call_tool("converse", {"wait_for_response": False})
+    assert text(result) == "There is nothing to say and nothing to wait for. Give a message, or wait_for_response=true."
+
+
 async def test_an_expected_failure_reaches_the_agent_in_its_own_words(client: Client) -> None:
     result = await client.call_tool("transcribe", {"file": "/no/such.wav"})
     assert result.is_error
@@ -98,6 +103,10 @@ async def test_a_crash_is_masked(extra_tools: Path, capfd: pytest.CaptureFixture
         (
             "from voicemode.tools import tool\n@tool\nasync def converse(app):\n    '''Again.'''\n",
             "Two tools are named converse",
+        ),
+        (
+            "from voicemode.tools import tool\n@tool\nasync def wave(app, hand: str):\n    '''Wave.'''\n",
+            "wave in voicemode.tools.extra_broken does not describe hand",
         ),
     ],
 )

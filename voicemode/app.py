@@ -139,7 +139,7 @@ class Opened:
     def _provider(self, url: str, service: Service, settings: Settings) -> Provider:
         client = SpeechClient(Endpoint(url, settings.key_for(url)), self._http, settings)
         speech: Speech = client
-        if url == service.url(settings) and settings.auto_start and service.installed:
+        if url == service.url(settings) and settings.auto_start:
             speech = OnDemand(client, partial(ensure_running, service, settings), partial(wait_ready, service, settings))
         return Provider(url, speech, service.kind)
 

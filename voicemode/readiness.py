@@ -54,4 +54,4 @@ class Readiness:
         try:
             await self._jobs[name](tell)
         except VoiceModeError as error:
-            log.warning("Not ready yet: %s", error)
+            log.info("Not ready for the first turn: %s", error)

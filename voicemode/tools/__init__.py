@@ -54,7 +54,11 @@ def _tools_of(module_name: str) -> list[Tool]:
         module = importlib.import_module(module_name)
     except Exception as error:
         raise BrokenToolError(f"The tool file {module_name} cannot be imported: {type(error).__name__}: {error}") from error
-    return [fn for fn in vars(module).values() if getattr(fn, "__voicemode_tool__", False) and fn.__module__ == module_name]
+    found = [fn for fn in vars(module).values() if getattr(fn, "__voicemode_tool__", False) and fn.__module__ == module_name]
+    for fn in found:
+        if missing := [p.name for p in parameters(fn) if p.name not in describe(fn).parameters]:
+            raise BrokenToolError(f"The tool {fn.__name__} in {module_name} does not describe {', '.join(missing)} under Args.")
+    return found
 
 
 def select(tools: dict[str, Tool], enabled: tuple[str, ...], disabled: tuple[str, ...]) -> dict[str, Tool]:

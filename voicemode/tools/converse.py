@@ -3,7 +3,10 @@ from typing import Literal
 
 from voicemode.app import App
 from voicemode.conversation import Heard, Spoken
+from voicemode.errors import ArgumentError
 from voicemode.tools import tool
+
+NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Reply:
 
     def __str__(self) -> str:
         if self.ended == "not asked":
-            return f"Spoken. {self.note}".strip()
+            return self.note or "Spoken."
         return f"{self.text} {f'[{self.note}]' if self.note else ''}".strip()
 
 
@@ -51,6 +54,10 @@ async def converse(
         language: Language of message and answer, as an ISO 639-1 code.
         transport: Where the person is.
     """
+    if not (message.strip() or wait_for_response):
+        raise ArgumentError(
+            "There is nothing to say and nothing to wait for.", hint="Give a message, or wait_for_response=true."
+        )
     manners = app.manners(language=language, max_seconds=listen_duration_max)
     how = app.voice(voice, speed, instructions, language)
     conversation = app.conversation(transport)
@@ -66,7 +73,7 @@ def reply(app: App, said: Spoken, heard: Heard | None) -> Reply:
     provider = {"tts": app.providers.spoke} if said.seconds else {}
     seconds = {"first_sound": said.first_sound_seconds, "spoken": said.seconds} if said.seconds else {}
     if heard is None:
-        return Reply("", "not asked", "", provider, rounded(seconds))
+        return Reply("", "not asked", "" if said.seconds else NOTHING_SAID, provider, rounded(seconds))
     provider |= {"stt": heard.provider} if heard.provider else {}
     seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds} if heard.provider else {}
     return Reply(heard.text, heard.ended, heard.note, provider, rounded(seconds))

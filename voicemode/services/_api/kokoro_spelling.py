@@ -161,6 +161,7 @@ _RULES = (
     rule(rf"(?<=\d)\s?({_UNIT})(?![\w/])", lambda m: f" {_UNITS[m[1]]}"),
     rule(r"(?<![\w.-])(\d+)\s?[-–]\s?(\d+)(?![\w-])", spoken_range),
     rule(r"(?<=\d)(?:\.\d+){2,}", lambda m: m[0].replace(".", " point ")),
+    rule(r"(\w{40})\w+", r"\1"),  # nobody reads out a key or a hash to its end
     rule(r"\d{16,}", lambda m: " ".join(m[0])),
     rule(r"(?<=\w\w)\.(?=[a-z]{2,5}\b)(?!\.)", " dot "),
     rule(r"(?<=\s)(=|<|>|≤|≥|≠)=?(?=\s)", lambda m: _SIGNS[m[1]]),

@@ -5,6 +5,7 @@ made while what is already there is heard.
 """
 
 import re
+import textwrap
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from voicemode.errors import VoiceModeError
 
 FIRST = 26
 """Symbols of the first chunk: four to six words."""
-WHOLE = 40
-"""Symbols, about eight words, up to which a sentence is not cut: it gains less than its melody is worth."""
+WHOLE = 44
+"""Symbols, about nine words, up to which a sentence is not cut: it gains less than its melody is worth."""
 SMALLEST = 14
 """Symbols of a part of a sentence; a shorter one is read like a word in a list."""
 LARGEST = 200
 """Symbols of any chunk. The model could do 510, with twice the memory."""
+LONGEST_SENTENCE = 400
+"""Characters."""
 SLACK = 1.2
 """What a chunk may exceed its size by, to end where it should."""
 
@@ -111,10 +114,12 @@ class Chunk:
 def sentences(text: str) -> Iterator[str]:
     """`text` in sentences. A line that ends without punctuation is one too: headings, items of a list.
 
-    An abbreviation may end one as well: whether it really does is for its pronunciation to say.
+    An abbreviation may end one as well: whether it really does is for its pronunciation to say. What goes on for longer
+    than anybody speaks is broken, so that nothing waits for the pronunciation of all of it.
     """
     for line in _OPEN_END.sub(".", text).splitlines():
-        yield from (part.strip() for part in _SENTENCE.split(line) if part.strip())
+        for part in _SENTENCE.split(line):
+            yield from textwrap.wrap(part, LONGEST_SENTENCE, break_long_words=False, break_on_hyphens=False)
 
 
 def plan(words: Iterable[Word], *, speed: float = 1.0, model_speed: float = 1.0) -> Iterator[Chunk]:
