@@ -165,10 +165,11 @@ def test_multilingual_weights_translate_into_english_and_english_ones_say_they_c
     whisper: Whisper, serve: "Serve", clip: Clip
 ) -> None:
     with connect(serve(whisper_app("base", lambda: whisper("base")))) as client:
-        answer = client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
+        with pytest.deprecated_call():  # OpenAI's word for an API of whose kind it has no newer one
+            answer = client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert wer(clip[1], answer.text) < 0.2
     with connect(serve(whisper_app("tiny.en", lambda: whisper("tiny.en")))) as client:
-        with pytest.raises(openai.BadRequestError, match="English only.*Serve `base`") as caught:
+        with pytest.deprecated_call(), pytest.raises(openai.BadRequestError, match=r"English only.*Serve `base`") as caught:
             client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert caught.value.param == "model"
 
@@ -292,7 +293,7 @@ def test_weights_that_cannot_be_had_are_a_server_error_with_the_reason(serve: "S
         raise WeightsError("No source has them.", hint="Install voicemode[weights].")
 
     with connect(serve(whisper_app("base", load))) as client:
-        with pytest.raises(openai.InternalServerError, match="No source has them. Install") as caught:
+        with pytest.raises(openai.InternalServerError, match=r"No source has them\. Install") as caught:
             client.audio.transcriptions.create(model="base", file=SECOND)
         assert caught.value.status_code == 503
 

@@ -5,7 +5,7 @@ def main() -> None:
     """The command line; without arguments, the MCP server on stdio."""
     from voicemode.cli import main as run
 
-    run()
+    run(prog_name="voicemode")
 
 
 if __name__ == "__main__":

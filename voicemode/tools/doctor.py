@@ -78,8 +78,9 @@ def about_settings(app: App) -> list[Check]:
     checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
     kept = list(app.settings.recordings_dir.glob("turn-*.wav"))
     if kept and not app.settings.save_audio:
-        remedy = f"Transcribe with `voicemode transcribe FILE`, or delete; they are in {app.settings.recordings_dir}."
-        checks.append(Check("settings", "recordings", f"{len(kept)} turns were never transcribed and are kept", remedy))
+        told = f"{len(kept)} turns were" if len(kept) > 1 else "1 turn was"
+        remedy = f"`voicemode transcribe FILE` tries again; delete what you do not need. Folder: {app.settings.recordings_dir}"
+        checks.append(Check("settings", "recordings", f"{told} never transcribed", remedy))
     return checks
 
 

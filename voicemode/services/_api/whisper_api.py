@@ -46,7 +46,8 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     auto = settings.whisper_model == "auto"
     name = choose_whisper_model(usable_cpus()) if auto else settings.whisper_model
     folder = settings.models_path
-    threads = choose_threads(settings.whisper_threads, usable_cores())
+    # One core is left to the rest: threads that wait for each other on a busy machine are many times slower than one.
+    threads = choose_threads(settings.whisper_threads, usable_cores() - 1)
 
     news = News()
 
