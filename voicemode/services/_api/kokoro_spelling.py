@@ -125,6 +125,12 @@ def spoken_range(match: re.Match[str]) -> str:
     return f"{first} to {last}" if is_range else f"{first}, {last}"
 
 
+def spoken_digits(match: re.Match[str]) -> str:
+    """A number too large to have a name, digit by digit."""
+    digits = match[0].replace(",", "")
+    return " ".join(digits) if len(digits) > 15 else match[0]
+
+
 def ordinal_ending(number: int) -> str:
     if number % 100 in (11, 12, 13):
         return "th"
@@ -162,7 +168,8 @@ _RULES = (
     rule(r"(?<![\w.-])(\d+)\s?[-–]\s?(\d+)(?![\w-])", spoken_range),
     rule(r"(?<=\d)(?:\.\d+){2,}", lambda m: m[0].replace(".", " point ")),
     rule(r"(\w{40})\w+", r"\1"),  # nobody reads out a key or a hash to its end
-    rule(r"\d{16,}", lambda m: " ".join(m[0])),
+    rule(r"\d[\d,]{15,}", spoken_digits),
+    rule(r"\S{48}", r"\g<0> "),  # the dictionary takes for ever over longer ones
     rule(r"(?<=\w\w)\.(?=[a-z]{2,5}\b)(?!\.)", " dot "),
     rule(r"(?<=\s)(=|<|>|≤|≥|≠)=?(?=\s)", lambda m: _SIGNS[m[1]]),
     rule(r"(?<=\d)\s?\*\s?(?=\d)", " times "),

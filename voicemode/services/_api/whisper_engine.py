@@ -45,12 +45,23 @@ RESCUE_TEMPERATURE = 0.6
 """Breaks a loop that even the full window does not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder made of a stretch: half of the work for a short one, so it is done once."""
+
+    features: Any
+    window: int
+    """Frames it saw."""
+    seconds: float
+    """Length of the stretch."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """One reading of a stretch."""
 
-    encoded: Any
-    """What the encoder made of it, kept for timing the words."""
+    encoded: Encoded
+    """Kept for timing the words."""
     tokens: list[int]
     text: str
     cut_off: bool
@@ -131,7 +142,7 @@ class WhisperEngine:
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""
-        self._read(Stretch(bytes(32_000), 0.0), Options(language="en"), self._window(1.0))
+        self._read(self._encode(Stretch(bytes(32_000), 0.0), self._window(1.0)), Options(language="en"))
 
     def transcribe(
         self, frames: Iterable[Frame], options: Options, cancelled: threading.Event | None = None
@@ -144,40 +155,38 @@ class WhisperEngine:
         for stretch in stretches(frames):
             if cancelled is not None and cancelled.is_set():
                 return
-            asked = replace(options, language=language or self._detect(stretch))
-            if heard := self._listen(stretch, asked):
+            if not any(stretch.pcm):
+                continue
+            encoded = self._encode(stretch, self._window(stretch.seconds))
+            asked = replace(options, language=language or self._detect(encoded))
+            if heard := self._listen(stretch, encoded, asked):
                 # What is spoken where somebody speaks for the first time holds for the rest.
                 language = asked.language
                 yield from self._segments(stretch, heard, asked)
 
-    def _detect(self, stretch: Stretch) -> str:
+    def _detect(self, encoded: Encoded) -> str:
         if not self._model.is_multilingual:
             return "en"
-        encoded = self._encode(stretch, self._window(stretch.seconds))
-        token, _probability = self._model.detect_language(encoded)[0][0]
+        token, _probability = self._model.detect_language(encoded.features)[0][0]
         return str(token).strip("<|>")
 
-    def _listen(self, stretch: Stretch, asked: Options) -> Heard | None:
+    def _listen(self, stretch: Stretch, encoded: Encoded, asked: Options) -> Heard | None:
         """The best reading of `stretch`; None if nobody speaks in it."""
-        if not any(stretch.pcm):
-            return None
-        window = self._window(stretch.seconds)
-        heard = self._read(stretch, asked, window)
+        heard = self._read(encoded, asked)
         if heard.doubtful and not has_speech(stretch.pcm):
             return None
-        if window < FULL_WINDOW and not heard.trusted:
-            heard = self._read(stretch, asked, FULL_WINDOW)
+        if not heard.trusted and encoded.window < FULL_WINDOW:
+            encoded = self._encode(stretch, FULL_WINDOW)
+            heard = self._read(encoded, asked)
         if heard.looping:
-            again = self._read(stretch, otherwise(asked), FULL_WINDOW)
-            heard = min(heard, again, key=lambda each: each.ratio)
+            heard = min(heard, self._read(encoded, otherwise(asked)), key=lambda each: each.ratio)
         return None if heard.silent else heard
 
-    def _read(self, stretch: Stretch, asked: Options, window: int) -> Heard:
+    def _read(self, encoded: Encoded, asked: Options) -> Heard:
         prompt = self._vocabulary.prompt(self._start(asked), asked.prompt)
-        limit = MOST_TOKENS if window == FULL_WINDOW else most_tokens(stretch.seconds)
-        encoded = self._encode(stretch, window)
+        limit = MOST_TOKENS if encoded.window == FULL_WINDOW else most_tokens(encoded.seconds)
         result = self._model.generate(
-            encoded,
+            encoded.features,
             [prompt],
             max_length=len(prompt) + limit,
             return_scores=True,
@@ -198,9 +207,10 @@ class WhisperEngine:
     def _window(self, seconds: float) -> int:
         return reduced_window(seconds, self._least_seconds)
 
-    def _encode(self, stretch: Stretch, window: int) -> Any:
+    def _encode(self, stretch: Stretch, window: int) -> Encoded:
         mel = log_mel(stretch.samples, window, self._filters)
-        return self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None])))
+        features = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None])))
+        return Encoded(features, window, stretch.seconds)
 
     def _start(self, asked: Options) -> list[int]:
         return self._vocabulary.start(asked.language if self._model.is_multilingual else "", translate=asked.translate)
@@ -214,7 +224,7 @@ class WhisperEngine:
 
     def _words(self, stretch: Stretch, heard: Heard, asked: Options) -> Iterator[Word]:
         frames = max(2, math.ceil(stretch.seconds * FRAMES_PER_SECOND))
-        steps = self._model.align(heard.encoded, self._start(asked), [heard.tokens], frames)[0].alignments
+        steps = self._model.align(heard.encoded.features, self._start(asked), [heard.tokens], frames)[0].alignments
         loud = stretch.loud()
         for word in words_of(self._vocabulary.pieces(heard.tokens), steps, asked.language):
             yield tightened(word, loud).later(stretch.start_seconds)
