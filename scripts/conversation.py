@@ -10,17 +10,15 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from mcp.client import Client
 from mcp.types import CallToolResult, TextContent
 
 from tests.mcp_client import COMMAND, Progress, connect, environment
+from tests.people import CLIPS, SPEECH
 from tests.rig import VirtualSound, missing
 
-ROOT = Path(__file__).parent.parent
-CLIPS = dict(line.split("\t") for line in (ROOT / "tests/speech/manifest.tsv").read_text().splitlines()[1:])
 TURNS = (
     (
         "Hello! I am VoiceMode, and everything I say and hear stays on this machine. What would you like to tell me?",
@@ -47,7 +45,7 @@ class Person:
         if self.sound is None:
             print("    … now speak", flush=True)
         else:
-            self.sound.speak(ROOT / "tests/speech" / clip)
+            self.sound.speak(SPEECH / clip)
 
 
 async def turn(agent: Client, person: Person, message: str, clip: str) -> dict[str, Any]:

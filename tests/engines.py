@@ -1,6 +1,5 @@
-"""Fixtures: the real Whisper engines, and recordings of people to try them on."""
+"""Fixtures: the real Whisper engines."""
 
-import csv
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -13,8 +12,6 @@ from voicemode.audio.frames import Frame
 
 if TYPE_CHECKING:
     from voicemode.services._api.whisper_engine import WhisperEngine
-
-SPEECH = Path(__file__).parent / "speech"
 
 Whisper = Callable[[str], "WhisperEngine"]
 """The engine with the weights of that name, `tiny.en` or `base`; skips the test if they cannot be had."""
@@ -29,12 +26,6 @@ def whisper(weights: Callable[[str], Path]) -> Whisper:
         return load_whisper(weights(f"whisper-{name}"), name, threads=2)
 
     return load
-
-
-def sentences() -> list[tuple[Path, str]]:
-    """Recordings of a person, in order, with what is said."""
-    with (SPEECH / "manifest.tsv").open(encoding="utf-8") as manifest:
-        return [(SPEECH / row["file"], row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
 
 
 def recording(path: Path) -> Frame:

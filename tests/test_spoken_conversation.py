@@ -19,14 +19,13 @@ from mcp.types import CallToolResult
 
 from tests.agents import Engines
 from tests.mcp_client import COMMAND, Progress, RawServer, connect, environment, text
+from tests.people import CLIPS, SPEECH
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer
 from voicemode.audio.wav import wav_bytes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound, pytest.mark.engine]
 
-SPEECH = Path(__file__).parent / "speech"
-CLIPS = dict(line.split("\t") for line in (SPEECH / "manifest.tsv").read_text().splitlines()[1:])
 QUESTION = "Good morning. Which sentence of the book would you like to read to me today?"
 
 

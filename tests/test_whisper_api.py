@@ -20,7 +20,8 @@ import psutil
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.engines import Whisper, recording, sentences
+from tests.engines import Whisper, recording
+from tests.people import sentences
 from tests.wer import wer
 from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame, join

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.engines import Whisper, recording, sentences
+from tests.engines import Whisper, recording
+from tests.people import sentences
 from tests.wer import total_wer, wer
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.errors import WeightsError
