@@ -28,10 +28,13 @@ BUSY = 0.5
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASURES, []], help=f"some of: {', '.join(MEASURES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(MEASURES)}")
     parser.add_argument("--runs", type=int, default=7, help="of what is quick; half as many of what is not (default: 7)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too, with each run")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in MEASURES]:
+        parser.error(f"there is no {', '.join(unknown)}; there is {', '.join(MEASURES)}")
+    return options
 
 
 def measured(names: list[str], runs: int) -> list[Figure]:

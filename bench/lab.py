@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -98,9 +98,10 @@ async def loaded(service: Service, settings: Settings) -> int:
 
 
 def end(pid: int) -> None:
-    server = psutil.Process(pid)
-    server.terminate()
-    server.wait(END_SECONDS)
+    with suppress(psutil.NoSuchProcess):
+        server = psutil.Process(pid)
+        server.terminate()
+        server.wait(END_SECONDS)
 
 
 @contextmanager

@@ -67,7 +67,8 @@ class Openings:
 def openings(environ: dict[str, str]) -> Iterator[Openings]:
     """Watch the card that `environ` names. It takes a moment to begin."""
     command = ["pactl", "subscribe"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
         yield Openings(process)
         process.terminate()
 

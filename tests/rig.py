@@ -160,12 +160,16 @@ class VirtualSound:
             *("module-remap-source", f"source_name={MICROPHONE}", f"master={CABLE}.monitor"),
             f"source_properties=device.description={MICROPHONE}",
         )
-        self._control("set-default-sink", SPEAKER)
+        self.choose_speaker(SPEAKER)
         self._control("set-default-source", MICROPHONE)
         # A null sink nobody listens to works in steps of two seconds, and lets a newcomer wait for the next one.
         self._processes += [self._parec(sink, subprocess.DEVNULL) for sink in (SPEAKER, CABLE)]
         for probe in [Recording(self._parec(sink, subprocess.PIPE)) for sink in (SPEAKER, CABLE)]:
             probe.close()
+
+    def choose_speaker(self, sink: str) -> None:
+        """Make `sink` the system's choice: SPEAKER again, or CABLE."""
+        self._control("set-default-sink", sink)
 
     def unplug(self) -> None:
         """Take the whole card away: PulseAudio moves streams to another device as long as there is one."""

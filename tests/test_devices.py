@@ -1,5 +1,7 @@
 """One contract for every sound library."""
 
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -119,6 +121,22 @@ def test_twenty_turns_leak_no_thread_and_no_descriptor(backend: Backend) -> None
     for _ in range(20):
         use(backend)
     assert resources() == before
+
+
+@pytest.mark.sound
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux tells which signals a program has taken for itself.")
+def test_signals_stay_what_the_program_has_made_of_them(backend: Backend) -> None:
+    before = caught_signals()
+    with closing(backend.open_input("", RATE, lambda pcm: None)) as stream:
+        stream.start()
+        assert caught_signals() == before
+
+
+def caught_signals() -> set[signal.Signals]:
+    """Those that do not end this process as the system would have it, whoever has seen to that."""
+    status = Path("/proc/self/status").read_text()
+    mask = int(status.split("SigCgt:")[1].split()[0], 16)
+    return {number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT) if mask >> (number - 1) & 1}
 
 
 def use(backend: Backend) -> None:

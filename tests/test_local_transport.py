@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import MICROPHONE, RATE, SPEAKER, Recording, VirtualSound
+from tests.rig import CABLE, MICROPHONE, RATE, SPEAKER, Recording, VirtualSound
 from voicemode.audio.devices import BACKENDS, open_backend
 from voicemode.audio.frames import Frame, Frames, join, pcm_of, samples_of, silence, stream
 from voicemode.audio.wav import read_wav
@@ -275,6 +275,19 @@ async def test_devices_are_chosen_by_name(transport: LocalTransport, recording: 
     with pytest.raises(AudioDeviceError, match="'banana' is not here"):
         async with LocalTransport("banana", "", backend).microphone():
             pass
+
+
+async def test_every_use_follows_the_systems_choice_of_that_moment(
+    transport: LocalTransport, virtual_sound: VirtualSound
+) -> None:
+    await transport.play(stream(tone(0.1)))
+    virtual_sound.choose_speaker(CABLE)
+    try:
+        with virtual_sound.record(CABLE) as recording:
+            await transport.play(stream(tone(0.2)))
+            assert (await heard_in(recording)).seconds == pytest.approx(0.2, abs=STUMBLE_SECONDS)
+    finally:
+        virtual_sound.choose_speaker(SPEAKER)
 
 
 async def test_a_missing_speaker_is_reported_before_there_is_anything_to_say(transport: LocalTransport) -> None:
