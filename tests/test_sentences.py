@@ -49,11 +49,18 @@ def test_text_falls_into_sentences(text: str, expected: list[str]) -> None:
     assert list(sentences(text)) == expected
 
 
+FIRST = "I have looked at all of the tests that failed."
+
+
 def test_the_first_sentence_goes_alone_and_the_others_in_groups() -> None:
-    parts = requests(f"Sure. {'This is one more sentence. ' * 20}")
-    assert parts[0] == "Sure."
+    parts = requests(f"{FIRST} {'This is one more sentence. ' * 20}")
+    assert parts[0] == FIRST
     assert all(GROUP_CHARS * 0.8 < len(part) <= GROUP_CHARS for part in parts[1:-1])
-    assert " ".join(parts) == f"Sure. {'This is one more sentence. ' * 20}".strip()
+    assert " ".join(parts) == f"{FIRST} {'This is one more sentence. ' * 20}".strip()
+
+
+def test_a_short_exclamation_takes_the_next_sentence_along_lest_a_gap_follows() -> None:
+    assert requests(f"Sure! {FIRST} {FIRST}") == [f"Sure! {FIRST}", FIRST]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from voicemode.speech.base import TextToSpeech, Voice
 
 GROUP_CHARS = 250
 """Sentences after the first are asked for together up to this length: fewer requests, better melody."""
+FIRST_CHARS = 40
+"""The first part has at least so much, 2.5 s of speech: that long the next one may take to begin."""
 PARTS_AHEAD = 2
 """Parts whose audio is kept at a time: the one being heard and the next."""
 
@@ -61,15 +63,21 @@ class Sentences:
 
 
 def requests(text: str) -> list[str]:
-    """What to ask for, in order: the first sentence alone, then groups of sentences; nothing longer than GROUP_CHARS."""
+    """What to ask for, in order: the first sentence or two, then groups of sentences; nothing longer than GROUP_CHARS."""
     parts: list[str] = []
     for sentence in sentences(text):
         for piece in pieces(sentence, GROUP_CHARS):
-            if len(parts) > 1 and len(parts[-1]) + len(piece) < GROUP_CHARS:
+            if parts and _belongs(parts, piece):
                 parts[-1] += f" {piece}"
             else:
                 parts.append(piece)
     return parts
+
+
+def _belongs(parts: list[str], piece: str) -> bool:
+    """Whether `piece` is asked for together with the last of `parts`."""
+    together = len(parts[-1]) + len(piece) < GROUP_CHARS
+    return together and (len(parts) > 1 or len(parts[0]) < FIRST_CHARS)
 
 
 def sentences(text: str) -> Iterator[str]:
