@@ -1,7 +1,5 @@
 """Devices through PyAudio, which is PortAudio. Imported at first use only."""
 
-import ctypes
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +9,10 @@ from typing import Any
 import pyaudio
 
 from voicemode.audio.devices import Deliver, Device, Fill, Kind, Stream, find_device, refused
+from voicemode.audio.devices.quiet import quieten
 from voicemode.errors import AudioDeviceError
 
 PERIOD_SECONDS = 0.02
-_IGNORE = ctypes.CFUNCTYPE(None)(lambda: None)
 _LIBRARY = threading.RLock()
 """PortAudio may be started, asked and ended by one thread at a time only."""
 
@@ -27,7 +25,7 @@ class PyAudioBackend:
     name = "pyaudio"
 
     def __init__(self) -> None:
-        _quieten()
+        quieten()
 
     def devices(self) -> list[Device]:
         with _session() as session:
@@ -135,19 +133,3 @@ class _PyAudioStream:
             # Not stopped first: PortAudio would play what it still holds, which takes more than a second.
             self._stream.close()
             session.terminate()
-
-
-def _quieten() -> None:
-    """ALSA and JACK tell stderr of everything PortAudio tries in vain: dozens of lines that look like failures."""
-    if not sys.platform.startswith("linux"):
-        return
-    for library, setters in (
-        ("libasound.so.2", ("snd_lib_error_set_handler",)),
-        ("libjack.so.0", ("jack_set_error_function", "jack_set_info_function")),
-    ):
-        try:
-            loaded = ctypes.CDLL(library)
-        except OSError:
-            continue
-        for setter in setters:
-            getattr(loaded, setter)(_IGNORE)

@@ -1,6 +1,6 @@
 """Devices through SDL, whose wheel exists where miniaudio's does not: for Linux on arm64. Imported at first use only.
 
-The package holds the library alone, no binding: the ten functions needed are called with ctypes. Linux only.
+The package holds the library alone, no binding: the functions needed are called with ctypes. Linux only.
 """
 
 import threading
@@ -27,11 +27,12 @@ from typing import Any
 import sdl2dll
 
 from voicemode.audio.devices import Deliver, Device, Fill, Kind, Stream, find_device, refused
+from voicemode.audio.devices.quiet import quieten
 from voicemode.audio.frames import SAMPLE_BYTES
 
 PERIOD_SECONDS = 0.02
 PERIODS = 3
-"""In the hands of SDL and of a sound server."""
+"""On their way at once: one with SDL, two with ALSA. A sound server keeps fewer."""
 HINTS = {
     # Otherwise SDL takes SIGTERM for itself, and the program outlives it.
     b"SDL_NO_SIGNAL_HANDLERS": b"1",
@@ -90,6 +91,7 @@ class SdlBackend:
 
     def __init__(self, sdl: Any) -> None:
         self._sdl = sdl
+        quieten()
 
     def devices(self) -> list[Device]:
         try:

@@ -27,7 +27,7 @@ LONGEST_SENTENCE = 400
 SLACK = 1.2
 """What a chunk may exceed its size by, to end where it should."""
 
-SPOKEN_SECONDS = 0.058
+SPOKEN_SECONDS = 0.053
 """Speech in one symbol, at speed 1."""
 WORK_SECONDS = 0.023
 """Work for one symbol, on two slow cores."""
