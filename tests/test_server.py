@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mcp.client import Client
 
-from tests.mcp_client import RawServer, connect, environment, text
+from tests.mcp_client import Progress, RawServer, connect, environment, text
 from voicemode import __version__, tools
 from voicemode.errors import VoiceModeError
 from voicemode.server import create_server
@@ -72,6 +72,27 @@ async def test_an_expected_failure_reaches_the_agent_in_its_own_words(client: Cl
     assert text(result) == "There is no file /no/such.wav."
 
 
+async def test_progress_goes_on_while_a_tool_is_silent(extra_tools: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicemode.server.HEARTBEAT_SECONDS", 0.02)
+    (extra_tools / "extra_slow.py").write_text(
+        "import asyncio\nfrom voicemode.app import App\nfrom voicemode.tools import tool\n"
+        "from voicemode.tools.converse import Reply\n\n"
+        "@tool\nasync def slow(app: App) -> Reply:\n    '''Be slow.'''\n    await app.report('thinking')\n"
+        "    await asyncio.sleep(0.5)\n    return Reply('', 'not asked', '', {}, {})\n"
+    )
+    settings_file(home, "VOICEMODE_TOOLS_ENABLED=slow", "VOICEMODE_AUTO_START=false")
+    progress = Progress()
+    async with Client(create_server()) as client:
+        await client.call_tool("slow", {}, progress_callback=progress)
+    assert progress.stages.count("thinking") > 3
+    assert progress.numbers == sorted(set(progress.numbers))
+
+
+def settings_file(home: Path, *lines: str) -> None:
+    (home / ".voicemode").mkdir(exist_ok=True)
+    (home / ".voicemode/voicemode.env").write_text("\n".join(lines))
+
+
 @pytest.fixture
 def extra_tools(tmp_path: Path) -> Iterator[Path]:
     """A folder whose modules are tools, too."""
@@ -87,8 +108,7 @@ async def test_a_crash_is_masked(extra_tools: Path, capfd: pytest.CaptureFixture
         "from voicemode.app import App\nfrom voicemode.tools import tool\nfrom voicemode.tools.converse import Reply\n\n"
         "@tool\nasync def crash(app: App) -> Reply:\n    '''Crash.'''\n    raise RuntimeError('the secret is 42')\n"
     )
-    (Path.home() / ".voicemode").mkdir()
-    (Path.home() / ".voicemode/voicemode.env").write_text("VOICEMODE_TOOLS_ENABLED=crash\nVOICEMODE_AUTO_START=false\n")
+    settings_file(Path.home(), "VOICEMODE_TOOLS_ENABLED=crash", "VOICEMODE_AUTO_START=false")
     async with Client(create_server()) as client:
         result = await client.call_tool("crash", {})
     assert result.is_error
