@@ -50,8 +50,8 @@ class Manners:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    first_sound_seconds: float
-    """From the call to the first sound."""
+    started_at: float | None
+    """`time.monotonic()` at the first sound; None if there was none."""
     seconds: float
     """Audio that was heard."""
 
@@ -102,13 +102,12 @@ class Conversation:
             return await self._converse(text, voice, manners, report)
 
     async def _say(self, text: str, voice: Voice, manners: Manners, report: Report) -> Spoken:
-        called = time.monotonic()
         played = Played()
         words = spoken(text, manners.pronounce, voice.language)
         if words:
             await report("speaking")
             await self._transport.play(self._tts.synthesize(words, voice), played)
-        return Spoken((played.started_at or called) - called, played.seconds)
+        return Spoken(played.started_at, played.seconds)
 
     async def _converse(self, text: str, voice: Voice, manners: Manners, report: Report) -> tuple[Spoken, Heard]:
         async with Tape(self._recordings) as tape:

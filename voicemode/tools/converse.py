@@ -1,3 +1,4 @@
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,22 +61,26 @@ async def converse(
         )
     manners = app.manners(language=language, max_seconds=listen_duration_max)
     how = app.voice(voice, speed, instructions, language)
+    called_at = time.monotonic()
     conversation = app.conversation(transport)
     await app.ready("tts")
     if not wait_for_response:
-        return reply(app, await conversation.say(message, how, manners, app.report), None)
+        return reply(app, called_at, await conversation.say(message, how, manners, app.report), None)
     await app.ready("stt")
-    return reply(app, *await conversation.converse(message, how, manners, app.report))
+    return reply(app, called_at, *await conversation.converse(message, how, manners, app.report))
 
 
-def reply(app: App, said: Spoken, heard: Heard | None) -> Reply:
+def reply(app: App, called_at: float, said: Spoken, heard: Heard | None) -> Reply:
     """What an agent is told of a turn."""
-    provider = {"tts": app.providers.spoke} if said.seconds else {}
-    seconds = {"first_sound": said.first_sound_seconds, "spoken": said.seconds} if said.seconds else {}
+    provider, seconds = dict[str, str](), dict[str, float]()
+    if said.started_at is not None:
+        provider["tts"] = app.providers.spoke
+        seconds |= {"first_sound": said.started_at - called_at, "spoken": said.seconds}
     if heard is None:
-        return Reply("", "not asked", "" if said.seconds else NOTHING_SAID, provider, rounded(seconds))
-    provider |= {"stt": heard.provider} if heard.provider else {}
-    seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds} if heard.provider else {}
+        return Reply("", "not asked", "" if provider else NOTHING_SAID, provider, rounded(seconds))
+    if heard.provider:
+        provider["stt"] = heard.provider
+        seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds}
     return Reply(heard.text, heard.ended, heard.note, provider, rounded(seconds))
 
 
