@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ TURNS = (
     ),
     ("I heard you. Would you read me one more sentence?", "austen-0930.wav"),
 )
+NEEDS_VIRTUAL_CARD = 3
+"""Exit status that asks scripts/demo for the packages of the virtual card."""
 
 
 def has_sound_card() -> bool:
@@ -97,8 +100,6 @@ def sound_card(*, virtual: bool) -> Iterator[VirtualSound | None]:
     if not virtual:
         yield None
         return
-    if reason := missing():
-        raise SystemExit(f"There is no sound card, and a virtual one cannot be made: {reason}")
     with VirtualSound() as sound:
         yield sound
 
@@ -107,6 +108,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--virtual", action="store_true", help="use a virtual sound card even if there is a real one")
     virtual = parser.parse_args().virtual or not has_sound_card()
+    if virtual and (reason := missing()):
+        print(f"There is no sound card here; a virtual one needs more: {reason}", file=sys.stderr)
+        sys.exit(NEEDS_VIRTUAL_CARD)
     print("No sound card is used: a recorded voice speaks with VoiceMode." if virtual else "Talk with VoiceMode.", flush=True)
     with sound_card(virtual=virtual) as sound:
         environ = environment(**(sound.environ if sound else {}))

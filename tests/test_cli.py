@@ -93,3 +93,24 @@ def test_the_shell_can_complete_commands() -> None:
     assert "complete" in done.stdout
     words = voicemode(_VOICEMODE_COMPLETE="bash_complete", COMP_WORDS="voicemode con", COMP_CWORD="1").stdout
     assert {"plain,config", "plain,converse"} <= set(words.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_started_by_hand_it_says_what_it_is_and_what_to_type() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        COMMAND, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(VOICEMODE_AUTO_START="false")
+    )
+    os.close(theirs)
+    try:
+        assert process.stderr is not None
+        greeting = process.stderr.readline().decode() + process.stderr.readline().decode()
+    finally:
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+        os.close(ours)
+    assert "is an MCP server and now waits for a client on standard input" in greeting
+    assert 'voicemode converse "Hello"' in greeting
+    assert out == b""

@@ -60,8 +60,20 @@ async def test_a_file_is_transcribed_by_the_first_that_can() -> None:
     assert text == ("hello (a.mp3, srt)", "p1")
 
 
+class NotInstalled:
+    installed = False
+
+    async def start(self) -> None:
+        raise ServiceError("The engine is not installed.", hint="pip install 'voicemode[local]'")
+
+    async def wait_ready(self, tell: Callable[[str], None]) -> None:
+        raise AssertionError("it was never started")
+
+
 class Asleep(FakeSpeech):
     """Refuses until it has been started."""
+
+    installed = True
 
     def __init__(self) -> None:
         super().__init__("awake", UnreachableError("connection refused", transient=True))
@@ -71,43 +83,59 @@ class Asleep(FakeSpeech):
         self.starts += 1
         self.error = None
 
-    async def ready(self, tell: Callable[[str], None]) -> None:
+    async def wait_ready(self, tell: Callable[[str], None]) -> None:
         tell("fetching weights: 50 %")
 
 
 async def test_a_local_server_is_started_when_nobody_answers() -> None:
     asleep = Asleep()
-    assert (await OnDemand(asleep, asleep.start, asleep.ready).transcribe(tone(1))).text == "awake"
-    await OnDemand(asleep, asleep.start, asleep.ready).transcribe(tone(1))
+    assert (await OnDemand(asleep, asleep).transcribe(tone(1))).text == "awake"
+    await OnDemand(asleep, asleep).transcribe(tone(1))
     assert asleep.starts == 1
 
 
 async def test_a_local_voice_is_started_and_says_all_of_it_once() -> None:
     asleep = Asleep()
-    assert len(await say(OnDemand(asleep, asleep.start, asleep.ready))) == 3
+    assert len(await say(OnDemand(asleep, asleep))) == 3
     assert asleep.starts == 1
 
 
 async def test_a_server_that_cannot_be_started_fails_over_with_its_remedy() -> None:
-    async def start() -> None:
-        raise ServiceError("The engine is not installed.", hint="pip install 'voicemode[local]'")
-
     asleep = Asleep()
-    assert (await providers(OnDemand(asleep, start, asleep.ready), FakeSpeech("hello")).transcribe(tone(1))).text == "hello"
+    assert (await providers(OnDemand(asleep, NotInstalled()), FakeSpeech("hello")).transcribe(tone(1))).text == "hello"
     with pytest.raises(NoProviderError, match=r"not installed.*pip install"):
-        await providers(OnDemand(asleep, start, asleep.ready)).transcribe(tone(1))
+        await providers(OnDemand(asleep, NotInstalled())).transcribe(tone(1))
 
 
 async def test_a_server_that_answers_badly_is_not_started() -> None:
     broken = Asleep()
     broken.error = down("500")
     with pytest.raises(ProviderError):
-        await OnDemand(broken, broken.start, broken.ready).transcribe(tone(1))
+        await OnDemand(broken, broken).transcribe(tone(1))
     assert broken.starts == 0
 
 
 async def test_warming_up_starts_the_first_of_a_kind_and_tells_what_it_does() -> None:
     asleep, told = Asleep(), list[str]()
-    await providers(OnDemand(asleep, asleep.start, asleep.ready), FakeSpeech()).warm_up("stt", told.append)
+    await providers(OnDemand(asleep, asleep), FakeSpeech()).warm_up("stt", told.append)
     assert asleep.starts == 1
     assert told == ["fetching weights: 50 %"]
+
+
+async def test_a_stranger_on_the_port_is_named_beside_what_it_says() -> None:
+    class Stranger(NotInstalled):
+        async def start(self) -> None:
+            raise ServiceError("Port 2022 belongs to another program.", hint="Choose another port.")
+
+    speech = FakeSpeech(error=ProviderError("has nothing here (404)", transient=False, hint="Check the URL."))
+    with pytest.raises(ProviderError) as failure:
+        await OnDemand(speech, Stranger()).transcribe(tone(1))
+    assert (
+        str(failure.value) == "has nothing here (404) Port 2022 belongs to another program. Choose another port. Check the URL."
+    )
+
+
+async def test_a_server_that_sleeps_is_well_only_if_it_can_be_started() -> None:
+    assert await OnDemand(Asleep(), Asleep()).check() == "is started when it is needed"
+    with pytest.raises(UnreachableError):
+        await OnDemand(Asleep(), NotInstalled()).check()

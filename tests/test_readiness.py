@@ -29,18 +29,36 @@ async def test_a_turn_waits_for_what_it_needs_and_reports_what_is_done_meanwhile
     assert set(stages) == {"fetching weights: 50 %"}
 
 
-async def test_what_was_begun_ahead_of_time_is_done_once() -> None:
-    times = 0
+async def test_what_was_begun_ahead_of_time_is_waited_for_and_not_done_twice() -> None:
+    times, done = 0, asyncio.Event()
 
     async def work(tell: Tell) -> None:
         nonlocal times
         times += 1
+        await done.wait()
 
     readiness = Readiness({"tts": work})
     readiness.begin()
-    await readiness.wait(Stages(), "tts")
-    await readiness.wait(Stages(), "tts")
+    waiting = asyncio.create_task(readiness.wait(Stages(), "tts"))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    done.set()
+    await waiting
     assert times == 1
+
+
+async def test_what_failed_is_tried_again_by_the_next_turn() -> None:
+    times = 0
+
+    async def fail(tell: Tell) -> None:
+        nonlocal times
+        times += 1
+        raise ServiceError("The network is down.")
+
+    readiness = Readiness({"tts": fail})
+    await readiness.wait(Stages(), "tts")
+    await readiness.wait(Stages(), "tts")
+    assert times == 2
 
 
 async def test_a_failure_is_left_to_the_turn_that_needs_it() -> None:

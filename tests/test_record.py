@@ -104,3 +104,12 @@ async def test_an_unfinished_file_can_be_read_before_the_tape_is_closed(tmp_path
             assert file.getnframes() == 1.5 * 16_000
         tape.discard()
     assert not tape.path.exists()
+
+
+@pytest.mark.anyio
+async def test_a_disk_that_fails_costs_the_copy_and_not_the_turn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    recording, tape, _ = await record(tmp_path / "file", tone(3), tone(2, 1))
+    assert recording.audio.seconds == pytest.approx(4, abs=0.05)
+    assert not tape.kept
+    assert len([entry for entry in caplog.records if "cannot be written" in entry.message]) == 1

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.vad import create_vad
 from voicemode.config import Loaded, Settings, changed, load_settings
+from voicemode.config.urls import same_address
+from voicemode.config.values import language_code
 from voicemode.conversation import Conversation, Manners, Report
 from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
-from voicemode.providers import Kind, OnDemand, Provider, Providers, Speech
+from voicemode.providers import OnDemand, Provider, Providers, Speech
 from voicemode.readiness import Readiness
 from voicemode.services import find
 from voicemode.services._base import Service
-from voicemode.services._process import ensure_running, wait_ready
+from voicemode.services._process import LocalServer
 from voicemode.speech.base import Voice
 from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
 from voicemode.speech.sentences import Sentences
@@ -64,15 +66,17 @@ class App:
             floor=self.floor,
         )
 
-    async def ready(self, *kinds: Kind) -> None:
-        """Wait until those who speak ("tts") or listen ("stt") can be asked, reporting what that waits for."""
-        await self.readiness.wait(self.report, *kinds)
+    async def ready(self, *, speaking: bool, listening: bool) -> None:
+        """Wait until those who are needed can be asked, reporting what that waits for."""
+        kinds = {"tts": speaking, "stt": listening}
+        await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
     def manners(self, *, language: str = "", max_seconds: float | None = None) -> Manners:
         """How to converse: the settings, with what the caller wants differently."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
             raise ArgumentError(f"listen_duration_max is {max_seconds:g}; it must be 1 to 3600 seconds.")
+        language = checked_language(language)
         return Manners(
             rules=Rules(
                 silence_seconds=settings.silence_threshold_ms / 1000,
@@ -90,7 +94,7 @@ class App:
         """How to speak: the settings, with what the caller wants differently."""
         if speed is not None and not 0.25 <= speed <= 4.0:
             raise ArgumentError(f"speed is {speed:g}; it must be 0.25 to 4.0, where 1.0 is normal.")
-        return Voice(name, speed or self.settings.tts_speed, instructions, language or self.settings.language)
+        return Voice(name, speed or self.settings.tts_speed, instructions, checked_language(language) or self.settings.language)
 
     def transport(self, name: str = "auto") -> Transport:
         """The transport called `name`; `auto` is the one in the settings."""
@@ -139,9 +143,17 @@ class Opened:
     def _provider(self, url: str, service: Service, settings: Settings) -> Provider:
         client = SpeechClient(Endpoint(url, settings.key_for(url)), self._http, settings)
         speech: Speech = client
-        if url == service.url(settings) and settings.auto_start:
-            speech = OnDemand(client, partial(ensure_running, service, settings), partial(wait_ready, service, settings))
+        if settings.auto_start and same_address(url, service.url(settings)):
+            speech = OnDemand(client, LocalServer(service, settings))
         return Provider(url, speech, service.kind)
+
+
+def checked_language(text: str) -> str:
+    """`text` as an ISO 639-1 code, or empty. Raises ArgumentError."""
+    try:
+        return language_code(text) if text else ""
+    except ValueError as error:
+        raise ArgumentError(f"language is {text!r}; it must be {error}.") from error
 
 
 def urls(settings: Settings, service: Service) -> list[str]:
@@ -154,7 +166,7 @@ def urls(settings: Settings, service: Service) -> list[str]:
     local = service.url(settings)
     if not named:
         return [local] + ([CLOUD_URL] if settings.openai_api_key else [])
-    return named + ([local] if service.installed and local not in named else [])
+    return named + ([local] if service.installed and not any(same_address(url, local) for url in named) else [])
 
 
 @asynccontextmanager

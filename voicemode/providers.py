@@ -30,37 +30,30 @@ class Speech(SpeechToText, TextToSpeech, Protocol):
 class OnDemand:
     """An endpoint on this machine whose server is started when nobody answers there."""
 
-    def __init__(
-        self, endpoint: Speech, start: Callable[[], Awaitable[object]], wait_ready: Callable[..., Awaitable[object]]
-    ) -> None:
-        """`start` returns once the server answers, `wait_ready(tell=…)` once its engine is loaded. Raise VoiceModeError."""
+    def __init__(self, endpoint: Speech, server: "Server") -> None:
         self._endpoint = endpoint
-        self._start = start
-        self._wait_ready = wait_ready
+        self._server = server
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
-        try:
-            return await self._endpoint.transcribe(audio, prompt=prompt, language=language)
-        except UnreachableError:
-            await self._ensure_started()
-            return await self._endpoint.transcribe(audio, prompt=prompt, language=language)
+        return await self._answer(lambda: self._endpoint.transcribe(audio, prompt=prompt, language=language))
 
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
-        try:
-            return await self._endpoint.transcribe_file(path, language=language, response_format=response_format)
-        except UnreachableError:
-            await self._ensure_started()
-            return await self._endpoint.transcribe_file(path, language=language, response_format=response_format)
+        def ask() -> Awaitable[str]:
+            return self._endpoint.transcribe_file(path, language=language, response_format=response_format)
+
+        return await self._answer(ask)
 
     async def check(self) -> str:
         try:
             return await self._endpoint.check()
         except UnreachableError:
-            return "is started when it is needed"
+            if self._server.installed:
+                return "is started when it is needed"
+            raise
 
     async def warm_up(self, tell: Tell) -> None:
-        await self._ensure_started()
-        await self._wait_ready(tell=tell)
+        await self._server.start()
+        await self._server.wait_ready(tell)
         await self._endpoint.warm_up(tell)
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
@@ -74,12 +67,46 @@ class OnDemand:
             async with closing(self._endpoint.synthesize(text, voice)) as frames:
                 async for frame in frames:
                     yield frame
+        except ProviderError as error:
+            raise await self._explained(error) from error
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await ask()
+        except UnreachableError:
+            await self._ensure_started()
+            return await ask()
+        except ProviderError as error:
+            raise await self._explained(error) from error
 
     async def _ensure_started(self) -> None:
         try:
-            await self._start()
+            await self._server.start()
         except VoiceModeError as error:
             raise ProviderError(error.message, transient=False, hint=error.hint) from error
+
+    async def _explained(self, error: ProviderError) -> ProviderError:
+        """`error`, and who it is that refuses, if that is not our server."""
+        if not error.transient:
+            try:
+                await self._server.start()
+            except VoiceModeError as stranger:
+                return ProviderError(error.message, transient=False, hint=f"{stranger} {error.hint}")
+        return error
+
+
+class Server(Protocol):
+    """The server behind a local endpoint. All of it raises VoiceModeError."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether it could be started."""
+
+    async def start(self) -> None:
+        """Return once it answers; start it if it does not."""
+
+    async def wait_ready(self, tell: Tell) -> object:
+        """Return once its engine is loaded, telling what that takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,11 @@ Tell = Callable[[str], None]
 
 
 class Readiness:
-    """Work that has to be done once before a turn, by name: begun when first asked for, or ahead of time."""
+    """Work that has to be done before a turn, by name: begun when a turn asks for it, or ahead of time.
+
+    It is begun anew for each turn, for what was ready once may have ended since; so it has to be quick when nothing is left
+    to do.
+    """
 
     def __init__(self, jobs: Mapping[str, Callable[[Tell], Awaitable[object]]]) -> None:
         """Each job is given a function to tell what it is doing, if that takes long."""
@@ -29,7 +33,7 @@ class Readiness:
             self._begun(name)
 
     async def wait(self, report: Callable[[str], Awaitable[None]], *names: str) -> None:
-        """Return once the jobs have ended, well or not: what failed is told by the turn that needs it."""
+        """Return once these jobs have ended, well or not: what failed is told by the turn that needs it."""
         for task, name in [(self._begun(name), name) for name in names]:
             while not task.done():
                 await asyncio.wait([task], timeout=REPORT_SECONDS)
@@ -43,7 +47,8 @@ class Readiness:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _begun(self, name: str) -> asyncio.Task[None]:
-        if name not in self._tasks:
+        if name not in self._tasks or self._tasks[name].done():
+            self._doing[name] = ""
             self._tasks[name] = asyncio.create_task(self._run(name))
         return self._tasks[name]
 
@@ -54,4 +59,4 @@ class Readiness:
         try:
             await self._jobs[name](tell)
         except VoiceModeError as error:
-            log.info("Not ready for the first turn: %s", error)
+            log.info("Not ready: %s", error)

@@ -26,6 +26,7 @@ class Tape:
         self._pending = bytearray()
         self._rate = 0
         self._written = 0
+        self._broken = False
         # A write whose caller was cancelled goes on in its thread.
         self._lock = threading.Lock()
 
@@ -60,8 +61,16 @@ class Tape:
         self._written = 0
 
     def _flush(self, pcm: bytes) -> None:
-        if not pcm:
+        """Append `pcm`. A disk that fails costs the copy, not the turn."""
+        if not pcm or self._broken:
             return
+        try:
+            self._append(pcm)
+        except OSError as error:
+            self._broken = True
+            log.warning("The turn is not kept on disk: %s cannot be written (%s).", self.path, error.strerror)
+
+    def _append(self, pcm: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
         with self._lock, os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:

@@ -37,6 +37,13 @@ class Address(NamedTuple):
         return self.scheme == "https" or is_loopback(self.host)
 
 
+def same_address(url: str, other: str) -> bool:
+    """Whether two http(s) URLs mean the same, however they are written: this machine has several names."""
+    one, two = (Address.parse(text) for text in (url, other))
+    hosts = one.host == two.host or (is_loopback(one.host) and is_loopback(two.host))
+    return hosts and (one.scheme, one.port, one.path) == (two.scheme, two.port, two.path)
+
+
 def is_loopback(host: str) -> bool:
     from ipaddress import ip_address
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -34,6 +35,24 @@ LOG_BYTES = 1_000_000
 
 TAIL_BYTES = 2000
 TAIL_LINES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A service with its settings: what `OnDemand` needs to know of it."""
+
+    service: Service
+    settings: Settings
+
+    @property
+    def installed(self) -> bool:
+        return self.service.installed
+
+    async def start(self) -> None:
+        await ensure_running(self.service, self.settings)
+
+    async def wait_ready(self, tell: Callable[[str], None]) -> Health:
+        return await wait_ready(self.service, self.settings, tell=tell)
 
 
 async def ensure_running(service: Service, settings: Settings, *, limit_seconds: float = START_SECONDS) -> None:

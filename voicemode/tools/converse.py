@@ -1,5 +1,5 @@
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from voicemode.app import App
@@ -63,11 +63,14 @@ async def converse(
     how = app.voice(voice, speed, instructions, language)
     called_at = time.monotonic()
     conversation = app.conversation(transport)
-    await app.ready("tts")
+    await app.ready(speaking=bool(message.strip()), listening=wait_for_response)
     if not wait_for_response:
         return reply(app, called_at, await conversation.say(message, how, manners, app.report), None)
-    await app.ready("stt")
-    return reply(app, called_at, *await conversation.converse(message, how, manners, app.report))
+    said, heard = await conversation.converse(message, how, manners, app.report)
+    answer = reply(app, called_at, said, heard)
+    return (
+        replace(answer, note=f"{NOTHING_SAID} {answer.note}".strip()) if message.strip() and said.started_at is None else answer
+    )
 
 
 def reply(app: App, called_at: float, said: Spoken, heard: Heard | None) -> Reply:

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from voicemode import __version__
@@ -139,7 +139,9 @@ async def about_endpoints(app: App) -> list[Check]:
             return failed("endpoints", f"{kind} {name}", error)
 
     found = await asyncio.gather(*(about(p.name, p.kind, p.speech.check()) for p in app.providers.providers))
-    return list(found)
+    served = {p.kind for p, check in zip(app.providers.providers, found, strict=True) if check.ok}
+    # One that answers is enough to talk.
+    return [replace(check, ok=check.ok or check.name[:3] in served) for check in found]
 
 
 async def about_engines(app: App) -> list[Check]:
@@ -153,7 +155,9 @@ async def about_engine(app: App, service: Service) -> list[Check]:
     state = await health(service.health_url(app.settings))
     detail = "installed; starts when it is needed"
     if state and state.service == service.health_name:
-        detail = f"{state.status}, model {state.model}, pid {state.pid} {state.error}".strip()
+        detail = " ".join(filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", state.detail, state.error]))
+    elif state:
+        detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
     checks = [Check("engines", service.title, detail, ok=not (state and state.error))]
     return checks + [await asyncio.to_thread(about_weights, app, name) for name in service.weights_for(app.settings)]
 

@@ -29,7 +29,7 @@ async def transcribe(
         response_format: Plain text, subtitles, or JSON with times.
     """
     path = existing(file)
-    await app.ready("stt")
+    await app.ready(speaking=False, listening=True)
     await app.report("transcribing")
     text, provider = await app.providers.transcribe_file(path, language or app.settings.language, response_format)
     return Transcription(text, provider)
