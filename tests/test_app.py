@@ -100,7 +100,7 @@ async def test_two_turns_share_one_floor_also_across_a_change(home: Path) -> Non
 def test_no_setting_is_without_effect() -> None:
     """Each is read somewhere outside of the package that defines it; by name, so that a grep finds it."""
     root = Path(voicemode.__file__).parent
-    read = set()
+    read = set[object]()
     for path in root.rglob("*.py"):
         if path.parent.name != "config" or path.name == "change.py":
             read |= {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}

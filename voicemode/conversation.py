@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
+from voicemode.audio.alongside import alongside
 from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.frames import Frame, stream
@@ -138,11 +138,15 @@ class Conversation:
                 self._transport.microphone() as mic,
                 alongside(recorder.record(mic, our_voice_ended.is_set, lambda: report(DEAD_MICROPHONE))) as recording,
             ):
-                said = await self._say(text, voice, manners, report)
+                async with alongside(self._say(text, voice, manners, report)) as saying:
+                    await asyncio.wait([saying, recording], return_when=asyncio.FIRST_COMPLETED)
+                    if recording.done():
+                        # A microphone that fails while we speak is told now, not when we have finished.
+                        recording.result()
                 our_voice_ended.set()
                 async with alongside(self._cue(listening_cue(CUE_RATE), manners)):
                     await report("listening")
-                    return said, await recording
+                    return saying.result(), await recording
         except AudioDeviceError as error:
             if recorder.speaking:
                 raise RecordingKeptError(str(error), tape.path) from error
@@ -164,20 +168,3 @@ class Conversation:
 def nobody_spoke(recording: Recording, manners: Manners) -> Heard:
     waited = f"Nobody spoke within {manners.rules.patience_seconds:g} s."
     return Heard("", recording.ended.value, DEAD_MICROPHONE if recording.dead else waited)
-
-
-T = TypeVar("T")
-
-
-@asynccontextmanager
-async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Run `work` beside the block: waited for when the block ends well, cancelled and waited for when it fails."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-        await task
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()

@@ -7,6 +7,7 @@ from voicemode.conversation import Heard, Spoken
 from voicemode.errors import ArgumentError
 from voicemode.tools import tool
 
+NOT_ASKED = Heard("", "not asked")
 NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 
 
@@ -24,7 +25,7 @@ class Reply:
     """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
 
     def __str__(self) -> str:
-        if self.ended == "not asked":
+        if self.ended == NOT_ASKED.ended:
             return self.note or "Spoken."
         return f"{self.text} {f'[{self.note}]' if self.note else ''}".strip()
 
@@ -64,28 +65,22 @@ async def converse(
     called_at = time.monotonic()
     conversation = app.conversation(transport)
     await app.ready(speaking=bool(message.strip()), listening=wait_for_response)
-    if not wait_for_response:
-        return reply(app, called_at, await conversation.say(message, how, manners, app.report), None)
-    said, heard = await conversation.converse(message, how, manners, app.report)
-    answer = reply(app, called_at, said, heard)
-    return (
-        replace(answer, note=f"{NOTHING_SAID} {answer.note}".strip()) if message.strip() and said.started_at is None else answer
-    )
+    if wait_for_response:
+        said, heard = await conversation.converse(message, how, manners, app.report)
+    else:
+        said, heard = await conversation.say(message, how, manners, app.report), NOT_ASKED
+    if message.strip() and said.started_at is None:
+        heard = replace(heard, note=f"{NOTHING_SAID} {heard.note}".strip())
+    return reply(app, called_at, said, heard)
 
 
-def reply(app: App, called_at: float, said: Spoken, heard: Heard | None) -> Reply:
+def reply(app: App, called_at: float, said: Spoken, heard: Heard) -> Reply:
     """What an agent is told of a turn."""
     provider, seconds = dict[str, str](), dict[str, float]()
     if said.started_at is not None:
         provider["tts"] = app.providers.spoke
         seconds |= {"first_sound": said.started_at - called_at, "spoken": said.seconds}
-    if heard is None:
-        return Reply("", "not asked", "" if provider else NOTHING_SAID, provider, rounded(seconds))
     if heard.provider:
         provider["stt"] = heard.provider
         seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds}
-    return Reply(heard.text, heard.ended, heard.note, provider, rounded(seconds))
-
-
-def rounded(seconds: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in seconds.items()}
+    return Reply(heard.text, heard.ended, heard.note, provider, {name: round(value, 3) for name, value in seconds.items()})

@@ -34,7 +34,8 @@ class Transport(Protocol):
         """
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        """Play; return once the last frame was heard. Cancelling silences the speaker at once.
+        """Play; return once the last frame was heard. Cancelling silences the speaker at once. `frames` is closed at the end.
 
-        `played` is filled in while playing, for a caller that may cancel. Raises AudioDeviceError.
+        `played` is filled in while playing, for a caller that may cancel. Raises AudioDeviceError, and what `frames` raises
+        once all that came before it was heard.
         """

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from voicemode.audio.devices import Backend, Stream, open_backend
-from voicemode.audio.frames import Frames
+from voicemode.audio.alongside import alongside
+from voicemode.audio.devices import Backend, Kind, Stream, open_backend, refused
+from voicemode.audio.frames import Frames, closing
 from voicemode.config import Settings
 from voicemode.errors import AudioDeviceError
 from voicemode.transports import microphone
@@ -16,6 +17,8 @@ from voicemode.transports.speaker import Playback
 
 PLAY_RATE = 24_000
 """Hertz asked of the speaker: what speech engines make. Other frames are converted."""
+OPEN_SECONDS = 3.0
+"""Patience for a device that does not open; a sound server that hangs would never say so."""
 CLOSE_SECONDS = 0.15
 """So long a cancelled turn waits for a device to close; a slower one closes behind our back."""
 
@@ -25,11 +28,17 @@ class LocalTransport:
 
     name = "local"
 
-    def __init__(self, input_device: str = "", output_device: str = "", backend: str = "auto") -> None:
-        """Devices by index or part of their name, empty for the system's choice; `backend` as `open_backend` takes it."""
-        self._input = input_device
-        self._output = output_device
+    def __init__(
+        self,
+        input_device: str = "",
+        output_device: str = "",
+        backend: str = "auto",
+        load: Callable[[str], Backend] = open_backend,
+    ) -> None:
+        """Devices by index or part of their name, empty for the system's choice; `backend` as `load` takes it."""
+        self._devices: dict[Kind, str] = {"input": input_device, "output": output_device}
         self._backend = backend
+        self._load = load
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -38,7 +47,7 @@ class LocalTransport:
     @asynccontextmanager
     async def microphone(self) -> AsyncIterator[Frames]:
         capture = Capture()
-        async with self._opened(lambda sound: sound.open_input(self._input, microphone.RATE, capture.deliver)) as stream:
+        async with self._opened("input", lambda sound, name: sound.open_input(name, microphone.RATE, capture.deliver)) as stream:
             capture.open(stream.rate)
             try:
                 await asyncio.to_thread(stream.start)
@@ -49,25 +58,23 @@ class LocalTransport:
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
         played = played or Played()
         playback = Playback(played)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._sound(playback))
-                await playback.supply(frames)
-        except BaseExceptionGroup as failures:
-            # What failed is one thing to the caller; the other half was only cancelled.
-            raise failures.exceptions[0] from failures.exceptions[0].__cause__
+        async with (
+            closing(frames),
+            alongside(playback.supply(frames)),
+            self._opened("output", lambda sound, name: sound.open_output(name, PLAY_RATE, playback.fill)) as stream,
+        ):
+            await playback.sound(stream)
         return played
 
-    async def _sound(self, playback: Playback) -> None:
-        async with self._opened(lambda sound: sound.open_output(self._output, PLAY_RATE, playback.fill)) as stream:
-            await playback.sound(stream)
-
     @asynccontextmanager
-    async def _opened(self, start: Callable[[Backend], Stream]) -> AsyncIterator[Stream]:
-        opening = asyncio.create_task(asyncio.to_thread(lambda: start(open_backend(self._backend))))
+    async def _opened(self, kind: Kind, start: Callable[[Backend, str], Stream]) -> AsyncIterator[Stream]:
+        name = self._devices[kind]
+        opening = asyncio.create_task(asyncio.to_thread(lambda: start(self._load(self._backend), name)))
         try:
-            # Shielded: a device whose opening is cancelled would stay open, with nobody to close it.
-            yield await asyncio.shield(opening)
+            # Not cancelled: a device whose opening is given up would stay open, with nobody to close it.
+            if opening not in (await asyncio.wait([opening], timeout=OPEN_SECONDS))[0]:
+                raise refused(kind, name, f"it did not open within {OPEN_SECONDS:g} s")
+            yield opening.result()
         finally:
             closing = asyncio.create_task(_close(opening))
             await asyncio.wait({closing}, timeout=CLOSE_SECONDS)

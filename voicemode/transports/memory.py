@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from voicemode.audio.frames import Frame, Frames, stream
+from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.transports.base import Played
 
@@ -33,7 +33,8 @@ class MemoryTransport:
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
         played = played or Played()
-        async for frame in frames:
-            self.played.append(frame)
-            played.add(frame)
+        async with closing(frames):
+            async for frame in frames:
+                self.played.append(frame)
+                played.add(frame)
         return played

@@ -136,6 +136,7 @@ class Playback:
         self._opened: asyncio.Future[Stream] = self._loop.create_future()
         self._ready = asyncio.Event()
         self._asked = asyncio.Event()
+        self._room = asyncio.Event()
 
     def fill(self, samples: int) -> bytes:
         """Called by the device's thread."""
@@ -144,7 +145,14 @@ class Playback:
         return pcm
 
     async def supply(self, frames: Frames) -> None:
-        """Take all of `frames`, of any rate, as they come."""
+        """Take all of `frames`, of any rate, as they come. If they fail, what came before is heard all the same."""
+        try:
+            await self._take(frames)
+        finally:
+            self._buffer.end()
+            self._ready.set()
+
+    async def _take(self, frames: Frames) -> None:
         resampler: Resampler | None = None
         async for frame in frames:
             # Not awaited before: the device opens while the first frame is on its way.
@@ -153,16 +161,16 @@ class Playback:
                 await self._put(resampler.convert(piece))
         if resampler:
             await self._put(resampler.finish())
-        self._buffer.end()
-        self._ready.set()
 
     async def _put(self, frame: Frame) -> None:
         self._buffer.put(frame.pcm)
         if self._buffer.ready:
             self._ready.set()
         await asyncio.sleep(0)
+        # For as long as it takes: whether the device still works is for `sound` to tell.
         while self._buffer.seconds > MAX_SECONDS:
-            await self._next_request(STALL_SECONDS)
+            self._room.clear()
+            await self._room.wait()
 
     async def sound(self, stream: Stream) -> None:
         """Start `stream` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
@@ -175,6 +183,7 @@ class Playback:
             while not self._buffer.empty:
                 await self._next_request(patience)
                 patience = STALL_SECONDS
+                self._room.set()
             await asyncio.sleep(stream.latency_seconds)
         finally:
             self._buffer.cut()
