@@ -267,3 +267,9 @@ def test_a_long_file_is_decoded_in_little_memory() -> None:
     assert seconds == pytest.approx(300, abs=1)
     # Decoded at once, it would be 10 MB.
     assert most < 5_000_000
+
+
+def test_tags_in_an_old_encoding_are_no_obstacle() -> None:
+    tag = b"TIT2" + struct.pack(">I", 6) + b"\0\0" + b"\x03caf\xe9!"
+    mp3 = b"ID3\x03\0\0" + bytes([0, 0, 0, len(tag)]) + tag + b"".join(encode("mp3", tone(0.5)))
+    assert join(decode_file(io.BytesIO(mp3), RATE), RATE).seconds == pytest.approx(0.5, abs=0.1)

@@ -191,6 +191,11 @@ def _has_av() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
+def _lenient(av: Any) -> dict[str, str]:
+    """Options that let tags in an old encoding pass. PyAV 19, for Python 3.12 and later, needs none and takes none."""
+    return {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
 def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Frame]:
     """Frames of what `source.read` gives, at `rate` or at their own. `container` saves guessing, which takes many bytes."""
     av = _import_av()
@@ -199,9 +204,7 @@ def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Fr
     some = False
     with (
         _translated(av),
-        av.open(
-            source, "r", format=container, container_options=options, buffer_size=_BUFFER_BYTES, metadata_errors="ignore"
-        ) as opened,
+        av.open(source, "r", format=container, container_options=options, buffer_size=_BUFFER_BYTES, **_lenient(av)) as opened,
     ):
         if not opened.streams.audio:
             raise UnsupportedAudioError("The file has no audio track.")
