@@ -2,10 +2,12 @@
 
 import array
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from voicemode.audio.devices import Deliver, Device, Fill
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.frames import Frame, Frames
 from voicemode.conversation import Conversation
@@ -121,6 +123,54 @@ class ScriptedTransport:
 
     def our_voice_ended(self) -> None:
         self._our_turn.set()
+
+
+class FakeSound:
+    """A sound library with one speaker, which opens and starts when the test lets it, and plays faster than real ones."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.may_open = threading.Event()
+        self.may_start = threading.Event()
+        self.closed = threading.Event()
+
+    def devices(self) -> list[Device]:
+        return []
+
+    def open_input(self, wanted: str, rate: int, deliver: Deliver) -> "FakeSpeaker":
+        raise AudioDeviceError("There is no microphone.")
+
+    def open_output(self, wanted: str, rate: int, fill: Fill) -> "FakeSpeaker":
+        self.may_open.wait(10)
+        return FakeSpeaker(rate, fill, self.may_start, self.closed)
+
+
+class FakeSpeaker:
+    """The speaker of a FakeSound."""
+
+    latency_seconds = 0.0
+
+    def __init__(self, rate: int, fill: Fill, may_start: threading.Event, closed: threading.Event) -> None:
+        self.rate = rate
+        self._fill = fill
+        self._may_start = may_start
+        self._closed = closed
+        self._thread = threading.Thread(target=self._play, name="fake-speaker", daemon=True)
+
+    def start(self) -> None:
+        self._may_start.wait(10)
+        if not self._closed.is_set():
+            self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _play(self) -> None:
+        while not self._closed.wait(0.001):
+            self._fill(self.rate // 10)
 
 
 class Stages(list[str]):

@@ -161,15 +161,18 @@ async def test_cancelling_silences_at_once_and_says_how_much_was_heard(
     assert await all_closed(virtual_sound)
 
 
-async def test_a_failing_source_is_the_error_and_closes_the_speaker(
-    transport: LocalTransport, virtual_sound: VirtualSound
+async def test_a_failing_source_is_the_error_once_all_before_it_was_heard(
+    transport: LocalTransport, recording: Recording, virtual_sound: VirtualSound
 ) -> None:
     async def failing() -> Frames:
-        yield tone(0.2)
+        yield tone(0.5)
         raise ProviderError("gone", transient=True)
 
+    played = Played()
     with pytest.raises(ProviderError, match="gone"):
-        await transport.play(failing())
+        await transport.play(failing(), played)
+    assert (await heard_in(recording)).seconds == pytest.approx(0.5, abs=STUMBLE_SECONDS)
+    assert played.seconds == pytest.approx(0.5)
     assert await all_closed(virtual_sound)
 
 

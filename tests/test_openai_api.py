@@ -4,11 +4,13 @@ import asyncio
 import io
 import logging
 import socket
+import threading
 import wave
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
@@ -109,6 +111,46 @@ async def test_a_file_is_text_even_where_the_server_knows_only_json(http: httpx2
     path.write_bytes(wav_bytes(SECOND))
     async with endpoint(stt(transcribes("Hello"))) as server:
         assert await client(server, http).transcribe_file(path) == "Hello"
+
+
+class SlowFile(io.BytesIO):
+    """On a disk so slow that it must not be read in the thread of the event loop."""
+
+    def __init__(self, content: bytes, loop_thread: int) -> None:
+        super().__init__(content)
+        self._loop_thread = loop_thread
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert threading.get_ident() != self._loop_thread, "the event loop waits for the disk"
+        return super().read(size)
+
+
+class SlowDisk:
+    """As much of a path as is asked for."""
+
+    name = "talk.m4a"
+
+    def __init__(self, content: bytes) -> None:
+        self._file = SlowFile(content, threading.get_ident())
+
+    def open(self, _mode: str) -> SlowFile:
+        return self._file
+
+
+async def test_the_event_loop_goes_on_while_a_file_is_read(http: httpx2.AsyncClient) -> None:
+    content = b"talk" * 50_000
+    async with endpoint(stt(transcribes("Hello"))) as server:
+        assert await client(server, http).transcribe_file(cast("Path", SlowDisk(content))) == "Hello"
+    assert server.requests[-1].form["file"] == content
+
+
+async def test_a_file_is_sent_again_over_a_new_connection(http: httpx2.AsyncClient, tmp_path: Path) -> None:
+    path = tmp_path / "talk.m4a"
+    path.write_bytes(b"talk" * 50_000)
+    async with endpoint(stt(in_turn(hangs_up, transcribes("Hello")))) as server:
+        assert await client(server, http, key=KEY).transcribe_file(path) == "Hello"
+    assert server.requests[-1].form["file"] == path.read_bytes()
+    assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
 async def test_a_file_that_is_not_there_is_said_so(http: httpx2.AsyncClient, tmp_path: Path) -> None:
@@ -257,6 +299,18 @@ async def test_a_list_that_does_not_come_does_not_hold_up_the_turn_twice(http: h
     assert server.paths().count("/v1/models") == 1
 
 
+async def test_a_list_that_was_slow_once_is_asked_for_again_a_minute_later(http: httpx2.AsyncClient) -> None:
+    now = 0.0
+    async with endpoint(hangs_after()) as server:
+        speech = SpeechClient(Endpoint(server.url), http, SETTINGS, clock=lambda: now)
+        assert await speech.voices() is None
+        server.behaviour = speech_api(voices=("joe",))
+        now = 59.0
+        assert await speech.voices() is None
+        now = 60.0
+        assert await speech.voices() == ("joe",)
+
+
 async def test_a_server_that_was_only_starting_is_asked_again_what_it_has(http: httpx2.AsyncClient) -> None:
     async with endpoint(answers(503, "loading")) as server:
         speech = client(server, http)
@@ -349,6 +403,13 @@ async def test_a_web_page_is_not_speech(http: httpx2.AsyncClient) -> None:
             await heard(client(server, http))
         error = await failure(client(server, http))
     assert "something else than a transcript: an HTML page" in error.message
+
+
+async def test_a_web_page_is_no_list_of_models(http: httpx2.AsyncClient) -> None:
+    page = answers(200, "<!doctype html><title>Sign in</title>", content_type="text/html")
+    async with endpoint(page) as server:
+        with pytest.raises(ProviderError, match="something else than a list of models: an HTML page"):
+            await client(server, http).check()
 
 
 async def test_an_error_of_status_200_is_an_error(http: httpx2.AsyncClient) -> None:

@@ -1,12 +1,17 @@
-"""When a speaker's buffer sounds, waits and fades; without a device, at 1000 samples per second."""
+"""When a speaker's buffer sounds, waits and fades, at 1000 samples per second; and what slow devices do to a stream."""
 
+import asyncio
 from array import array
+from collections.abc import AsyncIterator
 
 import pytest
 
-from voicemode.audio.frames import pcm_of, samples_of
+from tests.fakes import FakeSound, tone
+from voicemode.audio.frames import Frames, pcm_of, samples_of, stream
+from voicemode.errors import AudioDeviceError
 from voicemode.transports.base import Played
-from voicemode.transports.speaker import Buffer, faded
+from voicemode.transports.local import LocalTransport
+from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, Buffer, faded
 
 LEVEL = 1000
 
@@ -90,3 +95,79 @@ def test_a_device_that_is_not_open_yet_gets_nothing() -> None:
 def test_a_fade_is_no_longer_than_the_sound() -> None:
     assert list(samples_of(faded(sound(2), 10, rising=False))) == [500, 0]
     assert faded(b"", 10, rising=True) == b""
+
+
+class Speech:
+    """A minute of it, as an endpoint sends it: much faster than it is heard."""
+
+    def __init__(self) -> None:
+        self.ahead = asyncio.Event()
+        """As much is made as is taken ahead of the ear."""
+        self.begun = asyncio.Event()
+        self.closed = False
+
+    async def frames(self) -> Frames:
+        try:
+            for second in range(60):
+                self.begun.set()
+                if second >= MAX_SECONDS:
+                    self.ahead.set()
+                yield tone(1, rate=24_000)
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+async def sound_library() -> AsyncIterator[FakeSound]:
+    library = FakeSound()
+    yield library
+    # The event loop does not close before its threads have ended.
+    library.may_open.set()
+    library.may_start.set()
+
+
+@pytest.fixture
+def transport(sound_library: FakeSound) -> LocalTransport:
+    return LocalTransport(load=lambda _: sound_library)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("opened", [True, False], ids=["much is made ahead", "the device still opens"])
+async def test_cancelling_ends_the_making_of_speech(transport: LocalTransport, sound_library: FakeSound, opened: bool) -> None:
+    if opened:
+        sound_library.may_open.set()
+    speech = Speech()
+    frames = speech.frames()
+    playing = asyncio.create_task(transport.play(frames))
+    await asyncio.wait_for((speech.ahead if opened else speech.begun).wait(), 10)
+    playing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await playing
+    assert speech.closed
+
+
+@pytest.mark.anyio
+async def test_a_device_that_starts_slowly_is_not_taken_for_a_lost_one(
+    transport: LocalTransport, sound_library: FakeSound
+) -> None:
+    sound_library.may_open.set()
+    speech = Speech()
+    playing = asyncio.create_task(transport.play(speech.frames()))
+    await asyncio.wait_for(speech.ahead.wait(), 10)
+    await asyncio.wait([playing], timeout=STALL_SECONDS + 0.3)
+    sound_library.may_start.set()
+    assert (await playing).seconds == pytest.approx(60)
+
+
+@pytest.mark.anyio
+async def test_a_device_that_hangs_while_it_opens_is_an_error_and_is_closed_if_it_opens_after_all(
+    transport: LocalTransport, sound_library: FakeSound
+) -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(
+            AudioDeviceError, match=r"speaker cannot be opened \(it did not open within 3 s\).*voicemode doctor"
+        ):
+            await transport.play(stream(tone(1)))
+    assert not sound_library.closed.is_set()
+    sound_library.may_open.set()
+    assert await asyncio.to_thread(sound_library.closed.wait, 5)

@@ -23,6 +23,7 @@ from tests.people import CLIPS, SPEECH
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer
 from voicemode.audio.wav import wav_bytes
+from voicemode.conversation import DEAD_MICROPHONE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound, pytest.mark.engine]
 
@@ -41,12 +42,16 @@ async def agent(agent_environment: dict[str, str]) -> AsyncIterator[Client]:
         yield client
 
 
+def ask(agent: Client, message: str, **arguments: Any) -> tuple[asyncio.Task[CallToolResult], Progress]:
+    """Begin a turn."""
+    progress = Progress()
+    call = agent.call_tool("converse", {"message": message, **arguments}, progress_callback=progress, read_timeout_seconds=180)
+    return asyncio.create_task(call), progress
+
+
 async def converse(agent: Client, sound: VirtualSound, clip: str, message: str = QUESTION, **arguments: Any) -> CallToolResult:
     """One turn: the agent asks, the person answers with `clip` once VoiceMode listens."""
-    progress = Progress()
-    call = asyncio.create_task(
-        agent.call_tool("converse", {"message": message, **arguments}, progress_callback=progress, read_timeout_seconds=180)
-    )
+    call, progress = ask(agent, message, **arguments)
     try:
         await progress.reached("listening", seconds=180)
         player = sound.speak(SPEECH / clip)
@@ -122,14 +127,63 @@ async def until_closed(sound: VirtualSound) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_two_agents_share_one_pair_of_engine_servers(
+async def test_two_agents_converse_at_once_and_share_one_pair_of_engine_servers(
     agent: Client, agent_environment: dict[str, str], virtual_sound: VirtualSound, engines: Engines
 ) -> None:
     async with connect(agent_environment) as other:
-        for client in (agent, other):
-            result = await converse(client, virtual_sound, "austen-0880.wav")
+        turns = [ask(client, QUESTION) for client in (agent, other)]
+        for _, progress in turns:
+            await progress.reached("listening", seconds=180)
+        virtual_sound.speak(SPEECH / "austen-0880.wav")
+        for result in await asyncio.gather(*(call for call, _ in turns)):
             assert wer(CLIPS["austen-0880.wav"], text(result)) < 0.15
     assert len(engines.processes()) == 2
+
+
+async def test_engine_servers_that_were_killed_are_started_again_for_the_next_turn(
+    agent: Client, virtual_sound: VirtualSound, engines: Engines
+) -> None:
+    before = await converse(agent, virtual_sound, "austen-0880.wav")
+    await kill(engines.processes())
+    after = await converse(agent, virtual_sound, "austen-0880.wav")
+    for result in (before, after):
+        assert wer(CLIPS["austen-0880.wav"], text(result)) < 0.15
+    assert len(engines.processes()) == 2
+
+
+async def test_ears_that_are_killed_while_the_person_speaks_are_started_again_for_what_was_said(
+    agent: Client, virtual_sound: VirtualSound, engines: Engines
+) -> None:
+    call, progress = ask(agent, "Well?")
+    await progress.reached("listening", seconds=180)
+    virtual_sound.speak(SPEECH / "austen-0880.wav")
+    await asyncio.sleep(1)
+    await kill([process for process in engines.processes() if "whisper" in process.cmdline()])
+    result = await call
+    assert not result.is_error, text(result)
+    assert wer(CLIPS["austen-0880.wav"], text(result)) < 0.15
+
+
+async def kill(processes: list[psutil.Process]) -> None:
+    assert processes
+    for process in processes:
+        process.kill()
+    await asyncio.to_thread(psutil.wait_procs, processes, 10)
+
+
+async def test_a_microphone_that_delivers_digital_silence_is_told_within_a_second(
+    agent: Client, virtual_sound: VirtualSound
+) -> None:
+    await converse(agent, virtual_sound, "austen-0880.wav")
+    # The virtual microphone has no noise of its own, like a muted one.
+    call, progress = ask(agent, "Well?")
+    begun_at = time.monotonic()
+    await progress.reached(DEAD_MICROPHONE)
+    # A loaded machine gets some more.
+    assert time.monotonic() - begun_at < 1.5
+    assert not call.done()
+    call.cancel()
+    await asyncio.wait([call])
 
 
 async def test_nobody_speaking_is_no_error_and_says_so(agent_environment: dict[str, str]) -> None:

@@ -370,10 +370,64 @@ PIECES += [
 ]
 
 
+@pytest.mark.parametrize("text", ["**", "!!!", "---", "...", "```", "```\n```", "<div></div>", "- \n- ", "| - |", "??\n\n!!"])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_what_nobody_can_pronounce_is_nothing_to_say(text: str, language: str) -> None:
+    assert spoken(text, language=language) == ""
+
+
+def test_an_emoji_with_a_mark_behind_it_is_named_too() -> None:
+    assert spoken("👍!") == "thumbs up sign"
+
+
 @pytest.mark.parametrize(
     "text", [piece * (30_000 // len(piece)) for piece in PIECES] + ["".join(PIECES) * 1000], ids=range(len(PIECES) + 1)
 )
 def test_no_text_takes_long(text: str) -> None:
     started = time.process_time()
     spoken(text)
+    assert time.process_time() - started < 4
+
+
+BLANKS = [" ", "\t", "\n", "\u00a0", "&nbsp;", "<br>", "~~~~ ", "- ", "* ", "| ", "# ", "> ", "[](", "<", "<!--", "<!-- -->"]
+SIGNS = [
+    "<->",
+    "->",
+    "←",
+    "<=",
+    ">=",
+    "!=",
+    "==",
+    "=",
+    "<",
+    ">",
+    "~",
+    "±",
+    "÷",
+    "×",
+    "*",
+    "+",
+    "&",
+    "||",
+    "|",
+    "§",
+    "_",
+    "`",
+    "/",
+]
+
+
+@pytest.mark.parametrize("run", BLANKS)
+def test_a_long_run_of_what_is_not_said_takes_no_time(run: str) -> None:
+    started = time.process_time()
+    spoken("a" + run * (100_000 // len(run)) + "b", language="en")
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n"])
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_sign_far_from_the_words_takes_no_time(sign: str, blank: str) -> None:
+    started = time.process_time()
+    spoken(f"a{blank * 50_000}{sign}{blank * 50_000}b", language="en")
+    spoken(f"{sign}{blank}" * (100_000 // len(sign + blank)), language="en")
     assert time.process_time() - started < 4

@@ -35,7 +35,7 @@ class LocalTransport:
         backend: str = "auto",
         load: Callable[[str], Backend] = open_backend,
     ) -> None:
-        """Devices by index or part of their name, empty for the system's choice; `backend` as `load` takes it."""
+        """Devices by index or part of their name, empty for the system's choice; `load` gives the sound library `backend`."""
         self._devices: dict[Kind, str] = {"input": input_device, "output": output_device}
         self._backend = backend
         self._load = load
@@ -47,7 +47,8 @@ class LocalTransport:
     @asynccontextmanager
     async def microphone(self) -> AsyncIterator[Frames]:
         capture = Capture()
-        async with self._opened("input", lambda sound, name: sound.open_input(name, microphone.RATE, capture.deliver)) as stream:
+        opened = self._opened("input", lambda sound, name: sound.open_input(name, microphone.RATE, capture.deliver))
+        async with opened as stream:
             capture.open(stream.rate)
             try:
                 await asyncio.to_thread(stream.start)
