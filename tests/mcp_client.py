@@ -19,7 +19,7 @@ COMMAND = (sys.executable, "-m", "voicemode")
 
 def environment(**extra: str) -> dict[str, str]:
     """What a child needs of this process, and `extra`."""
-    kept = ("PATH", "HOME", "LANG", "PULSE_SERVER", "PULSE_COOKIE", "ALSA_CONFIG_PATH", "SSL_CERT_FILE")
+    kept = ("PATH", "HOME", "LANG", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "ALSA_CONFIG_PATH", "SSL_CERT_FILE")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONPATH": str(REPOSITORY)} | extra
 
 

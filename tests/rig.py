@@ -101,6 +101,7 @@ class VirtualSound:
         return {
             "PULSE_SERVER": f"unix:{self.folder / 'native'}",
             "PULSE_COOKIE": str(self.folder / "cookie"),
+            "PULSE_RUNTIME_PATH": str(self.folder),
             "ALSA_CONFIG_PATH": str(self.folder / "asound.conf"),
         }
 

@@ -9,7 +9,7 @@ from tests.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, conversati
 from voicemode.audio.frames import Frame, Frames
 from voicemode.conversation import DEAD_MICROPHONE, Heard, Manners, Spoken
 from voicemode.errors import AudioDeviceError, ProviderError, RecordingKeptError
-from voicemode.speech.base import Voice
+from voicemode.speech.base import Transcript, Voice
 from voicemode.transports.base import Played
 
 pytestmark = pytest.mark.anyio
@@ -70,17 +70,25 @@ async def test_a_transcribed_recording_is_kept_on_request(tmp_path: Path) -> Non
     assert len(list(tmp_path.glob("*.wav"))) == 1
 
 
-async def test_a_recording_that_nobody_can_transcribe_is_kept_and_the_error_says_how_to_retry(tmp_path: Path) -> None:
-    class Deaf(FakeSpeech):
-        async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> None:  # type: ignore[override]
-            raise down("whisper is down")
+class Deaf(FakeSpeech):
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        raise down("whisper is down")
 
+
+async def test_a_recording_that_nobody_can_transcribe_is_kept_and_the_error_says_how_to_retry(tmp_path: Path) -> None:
     with pytest.raises(RecordingKeptError) as failure:
         await converse(ScriptedTransport(ANSWER), Deaf(), tmp_path)
     (kept,) = tmp_path.glob("*.wav")
     assert failure.value.path == kept
     assert "whisper is down" in str(failure.value)
     assert f"voicemode transcribe {kept}" in str(failure.value)
+
+
+async def test_an_error_does_not_promise_a_recording_that_the_disk_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(ProviderError) as failure:
+        await converse(ScriptedTransport(ANSWER), Deaf(), tmp_path / "file")
+    assert "voicemode transcribe" not in str(failure.value)
 
 
 async def test_a_microphone_unplugged_in_mid_turn_keeps_what_was_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from voicemode.audio.frames import Frame, stream
 from voicemode.audio.record import Recorder, Recording
 from voicemode.audio.tape import Tape
 from voicemode.audio.vad import Vad
-from voicemode.errors import AudioDeviceError, ProviderError, RecordingKeptError
+from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.speech.base import SpeechToText, TextToSpeech, Transcript, Voice
 from voicemode.speech.spoken_text import spoken, written
 from voicemode.transports.base import Played, Transport
@@ -149,14 +149,14 @@ class Conversation:
                     return saying.result(), await recording
         except AudioDeviceError as error:
             if recorder.speaking:
-                raise RecordingKeptError(str(error), tape.path) from error
+                raise tape.failure(error) from error
             raise
 
     async def _transcribe(self, audio: Frame, manners: Manners, tape: Tape) -> Transcript:
         try:
             return await self._stt.transcribe(audio, prompt=manners.prompt, language=manners.language)
         except ProviderError as error:
-            raise RecordingKeptError(str(error), tape.path) from error
+            raise tape.failure(error) from error
 
     async def _cue(self, cue: Frame, manners: Manners) -> None:
         if manners.cues:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
@@ -66,8 +67,11 @@ class VoiceServer(MCPServer[None]):
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
 
 
-def create_server(load: Callable[[], Loaded] = load_settings) -> VoiceServer:
-    """The server with the tools the settings allow. Raises VoiceModeError if settings or tools are broken."""
+def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
+    """The server with the tools the settings allow; `at_end` is called when the client has left.
+
+    Raises VoiceModeError if settings or tools are broken.
+    """
     settings = load().settings
     opened: Opened | None = None
     running: set[asyncio.Task[Any]] = set()
@@ -79,6 +83,7 @@ def create_server(load: Callable[[], Loaded] = load_settings) -> VoiceServer:
             opened.warm_up()
             with ending_on_signals(running):
                 yield
+            at_end()
 
     def get_opened() -> Opened:
         if opened is None:
@@ -171,4 +176,11 @@ def ending_on_signals(running: set[asyncio.Task[Any]]) -> Iterator[None]:
 
 def main() -> None:
     """Serve on stdin and stdout until the client leaves."""
-    create_server().run()
+    create_server(at_end=end_soon).run()
+
+
+def end_soon() -> None:
+    """See to it that this process ends, even if a thread hangs in a sound driver: nobody is left to end it."""
+    timer = threading.Timer(GRACE_SECONDS, os._exit, (0,))
+    timer.daemon = True
+    timer.start()

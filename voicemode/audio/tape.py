@@ -11,6 +11,7 @@ from typing import Self
 
 from voicemode.audio.frames import SAMPLE_BYTES, Frame
 from voicemode.audio.wav import wav_header
+from voicemode.errors import RecordingKeptError, VoiceModeError
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,12 @@ class Tape:
             pcm = bytes(self._pending)
             self._pending.clear()
             await asyncio.shield(asyncio.to_thread(self._flush, pcm))
+
+    def failure(self, error: VoiceModeError) -> VoiceModeError:
+        """The error of a turn that failed after its first word: `error`, and where what was said is kept, if it is."""
+        self._flush(bytes(self._pending))
+        self._pending.clear()
+        return RecordingKeptError(str(error), self.path) if self.kept else error
 
     def discard(self) -> None:
         """Delete it: what was said has arrived."""
