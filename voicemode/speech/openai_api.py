@@ -7,10 +7,11 @@ followed: it could carry a key or a voice to somebody else.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from voicemode import __version__
 from voicemode.audio.codec import CONTENT_TYPES, decode_stream, wav_bytes
@@ -42,6 +43,8 @@ PCM_RATE = 24_000
 """Samples per second of raw PCM from a server that does not say."""
 LOOKUP_SECONDS = 1.0
 """A list of voices or models that takes longer is not worth waiting for in a turn."""
+LOOKUP_AGAIN_SECONDS = 60.0
+"""How long a server that was too slow with a list is not asked for it again."""
 FILE_READ_SECONDS = 3600.0
 """Silence allowed while a file is transcribed: an hour of audio takes a slow engine that long."""
 IDLE_CONNECTION_SECONDS = 60.0
@@ -75,11 +78,20 @@ def _build_http() -> "httpx2.AsyncClient":
 class SpeechClient:
     """A SpeechToText and TextToSpeech at one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, http: "httpx2.AsyncClient", settings: Settings) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        http: "httpx2.AsyncClient",
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.endpoint = endpoint
         self._http = http
         self._settings = settings
+        self._clock = clock
         self._lists: dict[str, Listed] = {}
+        self._not_before: dict[str, float] = {}
+        """When a list that was too slow may be asked for again."""
         self._missed: set[str] = set()
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
@@ -92,9 +104,8 @@ class SpeechClient:
         """The text of an audio file of any format the endpoint reads, as it words it. Raises ProviderError."""
         fields = await self._transcription_fields(response_format, self._settings.stt_prompt, language)
         with await asyncio.to_thread(_open_file, path) as file:
-            upload = {"file": (path.name, file, "application/octet-stream")}
-            content = {"data": fields, "files": upload, "timeout": self._timeout(FILE_READ_SECONDS)}
-            async with self._answer("POST", "audio/transcriptions", **content) as response:
+            upload = _form(fields, path.name, file) | {"timeout": self._timeout(FILE_READ_SECONDS)}
+            async with self._answer("POST", "audio/transcriptions", **upload) as response:
                 body = await response.aread()
         if response_format == "text" and "json" in response.headers.get("content-type", ""):
             return self._transcript(body).text
@@ -114,17 +125,20 @@ class SpeechClient:
                 raise ProviderError(f"{self.endpoint} answered with no audio.", transient=True)
 
     async def voices(self) -> Listed:
-        """Voices the endpoint names, None if it does not say. Asked for once; a failure is None."""
+        """Voices the endpoint names, None if it does not say. Asked for until it answers; a failure is None."""
         return OPENAI_VOICES if self.endpoint.is_openai else await self._list("audio/voices")
 
     async def models(self) -> Listed:
-        """Models the endpoint names, None if it does not say. Asked for once; a failure is None."""
+        """Models the endpoint names, None if it does not say. Asked for until it answers; a failure is None."""
         return await self._list("models")
 
     async def check(self) -> str:
         """How many models it names, as words for a person. Raises ProviderError if it does not answer as it should."""
         async with self._answer("GET", "models") as response:
-            found = names(json.loads(await response.aread()))
+            body = await response.aread()
+        if (answer := _parsed(body)) is None:
+            raise self._nonsense("a list of models", body)
+        found = names(answer)
         return f"answers; models: {', '.join(found[:4])}" if found else "answers"
 
     async def warm_up(self, _tell: Callable[[str], None]) -> None:
@@ -134,15 +148,21 @@ class SpeechClient:
     async def _list(self, path: str) -> Listed:
         if path in self._lists:
             return self._lists[path]
+        if self._clock() < self._not_before.get(path, 0.0):
+            return None
         found: Listed = None
         try:
             async with asyncio.timeout(LOOKUP_SECONDS), self._answer("GET", path) as response:
-                found = names(json.loads(await response.aread()))
+                found = names(_parsed(await response.aread()))
+        except TimeoutError:
+            # Slow once may be quick the next time; but one that always hangs must not hold up every turn.
+            self._not_before[path] = self._clock() + LOOKUP_AGAIN_SECONDS
+            return None
         except ProviderError as error:
             if error.transient:
                 # The server may only be starting: the next turn asks again.
                 return None
-        except (TimeoutError, ValueError):
+        if found is None:
             log.debug("%s has no usable list of %s", self.endpoint, path)
         self._lists[path] = found
         return found
@@ -169,10 +189,7 @@ class SpeechClient:
         return {name: value for name, value in fields.items() if value}
 
     def _transcript(self, body: bytes) -> Transcript:
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
+        answer = _parsed(body)
         if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
             raise self._nonsense("a transcript", body)
         language = answer.get("language")
@@ -213,8 +230,9 @@ class SpeechClient:
         import httpx2
 
         key = self.endpoint.api_key
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        request = self._http.build_request(method, self.endpoint.at(path), headers=headers, **content)
+        request = self._http.build_request(method, self.endpoint.at(path), **content)
+        if key:
+            request.headers["Authorization"] = f"Bearer {key}"
         try:
             return await self._http.send(request, stream=True, follow_redirects=False)
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError):
@@ -238,6 +256,35 @@ def _open_file(path: Path) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise VoiceModeError(f"{path} cannot be read: {error.strerror}.", hint="Check the path of the audio file.") from error
+
+
+def _form(fields: Mapping[str, str], name: str, file: BinaryIO) -> dict[str, Any]:
+    """A form with a file as a request's content: the library's, but read in a thread, for it reads where it sends."""
+    import httpx2
+
+    form = httpx2.Request("POST", "http://form", data=fields, files={"file": (name, file, "application/octet-stream")})
+    headers = {header: value for header, value in form.headers.items() if header != "host"}
+    return {"content": _ReadInThread(cast("httpx2.SyncByteStream", form.stream)), "headers": headers}
+
+
+class _ReadInThread:
+    """Blocks of bytes that may take long to read. Starts over each time it is iterated."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = blocks
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        blocks = iter(self._blocks)
+        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+            yield block
+
+
+def _parsed(body: bytes) -> object:
+    """What is said in JSON; None if it is something else."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 async def _beginning(response: "httpx2.Response") -> bytes:

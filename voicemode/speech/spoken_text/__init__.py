@@ -31,7 +31,7 @@ Pairs = Sequence[tuple[str, str]]
 
 
 def spoken(text: str, pronounce: Pairs = (), language: str = "") -> str:
-    """`text` as a person would say it: one line for each paragraph, item, heading or table row.
+    """`text` as a person would say it: one line for each paragraph, item, heading or table row; "" if there is nothing to say.
 
     Args:
         text: What an agent writes: prose, markdown, code.
@@ -41,7 +41,7 @@ def spoken(text: str, pronounce: Pairs = (), language: str = "") -> str:
     say = _say_english if is_english(text, language) else _say_other
     swap = replacing(pronounce)
     lines = [say(block, swap) for block in blocks(text, english=say is _say_english)]
-    return "\n".join(line for line in lines if line) or name_emoji(text)
+    return "\n".join(line for line in lines if any(map(str.isalnum, line))) or name_emoji(text)
 
 
 def written(text: str, pronounce: Pairs = ()) -> str:

@@ -21,8 +21,9 @@ _QUOTE = re.compile(r"(?:\s{0,3}>\s?)+")
 _ALERT = re.compile(r"\[!(\w+)\]\s*$")
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+•]|(\d{1,3})[.)])\s+(?:\[([ xX])\]\s+)?(.*)")
-_LINE = re.compile(r"\s*[-=*_+|:\s]{3,}$")
+_LINE = re.compile(r"[-=*_+|:\s]{3,}$")
 _DEFINITION = re.compile(r"\s{0,3}\[[^\[\]]{1,200}\]:\s+\S")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ENDED = (".", "!", "?", ":", ";", ",", "…", "。", "！", "？", "：")
 
 _LANGUAGES = table(
@@ -138,13 +139,9 @@ def _without_closing(title: str) -> str:
 
 
 def _without_comments(text: str) -> str:
-    kept = []
-    while "<!--" in text:
-        before, _, rest = text.partition("<!--")
-        comment, end, after = rest.partition("-->")
-        kept.append(before)
-        text = after if end else comment
-    return "".join([*kept, text])
+    # Beyond the last end nothing is looked for: each opening mark there would be followed to the end of the text.
+    closed, end, rest = text.rpartition("-->")
+    return f"{_COMMENT.sub('', closed + end)}{rest}".replace("<!--", "")
 
 
 def said_of_code(language: str, lines: list[str], *, english: bool) -> str:

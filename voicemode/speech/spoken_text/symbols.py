@@ -17,8 +17,8 @@ def drop_emoji(text: str) -> str:
 
 
 def name_emoji(text: str) -> str:
-    """The names of the emoji in a text that has nothing else, "" for any other text."""
-    if drop_emoji(text).strip():
+    """The names of the emoji in a text that has no words, "" for any other text."""
+    if any(map(str.isalnum, drop_emoji(text))):
         return ""
     names = [_MARKS.get(c) or unicodedata.name(c, "").lower() for c in text if re.match(_EMOJI, c) and _is_picture(c)]
     return ", ".join(dict.fromkeys(filter(None, names)))
@@ -64,4 +64,5 @@ _SYMBOLS: list[Rule] = [
 
 def say_symbols(text: str) -> str:
     """Signs as English words; emoji are dropped."""
-    return drop_emoji(rewrite(text, _SYMBOLS))
+    # The rules take blanks along, and would try each of many in vain.
+    return drop_emoji(rewrite(" ".join(text.split()), _SYMBOLS))
