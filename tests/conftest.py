@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.rig import VirtualSound, missing
+from voicemode import log
 
 pytest_plugins = ["tests.agents", "tests.engines", "tests.engines_kokoro"]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty HOME and working directory, and no setting in the environment."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty HOME and working directory, no setting in the environment; and no log handler stays behind."""
     for name in list(os.environ):
         if name.startswith("VOICEMODE_") or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
             monkeypatch.delenv(name)
@@ -22,7 +23,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(path))
     monkeypatch.setenv("USERPROFILE", str(path))
     monkeypatch.chdir(path)
-    return path
+    yield path
+    log.reset()
 
 
 @pytest.fixture(scope="session")

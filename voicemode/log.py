@@ -30,9 +30,7 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ())
     root = logging.getLogger()
     root.setLevel(logging.WARNING)
     logging.getLogger("voicemode").setLevel(level.upper())
-    for old in [handler for handler in root.handlers if isinstance(handler, StderrHandler | PrivateFileHandler)]:
-        root.removeHandler(old)
-        old.close()
+    reset()
     _add(root, StderrHandler(), formatter)
     if logs_dir is None:
         return
@@ -41,6 +39,14 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ())
         _add(root, PrivateFileHandler(logs_dir / "voicemode.log"), formatter)
     except OSError as error:
         logging.getLogger(__name__).warning("No log file in %s: %s", logs_dir, error.strerror)
+
+
+def reset() -> None:
+    """Undo `configure`."""
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, StderrHandler | PrivateFileHandler)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

@@ -4,6 +4,7 @@ Beside it: `errors` (OpenAI-shaped), `room` (the queue before the engine), `guar
 """
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -161,6 +162,11 @@ async def streamed(
                 yield chunk
 
     return ClosingResponse(body(), media_type=media_type, headers=headers)
+
+
+def event(data: dict[str, Any]) -> bytes:
+    """A server-sent event."""
+    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 class ClosingResponse(StreamingResponse):

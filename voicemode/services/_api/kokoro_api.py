@@ -1,7 +1,6 @@
 """The text-to-speech server: OpenAI's speech API over the Kokoro engine."""
 
 import base64
-import json
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -16,7 +15,7 @@ from voicemode.audio.codec import CONTENT_TYPES, open_encoder
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.services._api.errors import ApiError
-from voicemode.services._api.http import About, create_app, streamed
+from voicemode.services._api.http import About, create_app, event, streamed
 from voicemode.services._api.kokoro_request import MODELS, Ask, read_ask
 from voicemode.services._api.kokoro_text import NothingToSayError
 from voicemode.services._api.kokoro_voices import NAMES, Mix
@@ -105,7 +104,3 @@ async def events(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
         async for chunk in sound:
             yield event({"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()})
     yield event({"type": "speech.audio.done"})
-
-
-def event(data: dict[str, str]) -> bytes:
-    return f"data: {json.dumps(data)}\n\n".encode()

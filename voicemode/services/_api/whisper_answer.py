@@ -1,6 +1,5 @@
 """What clients get from Whisper: a transcript in each of the formats of OpenAI's API."""
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -99,8 +98,3 @@ def segment_json(number: int, segment: Segment) -> dict[str, Any]:
 
 def word_json(word: Word) -> dict[str, Any]:
     return {"word": word.text.strip(), "start": round(word.start_seconds, 2), "end": round(word.end_seconds, 2)}
-
-
-def event(data: dict[str, Any]) -> bytes:
-    """A server-sent event."""
-    return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()

@@ -15,11 +15,11 @@ from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
 from voicemode.services._api.errors import as_api_error
-from voicemode.services._api.http import About, create_app, streamed, unless_gone
+from voicemode.services._api.http import About, create_app, event, streamed, unless_gone
 from voicemode.services._api.news import News
 from voicemode.services._api.room import EngineRoom
 from voicemode.services._api.server import serve
-from voicemode.services._api.whisper_answer import Meter, Result, event, render, text_of
+from voicemode.services._api.whisper_answer import Meter, Result, render, text_of
 from voicemode.services._api.whisper_request import Ask, Offer, read_ask
 from voicemode.services._api.whisper_transcript import Options, Segment
 from voicemode.services._hardware import choose_threads, choose_whisper_model, usable_cores, usable_cpus
