@@ -49,6 +49,7 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
 
         folder, sources = settings.models_path, sources_from(settings)
         model, voices = (ensure(name, folder, sources, news) for name in ("kokoro", "kokoro-voices"))
+        news.fetched()
         engine = KokoroEngine(model, voices, threads=threads)
         engine.warm_up()
         return engine

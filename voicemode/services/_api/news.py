@@ -14,6 +14,10 @@ class News:
         self.text = ""
         self._source = ""
 
+    def fetched(self) -> None:
+        """All weights are here; what is left takes a second or two."""
+        self.text = "loading the engine" if self.text else ""
+
     def __call__(self, progress: Progress) -> None:
         """How far a model has come; a `Report` for `_models.ensure`."""
         total = max(progress.total_bytes, 1)

@@ -54,7 +54,9 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     def load() -> Engine:
         from voicemode.services._api.whisper_engine import load_whisper
 
-        engine = load_whisper(ensure(f"whisper-{name}", folder, sources_from(settings), news), name, threads)
+        weights = ensure(f"whisper-{name}", folder, sources_from(settings), news)
+        news.fetched()
+        engine = load_whisper(weights, name, threads)
         engine.warm_up()
         return engine
 
