@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.agents import free_ports
+from tests.agents import Engines, free_ports
 from tests.mcp_client import REPOSITORY, connect, environment, text
+from tests.people import sentences
+from tests.rig import VirtualSound
+from tests.wer import wer
 
 UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(Path("~/.cache/uv").expanduser())
 UV = Path(sys.executable).with_name("uv")
@@ -57,6 +60,7 @@ def uvx_environment(wheel: Path, **extra: str) -> dict[str, str]:
     """`uvx` finds the wheel as if it were published. Nothing may be compiled; ports are not the person's."""
     whisper, kokoro = free_ports(2)
     ports = {"VOICEMODE_WHISPER_PORT": str(whisper), "VOICEMODE_KOKORO_PORT": str(kokoro)}
+    ports |= {name: extra.pop(name) for name in ports if name in extra}
     settings = {"UV_FIND_LINKS": str(wheel.parent), "UV_NO_BUILD": "1", "UV_PYTHON": sys.executable}
     environ = environment(UV_CACHE_DIR=UV_CACHE, UV_SYSTEM_CERTS="1", **settings, **ports, **extra)
     del environ["PYTHONPATH"]
@@ -80,6 +84,25 @@ async def test_the_command_in_the_readme_is_a_working_server(command: tuple[str,
     async with connect(environ, command=(uvx(), *command[1:])) as client:
         assert "converse" in {tool.name for tool in (await client.list_tools()).tools}
         assert "Whisper speech-to-text: installed" in text(await client.call_tool("doctor", {}))
+
+
+@pytest.mark.anyio
+@pytest.mark.sound
+@pytest.mark.engine
+async def test_the_command_in_the_readme_speaks_and_understands(
+    wheel: Path, virtual_sound: VirtualSound, engines: Engines
+) -> None:
+    environ = uvx_environment(wheel, **virtual_sound.environ, **engines.environ)
+    recording, said = sentences()[1]
+    async with connect(environ, command=(uvx(), *claude_desktop()[1:])) as client:
+        with virtual_sound.record() as speaker:
+            spoken = await client.call_tool(
+                "converse", {"message": "Hello.", "wait_for_response": False}, read_timeout_seconds=180
+            )
+        heard = await client.call_tool("transcribe", {"file": str(recording)}, read_timeout_seconds=180)
+    assert not spoken.is_error, text(spoken)
+    assert speaker.first_sound_at() is not None
+    assert wer(said, text(heard)) < 0.15
 
 
 @pytest.mark.anyio
