@@ -9,7 +9,7 @@ import pytest
 from tests.rig import VirtualSound, missing
 from voicemode import log
 
-pytest_plugins = ["tests.agents", "tests.engines", "tests.engines_kokoro"]
+pytest_plugins = ["tests.agents", "tests.engines", "tests.engines_kokoro", "tests.settings_files"]
 
 
 @pytest.fixture(autouse=True)

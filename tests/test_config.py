@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from tests.settings_files import POSIX, Write, writer
 from voicemode.config import (
     Settings,
     changed,
@@ -22,15 +22,6 @@ from voicemode.config.files import MAX_BYTES
 from voicemode.config.trust import revoke_trust, trust
 from voicemode.errors import ConfigError
 
-Write = Callable[[str], Path]
-POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes and links are POSIX")
-
-
-@pytest.fixture
-def user(home: Path) -> Write:
-    """Writes the user's settings file."""
-    return writer(home / ".voicemode" / "voicemode.env")
-
 
 @pytest.fixture
 def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
@@ -39,15 +30,6 @@ def project(home: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
     return writer(home / "repo" / ".voicemode.env")
-
-
-def writer(path: Path) -> Write:
-    def write(text: str) -> Path:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(text.encode())
-        return path
-
-    return write
 
 
 def trust_project() -> None:

@@ -4,32 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from tests.settings_files import POSIX, Write, writer
 from voicemode.config import Settings, create_user_file, env_name, load_settings, set_value, unset_value, user_file
 from voicemode.errors import ConfigError
-
-Write = Callable[[str], Path]
-POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes and links are POSIX")
-
-
-@pytest.fixture
-def user(home: Path) -> Write:
-    """Writes the user's settings file."""
-    return writer(home / ".voicemode" / "voicemode.env")
-
-
-def writer(path: Path) -> Write:
-    def write(text: str) -> Path:
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(text.encode())
-        return path
-
-    return write
 
 
 def test_set_keeps_comments_order_and_everything_else(user: Write) -> None:

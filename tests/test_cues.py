@@ -6,13 +6,13 @@ from typing import Literal
 
 import pytest
 
-from voicemode.audio.cues import done_cue, failed_cue, listening_cue
+from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.endpoint import Endpointer, Rules, Turn
 from voicemode.audio.frames import Frame, join, pcm_of, rechunk, samples_of, silence, stream
 from voicemode.audio.vad import RATE, create_vad
 
 pytestmark = pytest.mark.anyio
-CUES = [listening_cue, done_cue, failed_cue]
+CUES = [listening_cue, done_cue]
 Make = Callable[[int], Frame]
 
 

@@ -9,8 +9,8 @@ NOTE_SECONDS = 0.04
 """WebRTC's detector goes on for up to 0.1 s after the second note; both together stay below the onset of a turn."""
 LEVEL = 0.12
 """Of full scale: about -18 dB."""
-LOW, MIDDLE, HIGH = 523.25, 659.26, 783.99
-"""Hertz: C5, E5, G5."""
+LOW, HIGH = 523.25, 783.99
+"""Hertz: C5, G5."""
 
 
 def listening_cue(rate: int) -> Frame:
@@ -21,11 +21,6 @@ def listening_cue(rate: int) -> Frame:
 def done_cue(rate: int) -> Frame:
     """Falling: I have heard you."""
     return _melody(rate, HIGH, LOW)
-
-
-def failed_cue(rate: int) -> Frame:
-    """Twice the same: something went wrong."""
-    return _melody(rate, MIDDLE / 2, MIDDLE / 2)
 
 
 def _melody(rate: int, *pitches: float) -> Frame:
