@@ -1,6 +1,5 @@
-"""A real web server for downloads: ranges, broken connections, stalls, and just enough of the Hugging Face hub."""
+"""A real web server for downloads: ranges, redirects, broken connections and stalls."""
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ class FileServer:
 
     files: dict[str, bytes] = field(default_factory=dict)
     """Path → content."""
+    redirects: dict[str, str] = field(default_factory=dict)
+    """Path → the path or URL that has it."""
     break_after: list[int] = field(default_factory=list)
     """The next answers end after so many bytes, one entry each."""
     stall_after: int | None = None
@@ -46,9 +47,6 @@ class FileServer:
 
 def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self._head()
-
         def do_GET(self) -> None:
             body = self._head()
             end = state.break_after.pop(0) if state.break_after else state.stall_after
@@ -66,6 +64,12 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
         def _head(self) -> bytes:
             span = self.headers.get("Range", "")
             state.requests.append((self.command, self.path, span))
+            if target := state.redirects.get(self.path):
+                self.send_response(307)
+                self.send_header("Location", target)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return b""
             content = state.files.get(self.path)
             if content is None:
                 self.send_error(404)
@@ -75,8 +79,6 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             if begin:
                 self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - begin))
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-            self.send_header("X-Repo-Commit", self.path.split("/resolve/")[-1].split("/")[0])
             self.end_headers()
             return content[begin:]
 

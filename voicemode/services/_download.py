@@ -3,6 +3,7 @@
 TLS is verified against the operating system's certificates, so that a company's own proxy works too.
 """
 
+import errno
 import http.client
 import ssl
 import urllib.request
@@ -22,6 +23,9 @@ PARTIAL_CONTENT = 206
 BROKEN = (OSError, http.client.HTTPException)
 """What a connection ends with; `URLError` and time limits are OSErrors."""
 
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system says where there is no room left."""
+
 Advance = Callable[[int], None]
 """Told how many bytes were gained; negative where a download had to begin again."""
 
@@ -31,18 +35,14 @@ def host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
-def reach(url: str) -> None:
-    """Ask for the head of `url`; raise WeightsError within seconds if it cannot be had."""
-    try:
-        _open(url, method="HEAD").close()
-    except BROKEN as error:
-        raise WeightsError(reason(error)) from error
-
-
 def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
     """Fetch `size_bytes` of `url` into `to`, continuing what is already there.
 
-    A break is followed by another try for as long as each try gets further. Raises WeightsError.
+    A break is followed by another try for as long as each try gets further.
+
+    Raises:
+        WeightsError: It cannot be had from there.
+        OSError: There is no room for it.
     """
     if _size(to) > size_bytes:
         to.unlink()
@@ -51,8 +51,15 @@ def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
         try:
             _continue(url, to, size_bytes, advance)
         except BROKEN as error:
+            if is_full(error):
+                raise
             if _size(to) <= have:
                 raise WeightsError(reason(error)) from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk has no room left: no other source could help."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def reason(error: Exception) -> str:
@@ -71,7 +78,7 @@ def reason(error: Exception) -> str:
 
 def _continue(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
     have = _size(to)
-    with _open(url, offset=have) as response:
+    with _open(url, have) as response:
         if have and response.status != PARTIAL_CONTENT:
             advance(-have)
             have = 0
@@ -86,13 +93,13 @@ def _continue(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
         raise http.client.IncompleteRead(b"", size_bytes - have)
 
 
-def _open(url: str, *, offset: int = 0, method: str = "GET") -> http.client.HTTPResponse:
+def _open(url: str, offset: int) -> http.client.HTTPResponse:
     import truststore
 
     if urlsplit(url).scheme not in {"http", "https"}:
         raise WeightsError(f"{url.partition(':')[0]!r} is not HTTP")
     headers = {"User-Agent": "voicemode", **({"Range": f"bytes={offset}-"} if offset else {})}
-    request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 the scheme was looked at
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 the scheme was looked at
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SILENCE_SECONDS, context=context)  # noqa: S310
     return response

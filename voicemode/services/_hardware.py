@@ -1,17 +1,59 @@
-"""How much processor this process may use, and what follows from it for the engines.
+"""What this process may use of the machine: processors, memory, an NVIDIA card.
 
-"Cores" are what the scheduler grants: affinity and container limits count, not what is soldered in.
+"Cores" are what the scheduler grants: affinity and container limits count, not what is soldered in. No engine is
+imported to find out.
 """
 
 import os
 import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
 
 ROOT = Path("/")
 
 MOST_THREADS = 4
 """More do not make a short utterance faster."""
+
+NVIDIA_SECONDS = 10.0
+"""Given to the driver to answer; the first question after a start takes some seconds."""
+
+CUDA_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"linux": ("libcublas.so.12", "libcudnn.so.9"), "win32": ("cublas64_12.dll", "cudnn64_9.dll")}
+)
+"""What CTranslate2 loads beside the driver. It has no CUDA on other systems."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """What there is to compute with."""
+
+    cpus: int
+    """Logical processors we may use at once."""
+    cores: int
+    """Physical ones behind them."""
+    memory_bytes: int
+    """Of the machine, or of the container it is divided into."""
+    gpu_bytes: int = 0
+    """Memory of the largest NVIDIA card; 0 where there is none."""
+    cuda: bool = False
+    """Whether CTranslate2 can use that card: CUDA's libraries are here."""
+
+
+def look(root: Path = ROOT) -> Hardware:
+    """What we may use. Blocks: where there is an NVIDIA card, its driver is asked, which takes up to a second."""
+    gpu_bytes = nvidia_bytes()
+    return Hardware(
+        cpus=usable_cpus(root),
+        cores=usable_cores(root),
+        memory_bytes=usable_memory(root),
+        gpu_bytes=gpu_bytes,
+        cuda=bool(gpu_bytes) and has_cuda_libraries(),
+    )
 
 
 def usable_cpus(root: Path = ROOT) -> int:
@@ -25,14 +67,41 @@ def usable_cores(root: Path = ROOT) -> int:
     return max(1, min(usable_cpus(root), _cores_behind(_affinity(), root)))
 
 
-def choose_whisper_model(cpus: int) -> Literal["base", "tiny.en"]:
-    """The weights for `auto`: `base` hears better, but one processor alone cannot keep up with it."""
-    return "base" if cpus >= 2 else "tiny.en"
+def usable_memory(root: Path = ROOT) -> int:
+    """Bytes of memory this process may fill."""
+    import psutil
+
+    limits = [_read(path) for path in _cgroup_files(root, "memory.max")]
+    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def choose_threads(setting: int, cores: int) -> int:
     """Threads of an engine: the setting, or by the cores where that is 0."""
     return setting or max(1, min(MOST_THREADS, cores))
+
+
+def nvidia_bytes() -> int:
+    """Memory of the largest NVIDIA card, as its driver says; 0 where there is none."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return 0
+    query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=NVIDIA_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return max((int(line) << 20 for line in done.stdout.split() if line.isdigit()), default=0)
+
+
+def has_cuda_libraries() -> bool:
+    """Whether the system's loader finds what CTranslate2 needs to use a card."""
+    import ctypes
+
+    names = CUDA_LIBRARIES.get(sys.platform)
+    try:
+        return names is not None and all(ctypes.CDLL(name) for name in names)
+    except OSError:
+        return False
 
 
 def _affinity() -> set[int]:
@@ -53,16 +122,16 @@ def _cores_behind(cpus: set[int], root: Path) -> int:
 
 def _quotas(root: Path) -> list[int]:
     """Processors that container limits grant, rounded up; one entry for each limit there is."""
-    limits = [_read(path).split() for path in _cgroup_limits(root)]
+    limits = [_read(path).split() for path in _cgroup_files(root, "cpu.max")]
     return [-(-int(limit[0]) // int(limit[1])) for limit in limits if len(limit) == 2 and limit[0].isdigit()]
 
 
-def _cgroup_limits(root: Path) -> list[Path]:
-    """The `cpu.max` of our own control group and of those above it."""
+def _cgroup_files(root: Path, name: str) -> list[Path]:
+    """The files called `name` of our own control group and of those above it."""
     base = root / "sys/fs/cgroup"
     own = next((line[3:].strip("/") for line in _read(root / "proc/self/cgroup").splitlines() if line.startswith("0::")), "")
     group = base / own
-    return [folder / "cpu.max" for folder in (group, *group.parents) if folder == base or base in folder.parents]
+    return [folder / name for folder in (group, *group.parents) if folder == base or base in folder.parents]
 
 
 def _read(path: Path) -> str:

