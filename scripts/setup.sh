@@ -44,9 +44,13 @@ python_packages() {
   echo "$stamp $extras" >"$venv/.voicemode-setup"
 }
 
-# For tests and figures: the virtual card, and PyAudio's headers.
+# What a systemd of a test's own is made of.
+user_systemd_packages() { system_packages systemd dbus dbus-user-session util-linux; }
+
+# For tests and figures: the virtual card, a systemd, and PyAudio's headers.
 setup_check() {
   virtual_sound_packages
+  user_systemd_packages
   system_packages portaudio19-dev gcc python3-dev
   python_packages local,weights,dev,pyaudio
 }
