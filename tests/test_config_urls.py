@@ -1,13 +1,18 @@
-"""Where a key is sent, and where no key is seen."""
+"""Where a key is sent, where no key is seen, and how far away an address is."""
 
 import pytest
 
 from voicemode.config import Settings, load_settings
+from voicemode.config.urls import Address, same_address
 from voicemode.errors import ConfigError
+from voicemode.providers import Place, place_of
 
 KEYED = Settings(
     openai_api_key="sk-open",
-    api_keys=("https://a.example/v1=k1==", "https://a.example/v1/deep=k2", "http://127.0.0.1:9000=k3"),
+    api_keys=(
+        *("https://a.example/v1=k1==", "https://a.example/v1/deep=k2", "http://127.0.0.1:9000=k3"),
+        *("wss://a.example/v1=k4", "parrot://127.0.0.1:7000=k5"),
+    ),
 )
 
 
@@ -34,6 +39,11 @@ KEYED = Settings(
         ("http://[::1]:9000/v1", ""),
         ("not a url", ""),
         ("https://[broken", ""),
+        ("wss://a.example/v1/listen", "k4"),
+        ("ws://a.example/v1/listen", ""),
+        ("parrot://127.0.0.1:7000/", "k5"),
+        ("parrot://127.0.0.1:7001/", ""),
+        ("https://127.0.0.1:7000/", ""),
     ],
 )
 def test_a_key_goes_only_where_it_belongs(url: str, key: str) -> None:
@@ -47,7 +57,11 @@ def wrong(environ: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "entry", ["sk-hidden", "http://a.example/v1=sk-hidden", "https://u:p@a.example=sk-hidden", "https://a.example="]
+    "entry",
+    [
+        *("sk-hidden", "http://a.example/v1=sk-hidden", "https://u:p@a.example=sk-hidden", "https://a.example="),
+        *("parrot://192.168.1.5:7000=sk-hidden", "ws://a.example=sk-hidden", "parrot:///=sk-hidden"),
+    ],
 )
 def test_a_key_without_a_private_way_is_refused_and_not_shown(entry: str) -> None:
     message = wrong({"VOICEMODE_API_KEYS": entry})
@@ -61,10 +75,64 @@ def test_credentials_in_a_url_are_refused_and_not_shown() -> None:
     assert "hid" not in message.replace("(not shown)", "")
 
 
+@pytest.mark.parametrize("url", ["wyoming://127.0.0.1:10300", "deepgram-2://api.example/v1", "https://a.example/v1"])
+def test_speech_may_come_from_another_kind_of_provider(url: str) -> None:
+    assert load_settings({"VOICEMODE_STT_BASE_URLS": url}).settings.stt_base_urls == (url,)
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:10300", "wyoming:10300", "file:///etc/passwd", "x://a/?q", "x://a b", "x://a\\b", "://a"]
+)
+def test_what_names_no_host_is_no_provider(url: str) -> None:
+    assert "VOICEMODE_STT_BASE_URLS" in wrong({"VOICEMODE_STT_BASE_URLS": url})
+
+
+def test_weights_come_over_http_only() -> None:
+    assert "http:// or https://" in wrong({"HF_ENDPOINT": "ftp://a.example"})
+
+
+@pytest.mark.parametrize(("url", "port"), [("https://a", 443), ("ws://a", 80), ("wyoming://a", 0), ("wyoming://a:1", 1)])
+def test_some_schemes_have_a_port_of_their_own(url: str, port: int) -> None:
+    assert Address.parse(url).port == port
+
+
+def test_one_address_has_several_spellings() -> None:
+    assert same_address("wyoming://LOCALHOST:10300", "wyoming://127.0.0.1:10300/")
+    assert not same_address("wyoming://127.0.0.1:10300", "http://127.0.0.1:10300")
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [
+        ("127.0.0.1", Place.MACHINE),
+        ("127.8.8.8", Place.MACHINE),
+        ("localhost", Place.MACHINE),
+        ("[::1]", Place.MACHINE),
+        ("192.168.1.20", Place.NETWORK),
+        ("10.0.0.1", Place.NETWORK),
+        ("169.254.1.1", Place.NETWORK),
+        ("[fe80::1]", Place.NETWORK),
+        ("[fd00::1]", Place.NETWORK),
+        ("[::ffff:10.0.0.1]", Place.NETWORK),
+        ("nas.local", Place.NETWORK),
+        ("8.8.8.8", Place.INTERNET),
+        ("[::ffff:8.8.8.8]", Place.INTERNET),
+        ("[2600::1]", Place.INTERNET),
+        ("api.openai.com", Place.INTERNET),
+        ("localhost.example", Place.INTERNET),
+        ("nas.local.example", Place.INTERNET),
+        ("127.0.0.1.example", Place.INTERNET),
+    ],
+)
+def test_how_far_away_an_address_is_shows_in_its_host(host: str, place: Place) -> None:
+    assert place_of(f"http://{host}:8000/v1") is place
+    assert place_of(f"wyoming://{host}") is place
+
+
 def test_no_key_is_in_the_text_of_settings() -> None:
     assert "sk-open" not in repr(KEYED)
     assert "k1==" not in repr(KEYED)
-    assert KEYED.secrets == ("sk-open", "k1==", "k2", "k3")
+    assert KEYED.secrets == ("sk-open", "k1==", "k2", "k3", "k4", "k5")
 
 
 def test_pronunciations_are_pairs() -> None:

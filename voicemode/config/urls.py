@@ -1,31 +1,36 @@
 """Which address a URL means, and whether a key may be sent there."""
 
 import re
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 ALLOWED = "http:// or https://, a host, and at most a port and a path"
-DEFAULT_PORTS = {"http": 80, "https": 443}
+SPEECH_ALLOWED = f"{ALLOWED}; another scheme if a provider of yours has that name"
+DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443, "ws": 80, "wss": 443})
+ENCRYPTED = ("https", "wss")
 
 
 class Address(NamedTuple):
     """Scheme, host, port and path segments of a URL, so that two URLs can be compared without surprises."""
 
     scheme: str
+    """In lower case: http, https, or what another kind of provider is called."""
     host: str
     port: int
+    """0 where neither the URL nor the scheme says."""
     path: tuple[str, ...]
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Raises ValueError for what is no http(s) URL, and for what another parser could read differently."""
+        """Raises ValueError for what names no host, and for what another parser could read differently."""
         if re.search(r"[\s\\\x00-\x1f\x7f]", url):
-            raise ValueError(ALLOWED)
+            raise ValueError(SPEECH_ALLOWED)
         parts = urlsplit(url)
         segments = tuple(segment for segment in unquote(parts.path).split("/") if segment)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or {".", ".."} & set(segments):
-            raise ValueError(ALLOWED)
-        return cls(parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme], segments)
+        if not parts.scheme or not parts.hostname or {".", ".."} & set(segments):
+            raise ValueError(SPEECH_ALLOWED)
+        return cls(parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme, 0), segments)
 
     def covers(self, other: "Address") -> bool:
         """Whether `other` is this address or below it; `/v1` covers `/v1/audio`, not `/v10`."""
@@ -34,11 +39,20 @@ class Address(NamedTuple):
     @property
     def confidential(self) -> bool:
         """Whether nobody on the way can read what is sent."""
-        return self.scheme == "https" or is_loopback(self.host)
+        return self.scheme in ENCRYPTED or self.is_here
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine."""
+        return is_loopback(self.host)
+
+    @property
+    def is_http(self) -> bool:
+        return self.scheme in ("http", "https")
 
 
 def same_address(url: str, other: str) -> bool:
-    """Whether two http(s) URLs mean the same, however they are written: this machine has several names."""
+    """Whether two URLs mean the same, however they are written: this machine has several names."""
     one, two = (Address.parse(text) for text in (url, other))
     hosts = one.host == two.host or (is_loopback(one.host) and is_loopback(two.host))
     return hosts and (one.scheme, one.port, one.path) == (two.scheme, two.port, two.path)
@@ -48,19 +62,23 @@ def is_loopback(host: str) -> bool:
     from ipaddress import ip_address
 
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        ip = ip_address(host)
     except ValueError:
-        return False
+        return host == "localhost"
+    # The same in every Python: only some look into an IPv4 address that is written as IPv6.
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
 
 
 def http_url(text: str) -> str:
     """`text`, if it is a URL without credentials, query and fragment. Raises ValueError saying what is allowed."""
-    if re.search("[@?#=]", text):
-        raise ValueError(f"{ALLOWED}; keys belong in VOICEMODE_API_KEYS")
-    try:
-        Address.parse(text)
-    except ValueError:
-        raise ValueError(ALLOWED) from None
+    if not _parsed(text, ALLOWED).is_http:
+        raise ValueError(ALLOWED)
+    return text
+
+
+def speech_url(text: str) -> str:
+    """The same, of any scheme: who speaks it is known once the providers are. Raises ValueError."""
+    _parsed(text, SPEECH_ALLOWED)
     return text
 
 
@@ -69,6 +87,15 @@ def key_entry(text: str) -> str:
     url, _, key = (part.strip() for part in text.partition("="))
     if not key or not key.isascii() or not key.isprintable():
         raise ValueError("URL=KEY")
-    if not Address.parse(http_url(url)).confidential:
-        raise ValueError("URL=KEY with an https:// URL: a key is sent in the clear to this machine only")
+    if not _parsed(url, SPEECH_ALLOWED).confidential:
+        raise ValueError("URL=KEY with an https:// or wss:// URL: a key is sent in the clear to this machine only")
     return f"{url}={key}"
+
+
+def _parsed(text: str, allowed: str) -> Address:
+    if re.search("[@?#=]", text):
+        raise ValueError(f"{allowed}; keys belong in VOICEMODE_API_KEYS")
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise ValueError(allowed) from None

@@ -1,0 +1,140 @@
+"""Speech servers that run on this machine, found at their usual ports without anybody naming them.
+
+Nothing is taken for a speech server that does not say so itself: what listens on port 8000 may be anything.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from voicemode.config import Settings
+from voicemode.providers.listeners import TAKERS, Listeners, listeners, may_be_asked
+from voicemode.speech.bare_http import get
+from voicemode.speech.base import Kind, Offer
+from voicemode.speech.catalogue import names
+
+LOOK_SECONDS = 0.3
+"""How long it may take in all; a server here answers in a hundredth of it."""
+MODELS = "/v1/models"
+VOICES = "/v1/audio/voices"
+
+STT_TASK, TTS_TASK = "automatic-speech-recognition", "text-to-speech"
+STT_NAME = re.compile(r"whisper|transcri|parakeet|moonshine|sensevoice|voxtral|(?<![a-z])(stt|asr|canary)(?![a-z])")
+# Not `orpheus` and `outetts`: llama.cpp serves the language models of that name, without the part that makes sound.
+TTS_NAME = re.compile(r"kokoro|piper|chatterbox|(?<![a-z])x?tts(?![a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A server that does one of both jobs; one that does both is found twice."""
+
+    kind: Kind
+    url: str
+    """Base URL, as a person would write it into the settings."""
+    offer: Offer = field(default_factory=Offer)
+    """What it names for this job."""
+
+
+class Spot(NamedTuple):
+    """Where to look."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/v1"
+
+
+Answers = Mapping[tuple[Spot, str], Any]
+"""Spot and path to the JSON that came, None if it was something else. What was not answered in time is not in it."""
+
+
+async def discover(
+    settings: Settings,
+    known: Sequence[Found] = (),
+    ask: Callable[[], Awaitable[Listeners]] = listeners,
+    limit_seconds: float = LOOK_SECONDS,
+) -> list[Found]:
+    """The speech servers on the ports of `settings`, those of this user and of root only. Never fails.
+
+    Args:
+        settings: Whose ports count.
+        known: What was found the last time: a server that is too busy to answer stays what it was.
+        ask: Who listens where.
+        limit_seconds: How long it may take in all.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit_seconds
+    try:
+        async with asyncio.timeout_at(end):
+            there = await ask()
+    except TimeoutError:
+        return list(known)
+    ports = dict.fromkeys([settings.whisper_port, settings.kokoro_port, *map(int, settings.discover_ports)])
+    spots = [Spot(host, port) for port in ports for host in TAKERS if may_be_asked(there, host, port)]
+    answers = await _ask_all([(spot, path) for spot in spots for path in (MODELS, VOICES)], end - loop.time())
+    return _one_a_port({spot: judge(spot, answers, known) for spot in spots})
+
+
+async def _ask_all(questions: Sequence[tuple[Spot, str]], limit_seconds: float) -> Answers:
+    """What was answered in time, each question on a connection of its own."""
+    if not questions:
+        return {}
+    tasks = {asyncio.create_task(_json(spot, path)): (spot, path) for spot, path in questions}
+    try:
+        done, _ = await asyncio.wait(tasks, timeout=max(limit_seconds, 0.0))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return {tasks[task]: task.result() for task in done}
+
+
+async def _json(spot: Spot, path: str) -> object:
+    try:
+        answer = await get(spot.host, spot.port, path)
+        return json.loads(answer.body) if answer.status == 200 else None
+    # Nesting deep enough exhausts the stack.
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def judge(spot: Spot, answers: Answers, known: Sequence[Found] = ()) -> list[Found]:
+    """Which jobs the server at `spot` does, going by what it says; where it did not say in time, by what is known."""
+    models, voices = answers.get((spot, MODELS)), answers.get((spot, VOICES))
+    ears, mouths = _named(models, STT_NAME, STT_TASK), _named(models, TTS_NAME, TTS_TASK)
+    # Some servers answer every path alike: a list of models is no list of voices.
+    listed = names(voices) if isinstance(voices, dict) and "voices" in voices else None
+    found = [Found("stt", spot.url, Offer(models=ears))] if ears else []
+    if mouths or listed:
+        found.append(Found("tts", spot.url, Offer(models=mouths or None, voices=listed)))
+    if all((spot, path) in answers for path in (MODELS, VOICES)):
+        return found
+    certain = {one.kind for one in found}
+    return found + [one for one in known if one.url == spot.url and one.kind not in certain]
+
+
+def _named(models: object, pattern: re.Pattern[str], task: str) -> tuple[str, ...]:
+    """Names of the models for one job: those that say it is theirs, or whose name does."""
+    listed = models.get("data") if isinstance(models, dict) else None
+    items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    fitting = [item for item in items if (item["task"] == task if item.get("task") else pattern.search(_id(item).lower()))]
+    return tuple(name for item in fitting if (name := _id(item)))
+
+
+def _id(item: Mapping[str, object]) -> str:
+    name = item.get("id")
+    return name if isinstance(name, str) else ""
+
+
+def _one_a_port(found: Mapping[Spot, list[Found]]) -> list[Found]:
+    """Most servers answer at both addresses of this machine: the first that does counts."""
+    ports: dict[int, list[Found]] = {}
+    for spot, here in found.items():
+        ports[spot.port] = ports.get(spot.port) or here
+    return [one for here in ports.values() for one in here]

@@ -1,0 +1,99 @@
+"""Who listens on the ports of this machine: where it has several users, a port may be somebody else's.
+
+Whoever gets hold of a well-known port first would be sent what people say. So a server that nobody named is used only if
+it runs as this user or as root.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+LISTENING = "0A"
+TAKERS = {
+    "127.0.0.1": ("127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "::"),  # noqa: S104 - compared with
+    "::1": ("::1", "::"),
+}
+"""Address to what a socket may be bound to that takes what is sent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    host: str
+    """The address it is bound to, as text."""
+    port: int
+    trusted: bool
+    """Whether it belongs to this user or to root."""
+
+
+Listeners = Sequence[Listener] | None
+"""All there are; None where the system does not tell."""
+
+
+async def listeners() -> Listeners:
+    """Who listens now. Takes some milliseconds."""
+    return await asyncio.to_thread(_ask_the_system)
+
+
+def may_be_asked(there: Listeners, host: str, port: int) -> bool:
+    """Whether somebody listens at `host`, 127.0.0.1 or ::1, who is trusted, and nobody else does."""
+    if there is None:
+        return True
+    takers = [one.trusted for one in there if one.port == port and one.host in TAKERS[host]]
+    return bool(takers) and all(takers)
+
+
+def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[Listener]:
+    """The listening sockets in the text of /proc/net/tcp or tcp6; lines that are not understood are left out."""
+    for line in text.splitlines()[1:]:
+        with suppress(ValueError, IndexError):
+            fields = line.split()
+            address, _, port = fields[1].partition(":")
+            if fields[3] == LISTENING:
+                yield Listener(_host(address), int(port, 16), int(fields[7]) in trusted_uids)
+
+
+def _host(digits: str) -> str:
+    """`0100007F` is 127.0.0.1: words of four bytes, each as a number of this machine."""
+    words = (int(digits[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(digits), 8))
+    ip = ip_address(b"".join(words))
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return f"::ffff:{mapped}" if mapped else str(ip)
+
+
+def _ask_the_system() -> Listeners:
+    texts = []
+    for table in TABLES:
+        with suppress(OSError):
+            texts.append(table.read_text(encoding="ascii"))
+    if not texts:
+        return by_process()
+    trusted = (os.getuid(), 0)
+    return [listener for text in texts for listener in parse_table(text, trusted)]
+
+
+def by_process() -> Listeners:
+    """The same from the owners of processes, for systems without /proc. None on macOS: there only root may ask."""
+    import psutil
+
+    try:
+        sockets = psutil.net_connections("tcp")
+        me = psutil.Process().username()
+    except psutil.Error:
+        return None
+    ends = [(socket.laddr, socket.pid) for socket in sockets if socket.status == psutil.CONN_LISTEN]
+    return [Listener(end.ip, end.port, _runs_as(pid, me)) for end, pid in ends if end]
+
+
+def _runs_as(pid: int | None, user: str) -> bool:
+    import psutil
+
+    try:
+        return pid is not None and psutil.Process(pid).username() == user
+    except psutil.Error:
+        return False

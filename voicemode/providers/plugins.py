@@ -1,0 +1,199 @@
+"""Kinds of providers that packages and files add: found, loaded when one is needed, and kept from harming the others.
+
+plugins = Plugins(settings.providers_dir)
+ears = plugins.transcriber("wyoming://127.0.0.1:10300", settings)
+found = await plugins.discover(settings)
+plugins.problems()      what could not be loaded, for people
+"""
+
+import asyncio
+import re
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from voicemode import egress
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.errors import ConfigError, ProviderError
+from voicemode.providers.discovery import LOOK_SECONDS, Found
+from voicemode.providers.guarded import Broken, Culprit, GuardedSpeaker, GuardedTranscriber
+from voicemode.providers.listeners import Listeners, listeners, may_be_asked
+from voicemode.providers.plugin_files import files, run
+from voicemode.speech.base import Kind, Speaker, Transcriber
+from voicemode.speech.plugin import Plugin
+
+GROUP = "voicemode.providers"
+NAME = re.compile("[a-z][a-z0-9-]*")
+TAKEN = ("http", "https")
+"""Schemes of the API that VoiceMode itself speaks."""
+METHODS: Mapping[Kind, str] = {"stt": "transcribe", "tts": "synthesize"}
+HOSTS = {"localhost": "127.0.0.1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a provider that somebody installed is not there."""
+
+    name: str
+    """Of the plugin, or the path of its file."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something that may yield plugins."""
+
+    name: str
+    load: Callable[[], object]
+    """Gives a Plugin or several; may raise anything."""
+
+
+def installed() -> Iterator[Candidate]:
+    """What the installed packages name in their entry points. Reads many small files."""
+    for entry in entry_points(group=GROUP):
+        yield Candidate(entry.name, entry.load)
+
+
+def in_folder(folder: Path) -> Iterator[Candidate]:
+    """What the files in `folder` have as PROVIDER."""
+    for path in files(folder):
+        yield Candidate(str(path), partial(provider_in, path))
+
+
+def provider_in(path: Path) -> object:
+    """What a file calls PROVIDER. Raises whatever the file does."""
+    return run(path).PROVIDER
+
+
+class Plugins:
+    """All there are. Nothing is looked for before the first is needed."""
+
+    def __init__(
+        self,
+        folder: Path,
+        packages: Callable[[], Iterable[Candidate]] = installed,
+        ask: Callable[[], Awaitable[Listeners]] = listeners,
+    ) -> None:
+        """`folder` has the person's files, `packages` finds the others, `ask` tells who listens on this machine."""
+        self._folder, self._packages = folder, packages
+        self._ask = ask
+        self._loading = threading.Lock()
+        self._loaded: dict[tuple[str, Kind], Plugin] | None = None
+        self._problems: dict[str, str] = {}
+
+    def problems(self) -> list[Problem]:
+        """What is wrong, as far as plugins were needed until now."""
+        return [Problem(name, reason) for name, reason in self._problems.items()]
+
+    def transcriber(self, url: str, settings: Settings) -> Transcriber:
+        """What understands speech at `url`. Raises ConfigError if nobody knows its scheme."""
+        thing, culprit = self._build(url, "stt", settings)
+        return GuardedTranscriber(thing, culprit, settings)
+
+    def speaker(self, url: str, settings: Settings) -> Speaker:
+        """What speaks at `url`. Raises ConfigError if nobody knows its scheme."""
+        thing, culprit = self._build(url, "tts", settings)
+        return GuardedSpeaker(thing, culprit, settings)
+
+    async def discover(self, settings: Settings) -> list[Found]:
+        """What the plugins find on this machine, of this user or of root. Takes 0.3 s once they are loaded; never fails."""
+        plugins = (await asyncio.to_thread(self._all)).values()
+        looking = asyncio.gather(*(self._look(plugin, settings) for plugin in plugins))
+        there, found = await asyncio.gather(self._ask(), looking)
+        return [one for urls in found for one in urls if _is_ours(there, one.url)]
+
+    def _build(self, url: str, kind: Kind, settings: Settings) -> tuple[object, Culprit]:
+        plugin = self._find(url, kind)
+        culprit = Culprit(f"{plugin.name} ({url})", settings.key_for(url))
+        try:
+            return _made(plugin, url, settings, culprit), culprit
+        except ProviderError as error:
+            self._problems[culprit.name] = str(error)
+            return Broken(error), culprit
+
+    def _find(self, url: str, kind: Kind) -> Plugin:
+        scheme, known = Address.parse(url).scheme, self._all()
+        if (scheme, kind) in known:
+            return known[scheme, kind]
+        there = ", ".join([*TAKEN, *sorted(name for name, job in known if job == kind)])
+        job = "understands" if kind == "stt" else "makes"
+        broken = "".join(f" {one.name}: {one.reason}." for one in self.problems())
+        raise ConfigError(f"Nothing here {job} speech at {scheme}:// ({url}).", hint=f"Known schemes: {there}.{broken}")
+
+    def _all(self) -> dict[tuple[str, Kind], Plugin]:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = {}
+                for candidate in [*in_folder(self._folder), *self._packages()]:
+                    self._load(candidate, self._loaded)
+            return self._loaded
+
+    def _load(self, candidate: Candidate, loaded: dict[tuple[str, Kind], Plugin]) -> None:
+        try:
+            for plugin in _plugins(candidate.load()):
+                if (plugin.name, plugin.kind) in loaded:
+                    self._problems[candidate.name] = f"there already is a provider {plugin.name} for {plugin.kind}"
+                loaded.setdefault((plugin.name, plugin.kind), plugin)
+        # Somebody else's code: SystemExit, too, must not take the others down.
+        except (Exception, SystemExit) as error:
+            self._problems[candidate.name] = f"could not be loaded ({type(error).__name__}: {error})"
+
+    async def _look(self, plugin: Plugin, settings: Settings) -> list[Found]:
+        search = f"{plugin.name}, looking for servers"
+        self._problems.pop(search, None)
+        try:
+            with Culprit(plugin.name).blamed():
+                async with asyncio.timeout(LOOK_SECONDS):
+                    return [Found(plugin.kind, _own(plugin, url)) for url in await plugin.discover(disclosed(settings))]
+        except ProviderError as error:
+            self._problems[search] = str(error)
+            return []
+
+
+def _made(plugin: Plugin, url: str, settings: Settings, culprit: Culprit) -> object:
+    """What the plugin makes for `url`. Raises ProviderError."""
+    with culprit.blamed():
+        # Sockets of native code escape the guard: whoever is far away is not even made.
+        egress.check(Address.parse(url).host)
+        thing = plugin.build(disclosed(settings, url), url)
+        if not hasattr(thing, METHODS[plugin.kind]):
+            raise TypeError(f"what it made has no {METHODS[plugin.kind]}")
+        return thing
+
+
+def disclosed(settings: Settings, url: str = "") -> Settings:
+    """`settings` as a stranger gets to see them: no secret, except the key that belongs to `url`."""
+    shown: dict[str, Any] = {item.name: item.default for item in fields(Settings) if item.metadata.get("secret")}
+    if url and (key := settings.key_for(url)):
+        shown["api_keys"] = (f"{url}={key}",)
+    return replace(settings, **shown)
+
+
+def _plugins(thing: object) -> Sequence[Plugin]:
+    """Raises TypeError or ValueError for what is none."""
+    several: Sequence[object] = thing if isinstance(thing, list | tuple) else [thing]
+    plugins = [plugin for plugin in several if isinstance(plugin, Plugin)]
+    if len(plugins) < len(several):
+        raise TypeError(f"it gives {[type(one).__name__ for one in several]} instead of Plugin")
+    for plugin in plugins:
+        if not NAME.fullmatch(plugin.name) or plugin.name in TAKEN or plugin.kind not in METHODS:
+            raise ValueError(f"it cannot be called {plugin.name!r} for {plugin.kind!r}")
+    return plugins
+
+
+def _own(plugin: Plugin, url: str) -> str:
+    """`url`, if the plugin may be used there without anybody having named it. Raises ValueError."""
+    address = Address.parse(url)
+    if address.scheme != plugin.name or not address.is_here:
+        raise ValueError(f"{url} is none of its servers on this machine; name it in VOICEMODE_STT_BASE_URLS or TTS_BASE_URLS")
+    return url
+
+
+def _is_ours(there: Listeners, url: str) -> bool:
+    address = Address.parse(url)
+    return may_be_asked(there, HOSTS.get(address.host, address.host), address.port)

@@ -1,0 +1,213 @@
+"""Speech to text over the Wyoming protocol, which Home Assistant's voice servers speak: events over TCP.
+
+The audio is sent while the person speaks. A server that can streams its transcript back meanwhile; one that cannot answers
+at the end. Needs the package `wyoming`; without it, whoever asks is told so.
+
+    wyoming://127.0.0.1:10300
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, stream
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.errors import ConfigError, ProviderError, UnsuitableError
+from voicemode.speech.base import Listed, Offer, Tell, Transcript
+from voicemode.speech.plugin import Plugin
+from voicemode.speech.wyoming_line import Line, connected, text_of
+
+if TYPE_CHECKING:
+    from wyoming.event import Event
+
+PORT = 10_300
+"""Where these servers listen if nobody tells them otherwise."""
+CHUNK_SECONDS = 0.5
+"""The longest piece of audio that is sent as one event."""
+LOOKUP_SECONDS = 1.0
+DISCOVER_SECONDS = 0.25
+LAST_WORDS_SECONDS = 0.5
+"""How long a server that takes no more audio may take to say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The speech recognition that a server offers."""
+
+    models: Listed = None
+    languages: Listed = None
+    """ISO 639-1 codes."""
+    streams: bool = False
+    """Whether it transcribes while the person speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Audio that has gone out to its end."""
+
+    seconds: float
+    """Length of it."""
+    at: float
+    """When the last of it went, by the clock of the event loop."""
+
+
+class Wyoming:
+    """A SpeechToText at one server; each utterance has a connection of its own, as the protocol wants it."""
+
+    streams = True
+    format = "pcm"
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        """Raises ConfigError if the package is missing."""
+        if not find_spec("wyoming"):
+            raise ConfigError("Wyoming servers need a package.", hint="pip install 'voicemode[wyoming]'")
+        self._settings = settings
+        self._url = url
+        self._program = Program()
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(models=self._program.models, languages=self._program.languages)
+
+    async def learn(self) -> None:
+        if self._program == Program():
+            with suppress(ProviderError):
+                self._program = await self._describe(LOOKUP_SECONDS)
+
+    async def check(self) -> str:
+        """What it has, in words. Raises ProviderError."""
+        self._program = program = await self._describe(self._settings.first_byte_timeout)
+        when = "while you speak" if program.streams else "when you have finished"
+        return f"answers; transcribes {when}; models: {', '.join((program.models or ('not named',))[:4])}"
+
+    async def warm_up(self, _tell: Tell) -> None:
+        await self.learn()
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        """What was said in `audio`. Raises ProviderError."""
+        async with closing(self.transcripts(stream(audio), prompt=prompt, language=language)) as transcripts:
+            return [transcript async for transcript in transcripts][-1]
+
+    async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        """What has been understood so far, each time that is more; at last all of it. Raises ProviderError."""
+        async with self._connected() as line:
+            sending = asyncio.create_task(_send(line, frames, prompt, language))
+            try:
+                text = ""
+                while (event := await self._next(line, sending)).type != "transcript":
+                    if event.type == "transcript-chunk":
+                        text += text_of(event)
+                        yield Transcript(text.strip(), final=False)
+                yield Transcript(text_of(event).strip(), iso_639_1(event.data.get("language")))
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+    async def _next(self, line: Line, sending: "asyncio.Task[Sent]") -> "Event":
+        """The next event: awaited for as long as the person speaks, and then for as long as the settings allow."""
+        reading = asyncio.create_task(line.read())
+        try:
+            await asyncio.wait([reading, sending], return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                return reading.result()
+            try:
+                limit = self._limit(sending.result())
+            except ProviderError:
+                with suppress(ProviderError):
+                    return await line.in_time(reading, LAST_WORDS_SECONDS)
+                raise
+            return await line.in_time(reading, limit)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    def _limit(self, sent: Sent) -> float:
+        """How long the next event may take: each as long as the beginning of an answer, all as long as an answer."""
+        left = sent.at + self._settings.answer_timeout - asyncio.get_running_loop().time()
+        return min(left, self._settings.first_byte_timeout) + sent.seconds
+
+    async def _describe(self, limit_seconds: float) -> Program:
+        """What the server says it is. Raises ProviderError."""
+        async with self._connected() as line:
+            return understand(await line.in_time(_info(line), limit_seconds))
+
+    def _connected(self) -> AbstractAsyncContextManager[Line]:
+        address, settings = Address.parse(self._url), self._settings
+        limit = settings.connect_timeout_local if address.is_here else settings.connect_timeout
+        return connected(self._url, (address.host, address.port or PORT), limit, settings.idle_timeout)
+
+
+async def _send(line: Line, frames: Frames, prompt: str, language: str) -> Sent:
+    """Send all of the audio. Raises ProviderError, and whatever `frames` raises."""
+    request = {"language": language, "transcript_terms": [term.strip() for term in prompt.split(",") if term.strip()]}
+    # What is empty is left out: older servers do not know all of it.
+    await line.write("transcribe", {name: value for name, value in request.items() if value})
+    seconds = 0.0
+    async with closing(frames):
+        async for frame in frames:
+            about = {"rate": frame.rate, "width": SAMPLE_BYTES, "channels": 1}
+            if not seconds:
+                await line.write("audio-start", about)
+            for piece in _pieces(frame):
+                await line.write("audio-chunk", about, piece)
+            seconds += frame.seconds
+    await line.write("audio-stop", {})
+    return Sent(seconds, asyncio.get_running_loop().time())
+
+
+def _pieces(frame: Frame) -> Iterator[bytes]:
+    size = round(frame.rate * CHUNK_SECONDS) * SAMPLE_BYTES
+    for start in range(0, len(frame.pcm), size):
+        yield frame.pcm[start : start + size]
+
+
+async def _info(line: Line) -> dict[str, Any]:
+    await line.write("describe", {})
+    while (event := await line.read()).type != "info":
+        pass
+    return event.data
+
+
+def understand(info: dict[str, Any]) -> Program:
+    """What an `info` event says of speech recognition. Raises UnsuitableError if the server has none."""
+    programs = _dicts(info.get("asr"))
+    if not programs:
+        raise UnsuitableError("This Wyoming server does not understand speech.", hint="It may speak, or listen for a name.")
+    models = [model for program in programs for model in _dicts(program.get("models")) if model.get("installed", True)]
+    names = [model["name"] for model in models if isinstance(model.get("name"), str)]
+    codes = [code for model in models for code in _list(model.get("languages"))]
+    languages = dict.fromkeys(language for code in codes if (language := iso_639_1(code)))
+    streams = any(program.get("supports_transcript_streaming") is True for program in programs)
+    return Program(tuple(names) or None, tuple(languages) or None, streams)
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, dict)]
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def iso_639_1(code: object) -> str:
+    """`en` of "en_US"; empty for what is none. Three letters are let pass: some languages have no shorter code."""
+    language = code.replace("-", "_").partition("_")[0].lower() if isinstance(code, str) else ""
+    return language if len(language) in (2, 3) and language.isascii() and language.isalpha() else ""
+
+
+async def discover(settings: Settings, port: int = PORT, limit_seconds: float = DISCOVER_SECONDS) -> Sequence[str]:
+    """The server on this machine that understands speech, if there is one."""
+    url = f"wyoming://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(limit_seconds):
+            await Wyoming(settings, url).check()
+    except (ProviderError, ConfigError, TimeoutError):
+        return ()
+    return (url,)
+
+
+PROVIDER = Plugin(name="wyoming", kind="stt", build=Wyoming, discover=discover)
