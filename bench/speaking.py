@@ -39,7 +39,7 @@ async def spoken(kokoro: TextToSpeech, text: str) -> tuple[float, float]:
 
 async def timed(lab: Lab, url: str) -> list[Figure]:
     async with client(url, lab.settings) as endpoint:
-        kokoro = Sentences(endpoint)
+        kokoro = Sentences(endpoint, [])
         short = [await spoken(kokoro, TEN_WORDS) for _ in range(lab.runs)]
         long = [await spoken(kokoro, PARAGRAPH) for _ in range(lab.few_runs)]
     return [

@@ -12,7 +12,8 @@ from voicemode.audio.endpoint import Rules
 from voicemode.audio.frames import Frame, Frames
 from voicemode.conversation import Conversation
 from voicemode.errors import AudioDeviceError, ProviderError
-from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.base import Offer, Transcript, Voice
+from voicemode.speech.whole import at_the_end
 from voicemode.transports.base import Played, Transport
 
 RATE = 16_000
@@ -35,8 +36,14 @@ class LoudnessVad:
 class FakeSpeech:
     """An endpoint that hears `text` and says each word as one frame, or fails."""
 
-    def __init__(self, text: str = "yes please", error: Exception | None = None, fail_after: int = 0) -> None:
+    streams = False
+    format = "pcm"
+
+    def __init__(
+        self, text: str = "yes please", error: Exception | None = None, fail_after: int = 0, offer: Offer = Offer()
+    ) -> None:
         self.text = text
+        self.offer = offer
         self.error = error
         self.fail_after = fail_after
         """Frames spoken before `error`."""
@@ -48,6 +55,12 @@ class FakeSpeech:
         if self.error:
             raise self.error
         return Transcript(self.text, language)
+
+    def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        return at_the_end(self, frames, prompt=prompt, language=language)
+
+    async def learn(self) -> None:
+        """Its offer is known from the start."""
 
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: str = "text") -> str:
         if self.error:

@@ -1,36 +1,18 @@
 """The composition root: which endpoints, which manners, and settings that change while the program runs."""
 
 import ast
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import voicemode
-from voicemode.app import CLOUD_URL, Opened, open_app, urls
+from voicemode.app import Opened, open_app
 from voicemode.config import Settings, load_settings
 from voicemode.config.urls import same_address
 from voicemode.errors import ArgumentError, ConfigError
-from voicemode.services import find
 
-WHISPER = find("whisper")
 LOCAL = "http://127.0.0.1:2022/v1"
-MINE = "https://speech.example/v1"
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        pytest.param({}, [LOCAL], id="the local one by default"),
-        pytest.param({"openai_api_key": "k"}, [LOCAL, CLOUD_URL], id="then the cloud, with a key"),
-        pytest.param({"stt_base_urls": (MINE,), "openai_api_key": "k"}, [MINE, LOCAL], id="who names one wants no cloud"),
-        pytest.param({"stt_base_urls": ("http://localhost:2022/v1/",)}, ["http://localhost:2022/v1/"], id="the local one once"),
-        pytest.param({"stt_base_urls": (MINE, LOCAL)}, [MINE, LOCAL], id="in the user's order"),
-        pytest.param({"whisper_port": 2999}, ["http://127.0.0.1:2999/v1"], id="on the port of the settings"),
-    ],
-)
-def test_endpoints_come_in_order_of_preference(settings: dict[str, object], expected: list[str]) -> None:
-    assert urls(replace(load_settings().settings, **settings), WHISPER) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

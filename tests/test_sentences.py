@@ -115,20 +115,20 @@ LONG = " ".join(f"{word} {'x' * 200}." for word in ("A", "B", "C", "D", "E"))
 
 async def test_all_is_heard_in_order() -> None:
     engine = Engine()
-    frames = [frame async for frame in Sentences(engine).synthesize(LONG, Voice())]
+    frames = [frame async for frame in Sentences(engine, []).synthesize(LONG, Voice())]
     assert words(frames) == LONG
     assert len(engine.asked) == 5
 
 
 async def test_nothing_to_say_is_silence() -> None:
     engine = Engine()
-    assert [frame async for frame in Sentences(engine).synthesize(" … ", Voice())] == []
+    assert [frame async for frame in Sentences(engine, []).synthesize(" … ", Voice())] == []
     assert engine.asked == []
 
 
 async def test_the_next_part_is_made_while_one_is_heard_but_no_more_than_one_ahead() -> None:
     engine = Engine()
-    async with closing(Sentences(engine).synthesize(LONG, Voice())) as frames:
+    async with closing(Sentences(engine, []).synthesize(LONG, Voice())) as frames:
         await anext(frames)
         await asyncio.wait_for(engine.asked_again.wait(), BOUND_SECONDS)
         for _ in range(20):
@@ -139,7 +139,7 @@ async def test_the_next_part_is_made_while_one_is_heard_but_no_more_than_one_ahe
 async def test_one_part_is_made_at_a_time() -> None:
     gate = asyncio.Event()
     engine = Engine(gate=gate)
-    async with closing(Sentences(engine).synthesize(LONG, Voice())) as frames:
+    async with closing(Sentences(engine, []).synthesize(LONG, Voice())) as frames:
         await anext(frames)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -152,7 +152,7 @@ async def test_a_failure_comes_after_what_was_said_before_it() -> None:
     engine, frames = Engine(fails_at="C"), []
 
     async def hear() -> None:
-        async for frame in Sentences(engine).synthesize(LONG, Voice()):
+        async for frame in Sentences(engine, []).synthesize(LONG, Voice()):
             frames.append(frame)  # noqa: PERF401 - a comprehension would lose them
 
     with pytest.raises(ProviderError, match="It broke off"):
@@ -163,7 +163,7 @@ async def test_a_failure_comes_after_what_was_said_before_it() -> None:
 
 async def test_leaving_early_ends_the_request() -> None:
     engine = Engine(gate=asyncio.Event())
-    async with closing(Sentences(engine).synthesize(LONG, Voice())) as frames:
+    async with closing(Sentences(engine, []).synthesize(LONG, Voice())) as frames:
         await anext(frames)
     assert engine.closed == len(engine.asked) == 1
 
@@ -174,7 +174,7 @@ async def test_cancelling_ends_the_request() -> None:
     before = asyncio.all_tasks()
 
     async def hear() -> None:
-        async for _ in Sentences(engine).synthesize(LONG, Voice()):
+        async for _ in Sentences(engine, []).synthesize(LONG, Voice()):
             heard.set()
 
     task = asyncio.create_task(hear())

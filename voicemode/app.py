@@ -7,23 +7,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from voicemode import egress
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.vad import create_vad
 from voicemode.config import Loaded, Settings, changed, load_settings
-from voicemode.config.urls import same_address
 from voicemode.config.values import language_code
 from voicemode.conversation import Conversation, Manners, Report
+from voicemode.endpoints import Endpoints
 from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
-from voicemode.providers import OnDemand, Provider, Providers, Speech
+from voicemode.providers import Account, Providers
 from voicemode.readiness import Readiness
-from voicemode.services import find
-from voicemode.services._base import Service
-from voicemode.services._process import LocalServer
-from voicemode.speech.base import Voice
-from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
+from voicemode.speech.base import Kind, Voice
+from voicemode.speech.openai_api import open_http
 from voicemode.speech.sentences import Sentences
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     import httpx2
 
 log = logging.getLogger(__name__)
-
-CLOUD_URL = "https://api.openai.com/v1"
 
 
 async def silent(stage: str) -> None:
@@ -45,7 +41,7 @@ class App:
     """Everything a tool may use, as the settings are at this moment."""
 
     loaded: Loaded
-    providers: Providers
+    endpoints: Endpoints
     readiness: Readiness
     report: Report
     floor: asyncio.Lock
@@ -56,11 +52,16 @@ class App:
     def settings(self) -> Settings:
         return self.loaded.settings
 
-    def conversation(self, transport: str = "auto") -> Conversation:
-        """What is said and heard over `transport`."""
+    @property
+    def providers(self) -> Providers:
+        return self.endpoints.providers
+
+    def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
+        """What is said and heard over `transport`; what happens to its requests is written into `account`."""
+        turn = self.providers.turn(account)
         return Conversation(
             self.transport(transport),
-            speech=(self.providers, Sentences(self.providers)),
+            speech=(turn, Sentences(turn, turn.account.unheard)),
             vad=partial(create_vad, self.settings.vad, self.settings.vad_aggressiveness),
             recordings=self.settings.recordings_dir,
             floor=self.floor,
@@ -119,33 +120,31 @@ class Opened:
         """The App as the settings are now. Raises ConfigError if they have become wrong."""
         if changed(self._app.loaded):
             before, self._app = self._app, self._build(self._load())
-            await before.readiness.close()
+            await self._end(before)
         return replace(self._app, report=report)
 
     def warm_up(self) -> None:
         """Begin to get ready for the first turn, so that it need not wait."""
+        self._app.endpoints.lookout.begin()
         self._app.readiness.begin()
 
     async def close(self) -> None:
         """End what goes on in the background."""
-        await self._app.readiness.close()
+        await self._end(self._app)
+
+    async def _end(self, app: App) -> None:
+        await app.readiness.close()
+        await app.endpoints.close()
 
     def _build(self, loaded: Loaded) -> App:
         settings = loaded.settings
+        egress.enforce(settings.local_only)
         configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
         for notice in loaded.notices:
             log.warning("%s", notice)
-        local = (find("whisper"), find("kokoro"))
-        providers = Providers([self._provider(url, service, settings) for service in local for url in urls(settings, service)])
-        readiness = Readiness({service.kind: partial(providers.warm_up, service.kind) for service in local})
-        return App(loaded, providers, readiness, silent, self._floor, {})
-
-    def _provider(self, url: str, service: Service, settings: Settings) -> Provider:
-        client = SpeechClient(Endpoint(url, settings.key_for(url)), self._http, settings)
-        speech: Speech = client
-        if settings.auto_start and same_address(url, service.url(settings)):
-            speech = OnDemand(client, LocalServer(service, settings))
-        return Provider(url, speech, service.kind)
+        endpoints = Endpoints(loaded, self._http)
+        readiness = Readiness({kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)})
+        return App(loaded, endpoints, readiness, silent, self._floor, {})
 
 
 def checked_language(text: str) -> str:
@@ -154,19 +153,6 @@ def checked_language(text: str) -> str:
         return language_code(text) if text else ""
     except ValueError as error:
         raise ArgumentError(f"language is {text!r}; it must be {error}.") from error
-
-
-def urls(settings: Settings, service: Service) -> list[str]:
-    """Endpoints for the job of `service`, best first: the user's, the local one, the cloud if it was not ruled out.
-
-    Whoever names endpoints wants those and no others: the cloud is added only where none are named. The local server is
-    the last resort there, too, if it is installed: it costs nothing and tells nobody.
-    """
-    named = list(settings.stt_base_urls if service.kind == "stt" else settings.tts_base_urls)
-    local = service.url(settings)
-    if not named:
-        return [local] + ([CLOUD_URL] if settings.openai_api_key else [])
-    return named + ([local] if service.installed and not any(same_address(url, local) for url in named) else [])
 
 
 @asynccontextmanager

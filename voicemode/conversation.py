@@ -10,11 +10,12 @@ from pathlib import Path
 from voicemode.audio.alongside import alongside
 from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.endpoint import Rules
-from voicemode.audio.frames import Frame, stream
+from voicemode.audio.frames import Frame, closing, stream
+from voicemode.audio.line import Line
 from voicemode.audio.record import Recorder, Recording
 from voicemode.audio.tape import Tape
 from voicemode.audio.vad import Vad
-from voicemode.errors import AudioDeviceError, ProviderError
+from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError
 from voicemode.speech.base import SpeechToText, TextToSpeech, Transcript, Voice
 from voicemode.speech.spoken_text import spoken, written
 from voicemode.transports.base import Played, Transport
@@ -88,7 +89,7 @@ class Conversation:
         self._floor = floor
 
     async def say(self, text: str, voice: Voice, manners: Manners, report: Report) -> Spoken:
-        """Speak; return when the last word was heard."""
+        """Speak; return when the last word was heard. Raises NotSpokenError."""
         async with self._floor:
             return await self._say(text, voice, manners, report)
 
@@ -97,7 +98,10 @@ class Conversation:
         return (await self.converse("", Voice(), manners, report))[1]
 
     async def converse(self, text: str, voice: Voice, manners: Manners, report: Report) -> tuple[Spoken, Heard]:
-        """Speak and hear the answer. The microphone is open before we fall silent, so a quick answer is not clipped."""
+        """Speak and hear the answer. The microphone is open before we fall silent, so a quick answer is not clipped.
+
+        Raises NotSpokenError, and then has listened for nothing.
+        """
         async with self._floor:
             return await self._converse(text, voice, manners, report)
 
@@ -106,18 +110,23 @@ class Conversation:
         words = spoken(text, manners.pronounce, voice.language)
         if words:
             await report("speaking")
-            await self._transport.play(self._tts.synthesize(words, voice), played)
+            try:
+                await self._transport.play(self._tts.synthesize(words, voice), played)
+            except (ProviderError, AudioDeviceError) as error:
+                raise NotSpokenError(error, started_at=played.started_at, seconds=played.seconds) from error
         return Spoken(played.started_at, played.seconds)
 
     async def _converse(self, text: str, voice: Voice, manners: Manners, report: Report) -> tuple[Spoken, Heard]:
         async with Tape(self._recordings) as tape:
-            said, recording = await self._exchange(text, voice, manners, report, tape)
-            if not recording.audio.pcm:
-                return said, nobody_spoke(recording, manners)
-            ended_at = time.monotonic()
-            await report("transcribing")
-            async with alongside(self._cue(done_cue(CUE_RATE), manners)):
-                transcript = await self._transcribe(recording.audio, manners, tape)
+            recorder = Recorder(self._vad(), manners.rules, tape)
+            async with alongside(self._understand(recorder.line, manners, tape, report)) as understanding:
+                said, recording = await self._exchange(text, voice, manners, report, recorder, tape)
+                if not recording.audio.pcm:
+                    return said, nobody_spoke(recording, manners)
+                ended_at = time.monotonic()
+                await report("transcribing")
+                async with alongside(self._cue(done_cue(CUE_RATE), manners)):
+                    transcript = await understanding
         if not manners.save_audio:
             tape.discard()
         return said, Heard(
@@ -129,9 +138,8 @@ class Conversation:
         )
 
     async def _exchange(
-        self, text: str, voice: Voice, manners: Manners, report: Report, tape: Tape
+        self, text: str, voice: Voice, manners: Manners, report: Report, recorder: Recorder, tape: Tape
     ) -> tuple[Spoken, Recording]:
-        recorder = Recorder(self._vad(), manners.rules, tape)
         our_voice_ended = asyncio.Event()
         try:
             async with (
@@ -152,11 +160,19 @@ class Conversation:
                 raise tape.failure(error) from error
             raise
 
-    async def _transcribe(self, audio: Frame, manners: Manners, tape: Tape) -> Transcript:
-        try:
-            return await self._stt.transcribe(audio, prompt=manners.prompt, language=manners.language)
-        except ProviderError as error:
-            raise tape.failure(error) from error
+    async def _understand(self, turn: Line, manners: Manners, tape: Tape, report: Report) -> Transcript:
+        """What is said in `turn`, begun while it is being said by those who can; empty if nothing is."""
+        if await turn.begins():
+            transcripts = self._stt.transcripts(turn, prompt=manners.prompt, language=manners.language)
+            try:
+                async with closing(transcripts):
+                    async for transcript in transcripts:
+                        if transcript.final:
+                            return transcript
+                        await report(f"hearing: {transcript.text}")
+            except ProviderError as error:
+                raise tape.failure(error) from error
+        return Transcript("")
 
     async def _cue(self, cue: Frame, manners: Manners) -> None:
         if manners.cues:

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 SAMPLE_BYTES = 2
 
@@ -22,6 +23,8 @@ class Frame:
     def seconds(self) -> float:
         return len(self.pcm) / SAMPLE_BYTES / self.rate
 
+
+T = TypeVar("T")
 
 Frames = AsyncIterator[Frame]
 
@@ -70,10 +73,10 @@ async def stream(*frames: Frame) -> Frames:
 
 
 @asynccontextmanager
-async def closing(frames: Frames) -> AsyncIterator[Frames]:
-    """Whatever `frames` holds open (a connection, a task) is closed on leaving, not at some later garbage collection."""
+async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
+    """Whatever `items` holds open (a connection, a task) is closed on leaving, not at some later garbage collection."""
     try:
-        yield frames
+        yield items
     finally:
-        if isinstance(frames, AsyncGenerator):
-            await frames.aclose()
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()

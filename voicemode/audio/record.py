@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from voicemode.audio.endpoint import Endpointer, Rules, Turn
 from voicemode.audio.frames import Frame, Frames, join, rechunk
+from voicemode.audio.line import Line
 from voicemode.audio.tape import Tape
 from voicemode.audio.vad import RATE, Vad
 
@@ -27,6 +28,8 @@ class Recorder:
     """Listens for one turn. Feed it a microphone that may be open long before the turn begins."""
 
     def __init__(self, vad: Vad, rules: Rules, tape: Tape) -> None:
+        self.line = Line()
+        """The turn while it is being said, from its pre-roll to its end."""
         self._vad = vad
         self._tape = tape
         self._endpointer = Endpointer(rules)
@@ -48,6 +51,7 @@ class Recorder:
                 await on_dead()
             if listening() and (await self._hear(frame)).done:
                 break
+        self.line.end()
         return Recording(join(self._kept if self.speaking else [], RATE), self._endpointer.turn, dead=not self._alive)
 
     @property
@@ -60,13 +64,17 @@ class Recorder:
         self._kept.append(frame)
         turn = self._endpointer.feed(self._vad.is_speech(frame), frame.seconds)
         if begun:
-            await self._tape.write(frame)
+            await self._pass_on(frame)
         elif self.speaking:
             for earlier in self._kept:
-                await self._tape.write(earlier)
+                await self._pass_on(earlier)
         elif sum(kept.seconds for kept in self._kept) > self._pre_roll_seconds:
             del self._kept[0]
         return turn
+
+    async def _pass_on(self, frame: Frame) -> None:
+        self.line.put(frame)
+        await self._tape.write(frame)
 
     def _notice_zeros(self, frame: Frame) -> bool:
         """True once, when `DEAD_SECONDS` of zeros are full."""

@@ -1,9 +1,21 @@
-"""What a speech provider can do. Failover is just one more implementation."""
+"""What a speech provider can do. Failover is just one more implementation.
 
+Public: whoever writes a provider of another kind (see `voicemode.providers.plugins`) writes against these.
+"""
+
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 from voicemode.audio.frames import Frame, Frames
+
+Kind = Literal["stt", "tts"]
+Listed = tuple[str, ...] | None
+"""Names an endpoint publishes; None if it does not say."""
+Tell = Callable[[str], None]
+"""Takes what is being done, in words, where that takes long."""
+TextFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,8 @@ class Voice:
     """Tone and manner, for models that follow such; others ignore it."""
     language: str = ""
     """ISO 639-1 code of the text; empty is the voice's own."""
+    model: str = ""
+    """A model of the provider; empty is chosen from the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +41,68 @@ class Transcript:
     """ISO 639-1 code, if the provider says which it heard."""
     provider: str = ""
     """Name of the endpoint that answered."""
+    final: bool = True
+    """False while the person still speaks: more, or something else, may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an endpoint says it has, as far as it has been asked."""
+
+    models: Listed = None
+    voices: Listed = None
+    languages: Listed = None
+    """ISO 639-1 codes."""
 
 
 class SpeechToText(Protocol):
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         """What was said in `audio`; an empty text is an answer, not a failure. Raises ProviderError."""
 
+    def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        """What is said in `frames` (16 kHz) while they come: any number of partial transcripts, then the final one.
+
+        Whoever cannot do that waits for the end and transcribes the whole: `voicemode.speech.whole.at_the_end`.
+        Raises ProviderError.
+        """
+
 
 class TextToSpeech(Protocol):
     def synthesize(self, text: str, voice: Voice) -> Frames:
-        """`text`, spoken; frames come as they are made. Raises ProviderError."""
+        """`text`, spoken; frames come as they are made. Raises ProviderError, also after frames were yielded."""
+
+
+class Serving(Protocol):
+    """What is known of an endpoint, and how it is got ready."""
+
+    @property
+    def offer(self) -> Offer:
+        """What it has, as far as it was asked; asks nothing."""
+
+    @property
+    def format(self) -> str:
+        """Of the audio that is exchanged with it: `pcm`, `flac`."""
+
+    async def learn(self) -> None:
+        """Ask for the offer where it is not known yet; takes 1 s at most and never fails."""
+
+    async def check(self) -> str:
+        """What it has, in words. Raises ProviderError if it does not answer as it should."""
+
+    async def warm_up(self, tell: Tell) -> None:
+        """Get ready for the first turn, and tell what is done meanwhile. Raises VoiceModeError if that cannot be."""
+
+
+class Transcriber(SpeechToText, Serving, Protocol):
+    """An endpoint that understands speech."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether `transcripts` has work done before the person has finished."""
+
+    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+        """The text of an audio file of any common format. Raises ProviderError."""
+
+
+class Speaker(TextToSpeech, Serving, Protocol):
+    """An endpoint that speaks."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 
 from voicemode.audio.frames import Frame, Frames, closing
+from voicemode.errors import ProviderError
 from voicemode.speech.base import TextToSpeech, Voice
 
 GROUP_CHARS = 250
@@ -14,6 +15,10 @@ FIRST_CHARS = 40
 """The first part has at least so much, 2.5 s of speech: that long the next one may take to begin."""
 PARTS_AHEAD = 2
 """Parts whose audio is kept at a time: the one being heard and the next."""
+
+
+FASTEST_CHARS = 25.0
+"""A second of speech at normal speed holds no more, 15 as a rule."""
 
 
 class _Mark(Enum):
@@ -31,8 +36,10 @@ class Sentences:
     requests to share itself between. Leaving the stream ends the request at once.
     """
 
-    def __init__(self, inner: TextToSpeech) -> None:
+    def __init__(self, inner: TextToSpeech, unheard: list[str]) -> None:
+        """Parts that could not be spoken are added to `unheard`."""
         self._inner = inner
+        self._unheard = unheard
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Raises ProviderError after the frames that came before it."""
@@ -52,11 +59,15 @@ class Sentences:
 
     async def _make(self, parts: list[str], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
         try:
-            for part in parts:
+            for number, part in enumerate(parts):
                 await room.acquire()
-                async with closing(self._inner.synthesize(part, voice)) as frames:
-                    async for frame in frames:
-                        made.put_nowait(frame)
+                try:
+                    async with closing(self._inner.synthesize(part, voice)) as frames:
+                        async for frame in frames:
+                            made.put_nowait(frame)
+                except ProviderError:
+                    self._unheard += parts[number + 1 :]
+                    raise
                 made.put_nowait(_Mark.PART_ENDED)
         finally:
             made.put_nowait(_Mark.ALL_ENDED)
@@ -78,6 +89,15 @@ def _belongs(parts: list[str], piece: str) -> bool:
     """Whether `piece` is asked for together with the last of `parts`."""
     together = len(parts[-1]) + len(piece) < GROUP_CHARS
     return together and (len(parts) > 1 or len(parts[0]) < FIRST_CHARS)
+
+
+def broken_off(text: str, seconds: float, speed: float) -> tuple[str, str]:
+    """(what may have been heard, the sentences of which certainly nothing was) after `seconds` of speech of `text`."""
+    begun, rest, position = list[str](), list[str](), 0
+    for sentence in sentences(text):
+        (rest if begun and position > seconds * FASTEST_CHARS * speed else begun).append(sentence)
+        position += len(sentence) + 1
+    return " ".join(begun), " ".join(rest)
 
 
 def sentences(text: str) -> Iterator[str]:

@@ -31,8 +31,9 @@ async def transcribe(
     path = existing(file)
     await app.ready(speaking=False, listening=True)
     await app.report("transcribing")
-    text, provider = await app.providers.transcribe_file(path, language or app.settings.language, response_format)
-    return Transcription(text, provider)
+    turn = app.providers.turn()
+    text = await turn.transcribe_file(path, language=language or app.settings.language, response_format=response_format)
+    return Transcription(text, turn.account.transcribed)
 
 
 def existing(file: str) -> Path:

@@ -1,63 +1,23 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.fakes import FakeSpeech, down, tone
 from voicemode.audio.frames import Frame
 from voicemode.errors import NoProviderError, ProviderError, ServiceError, UnreachableError
-from voicemode.providers import OnDemand, Provider, Providers, Speech
-from voicemode.speech.base import Transcript, Voice
+from voicemode.providers import OnDemand, Provider, Providers
+from voicemode.providers.ondemand import Speech
+from voicemode.speech.base import Voice
 
 pytestmark = pytest.mark.anyio
 
 
 def providers(*both: Speech) -> Providers:
-    return Providers([Provider(f"p{n}", speech, kind) for kind in ("stt", "tts") for n, speech in enumerate(both)])
+    return Providers([Provider(name=f"p{n}", kind="stt", speech=speech) for n, speech in enumerate(both)], [])
 
 
-async def say(voice: Speech | Providers, text: str = "one two three") -> list[Frame]:
+async def say(voice: Speech, text: str = "one two three") -> list[Frame]:
     return [frame async for frame in voice.synthesize(text, Voice())]
-
-
-async def test_the_first_that_answers_is_used_and_named() -> None:
-    both = providers(FakeSpeech(error=down()), FakeSpeech("hello"))
-    assert await both.transcribe(tone(1)) == Transcript("hello", provider="p1")
-    assert len(await say(both)) == 3
-    assert both.spoke == "p1"
-
-
-async def test_an_empty_transcript_is_an_answer() -> None:
-    second = FakeSpeech("the cloud heard you")
-    assert (await providers(FakeSpeech(""), second).transcribe(tone(1))).text == ""
-    assert second.heard == []
-
-
-async def test_a_sentence_of_which_a_part_was_heard_is_not_begun_again_elsewhere() -> None:
-    second = FakeSpeech()
-    frames = providers(FakeSpeech(error=down("broke off"), fail_after=2), second).synthesize("a b c", Voice())
-    assert [(await anext(frames)).rate, (await anext(frames)).rate] == [24_000, 24_000]
-    with pytest.raises(ProviderError, match="broke off"):
-        await anext(frames)
-    assert second.said == []
-
-
-async def test_when_all_fail_each_is_named_with_its_reason() -> None:
-    with pytest.raises(NoProviderError) as failure:
-        await providers(FakeSpeech(error=down("refused")), FakeSpeech(error=down("too slow"))).transcribe(tone(1))
-    assert "p0: refused; p1: too slow" in str(failure.value)
-
-
-async def test_a_bug_does_not_fail_over() -> None:
-    second = FakeSpeech()
-    with pytest.raises(ZeroDivisionError):
-        await providers(FakeSpeech(error=ZeroDivisionError()), second).transcribe(tone(1))
-    assert second.heard == []
-
-
-async def test_a_file_is_transcribed_by_the_first_that_can() -> None:
-    text = await providers(FakeSpeech(error=down()), FakeSpeech("hello")).transcribe_file(Path("a.mp3"), "", "srt")
-    assert text == ("hello (a.mp3, srt)", "p1")
 
 
 class NotInstalled:
@@ -102,9 +62,9 @@ async def test_a_local_voice_is_started_and_says_all_of_it_once() -> None:
 
 async def test_a_server_that_cannot_be_started_fails_over_with_its_remedy() -> None:
     asleep = Asleep()
-    assert (await providers(OnDemand(asleep, NotInstalled()), FakeSpeech("hello")).transcribe(tone(1))).text == "hello"
-    with pytest.raises(NoProviderError, match=r"not installed.*pip install"):
-        await providers(OnDemand(asleep, NotInstalled())).transcribe(tone(1))
+    assert (await providers(OnDemand(asleep, NotInstalled()), FakeSpeech("hello")).turn().transcribe(tone(1))).text == "hello"
+    with pytest.raises(NoProviderError, match=r"(?s)not installed.*pip install"):
+        await providers(OnDemand(asleep, NotInstalled())).turn().transcribe(tone(1))
 
 
 async def test_a_server_that_answers_badly_is_not_started() -> None:
@@ -117,7 +77,7 @@ async def test_a_server_that_answers_badly_is_not_started() -> None:
 
 async def test_warming_up_starts_the_first_of_a_kind_and_tells_what_it_does() -> None:
     asleep, told = Asleep(), list[str]()
-    await providers(OnDemand(asleep, asleep), FakeSpeech()).warm_up("stt", told.append)
+    await providers(OnDemand(asleep, asleep), FakeSpeech()).stt.warm_up(told.append)
     assert asleep.starts == 1
     assert told == ["fetching weights: 50 %"]
 

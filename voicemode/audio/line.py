@@ -1,0 +1,40 @@
+"""Frames on their way from one task to another."""
+
+import asyncio
+from typing import Self
+
+from voicemode.audio.frames import Frame
+
+
+class Line:
+    """A `Frames` that is put into. Whoever waits for a frame may be cancelled, and another go on: none is lost."""
+
+    def __init__(self) -> None:
+        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self._news = asyncio.Event()
+        self._used = False
+        self._ended = False
+
+    def put(self, frame: Frame) -> None:
+        self._used = True
+        self._news.set()
+        self._frames.put_nowait(frame)
+
+    def end(self) -> None:
+        """There will be no more."""
+        self._news.set()
+        self._frames.put_nowait(None)
+
+    async def begins(self) -> bool:
+        """Wait for the first frame, without taking it; False if the end comes first."""
+        await self._news.wait()
+        return self._used
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        if not self._ended and (frame := await self._frames.get()) is not None:
+            return frame
+        self._ended = True
+        raise StopAsyncIteration

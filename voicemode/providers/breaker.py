@@ -1,0 +1,81 @@
+"""When an endpoint that fails is left alone, and for how long."""
+
+from collections.abc import Callable
+from enum import Enum
+
+from voicemode.errors import ProviderError, RefusedKeyError, UnsuitableError
+
+FAILURES_TO_OPEN = 3
+FIRST_REST_SECONDS = 1.0
+LONGEST_REST_SECONDS = 300.0
+
+
+class State(Enum):
+    CLOSED = "closed"
+    """Asked as usual; one that failed just now is asked after those that did not."""
+    OPEN = "open"
+    """Asked only if nobody else is left."""
+    HALF_OPEN = "half-open"
+    """Has rested; a probe is finding out."""
+
+
+class Breaker:
+    """Closed, open after three failures in a row, half-open after a rest that doubles up to five minutes.
+
+    A key that is refused opens it at once: that does not mend itself. An endpoint that is asked too often (429), or for what
+    it does not have, is well: the former is left alone for as long as it wants.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._opened = False
+        self._probing = False
+        self._busy_until = 0.0
+        self._rests_until = 0.0
+        self.failures = 0
+        """In a row."""
+        self.last_error = ""
+
+    @property
+    def state(self) -> State:
+        if not self._opened:
+            return State.CLOSED
+        return State.HALF_OPEN if self._probing else State.OPEN
+
+    @property
+    def trusted(self) -> bool:
+        """Whether there is no reason to ask somebody else first."""
+        return not self.failures and self._clock() >= self._busy_until
+
+    @property
+    def resting_seconds(self) -> float:
+        """Until it is worth trying again; 0 if it is now."""
+        until = max(self._busy_until, self._rests_until if self.failures else 0.0)
+        return max(0.0, until - self._clock())
+
+    def succeeded(self) -> None:
+        """It answered."""
+        self.failures, self._opened, self._probing, self.last_error = 0, False, False, ""
+
+    def failed(self, error: ProviderError) -> None:
+        """It did not, or not as it should."""
+        self._probing = False
+        self.last_error = error.message
+        if error.retry_after_seconds is not None:
+            self._busy_until = self._clock() + min(error.retry_after_seconds, LONGEST_REST_SECONDS)
+            return
+        if isinstance(error, UnsuitableError):
+            return
+        refused = isinstance(error, RefusedKeyError)
+        self.failures += 1
+        self._opened = self._opened or refused or self.failures >= FAILURES_TO_OPEN
+        self._rests_until = self._clock() + (LONGEST_REST_SECONDS if refused else rest_seconds(self.failures))
+
+    def probed(self) -> None:
+        """A probe has begun; `succeeded` or `failed` follows."""
+        self._probing = True
+
+
+def rest_seconds(failures: int) -> float:
+    """How long to leave an endpoint alone after so many failures in a row."""
+    return min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** (min(failures, 30) - 1))

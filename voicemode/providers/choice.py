@@ -1,0 +1,126 @@
+"""In which order endpoints are asked, and why."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from voicemode.providers.breaker import State
+from voicemode.providers.member import Member
+from voicemode.providers.provider import Provider, Source
+from voicemode.speech.base import Listed, Offer, Serving
+from voicemode.speech.catalogue import has_voice
+
+S = TypeVar("S", bound=Serving)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request names. Empty is no wish; mere preferences in the settings are none either."""
+
+    model: str = ""
+    voice: str = ""
+    language: str = ""
+
+
+ANYTHING = Wanted()
+
+
+def groups(providers: Iterable[Provider[S]]) -> list[int]:
+    """For each of `providers`, best first, the number of the group that shares the load with it.
+
+    What costs money shares with nobody: it is for when the others fail.
+    """
+    numbers: list[int] = []
+    before: Provider[S] | None = None
+    for provider in providers:
+        together = before is not None and before.source == provider.source and not (before.paid or provider.paid)
+        numbers.append((numbers[-1] if together else len(numbers)) if numbers else 0)
+        before = provider
+    return numbers
+
+
+def in_order(members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> list[Member[S]]:
+    """Whom to ask, best first.
+
+    The well before the failing, those who have what is wanted before those who do not, the user's before local before
+    cloud; within a group whoever has the least to do. Then the user's order counts; among local ones, who is quickest.
+    """
+    keyed = [
+        (
+            _ailing(member),
+            lacking(member.provider.speech.offer, wanted),
+            group,
+            member.outstanding,
+            _rest(member, index),
+            member,
+        )
+        for index, (member, group) in enumerate(zip(members, groups(m.provider for m in members), strict=True))
+    ]
+    return [key[-1] for key in sorted(keyed, key=lambda key: key[:-1])]
+
+
+def _ailing(member: Member[S]) -> int:
+    if member.breaker.trusted:
+        return 0
+    return 1 if member.breaker.state is State.CLOSED else 2
+
+
+def _rest(member: Member[S], index: int) -> tuple[bool, float, int]:
+    if member.provider.source is not Source.LOCAL:
+        return (False, 0.0, index)
+    # One that has to be started first comes after those that run.
+    return (not member.awake, member.latencies.percentile(0.5) or 0.0, index)
+
+
+def lacking(offer: Offer, wanted: Wanted) -> int:
+    """How much of what is wanted an endpoint lacks: 2 for what it does not have, 1 for what it does not say."""
+    return (
+        _lacks(wanted.model, offer.models)
+        + _lacks(wanted.language, offer.languages)
+        + (2 * (not has_voice(wanted.voice, offer.voices)) if wanted.voice and offer.voices else bool(wanted.voice))
+    )
+
+
+def _lacks(name: str, listed: Listed) -> int:
+    if not name:
+        return 0
+    return 1 if listed is None else 2 * (name not in listed)
+
+
+def why(chosen: Member[S], members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> str:
+    """Why `chosen` is asked first, in words."""
+    before = [member for member in members[: members.index(chosen)] if member is not chosen]
+    if failing := next((member for member in before if not member.breaker.trusted), None):
+        return f"{failing.name} is left alone for now: {failing.breaker.last_error or 'it is asked too often'}"
+    offer = chosen.provider.speech.offer
+    if any(lacking(member.provider.speech.offer, wanted) > lacking(offer, wanted) for member in before):
+        return f"it has {_words(wanted)}"
+    if before and chosen.awake and not all(member.awake for member in before):
+        return "it runs already"
+    if before:
+        return "it has less to do" if any(m.outstanding > chosen.outstanding for m in before) else "it is the quickest"
+    return _ORIGINS[chosen.provider.source]
+
+
+_ORIGINS = {
+    Source.USER: "the first of your endpoints",
+    Source.LOCAL: "it is on this machine",
+    Source.CLOUD: "nothing else is configured",
+}
+
+
+def _words(wanted: Wanted) -> str:
+    named = {"the model": wanted.model, "the voice": wanted.voice, "the language": wanted.language}
+    return " and ".join(f"{what} {name}" for what, name in named.items() if name)
+
+
+def missing(offer: Offer, wanted: Wanted) -> list[str]:
+    """What of `wanted` an endpoint certainly does not have, in words."""
+    found = []
+    if wanted.model and offer.models and wanted.model not in offer.models:
+        found.append(f"model {wanted.model}")
+    if wanted.voice and offer.voices and not has_voice(wanted.voice, offer.voices):
+        found.append(f"voice {wanted.voice}")
+    if wanted.language and offer.languages and wanted.language not in offer.languages:
+        found.append(f"language {wanted.language}")
+    return found

@@ -1,0 +1,60 @@
+"""All endpoints for both jobs, with what is known of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from voicemode.audio.frames import closing, silence
+from voicemode.audio.vad import RATE
+from voicemode.providers.account import Account
+from voicemode.providers.pool import Pool
+from voicemode.providers.provider import Provider
+from voicemode.providers.race import Hedge
+from voicemode.providers.row import Row, rows
+from voicemode.providers.turn import Turn
+from voicemode.speech.base import Speaker, Transcriber, Voice
+
+PROBE_SECONDS = 0.3
+"""Of silence to transcribe."""
+PROBE_TEXT = "Ready."
+
+
+class Providers:
+    """Discovery, order, failover and balancing for whoever wants to be heard or understood."""
+
+    def __init__(
+        self, stt: Sequence[Provider[Transcriber]], tts: Sequence[Provider[Speaker]], hedge: Hedge = "free", stt_model: str = ""
+    ) -> None:
+        """`stt_model` is one that was asked for by name."""
+        self.stt = Pool("stt", stt, hedge, probe_transcriber)
+        self.tts = Pool("tts", tts, hedge, probe_speaker)
+        self._stt_model = stt_model
+
+    def turn(self, account: Account | None = None) -> Turn:
+        """One turn's ears and voice; what happens to its requests is written into `account`."""
+        return Turn(self.stt, self.tts, account or Account(), self._stt_model)
+
+    def rows(self) -> list[Row]:
+        """What is known of each endpoint; of each kind best first."""
+        return rows("stt", self.stt.order(), self.stt.members) + rows("tts", self.tts.order(), self.tts.members)
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await asyncio.gather(self.stt.close(), self.tts.close())
+
+
+async def probe_transcriber(provider: Provider[Transcriber]) -> None:
+    """A request as a turn would make it, if that is free: a server may list its models and yet fail at its work."""
+    if provider.paid:
+        await provider.speech.check()
+    else:
+        await provider.speech.transcribe(silence(PROBE_SECONDS, RATE))
+
+
+async def probe_speaker(provider: Provider[Speaker]) -> None:
+    """The same for a voice."""
+    if provider.paid:
+        await provider.speech.check()
+        return
+    async with closing(provider.speech.synthesize(PROBE_TEXT, Voice())) as frames:
+        async for _ in frames:
+            return

@@ -1,0 +1,114 @@
+"""An endpoint on this machine whose server is started when it is needed."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from voicemode.audio.frames import Frame, Frames, closing
+from voicemode.errors import ProviderError, UnreachableError, VoiceModeError
+from voicemode.speech.base import Offer, Speaker, Tell, TextFormat, Transcriber, Transcript, Voice
+from voicemode.speech.whole import at_the_end
+
+T = TypeVar("T")
+
+
+class Speech(Transcriber, Speaker, Protocol):
+    """An endpoint that can do both."""
+
+
+class Server(Protocol):
+    """The server behind a local endpoint. All of it raises VoiceModeError."""
+
+    @property
+    def installed(self) -> bool:
+        """Whether it could be started."""
+
+    async def start(self) -> None:
+        """Return once it answers; start it if it does not."""
+
+    async def wait_ready(self, tell: Tell) -> object:
+        """Return once its engine is loaded, telling what that takes."""
+
+
+class OnDemand:
+    """A Transcriber and Speaker whose server is started when nobody answers there."""
+
+    streams = False
+
+    def __init__(self, endpoint: Speech, server: Server) -> None:
+        self._endpoint = endpoint
+        self._server = server
+
+    @property
+    def offer(self) -> Offer:
+        return self._endpoint.offer
+
+    @property
+    def format(self) -> str:
+        return self._endpoint.format
+
+    async def learn(self) -> None:
+        await self._endpoint.learn()
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        return await self._answer(lambda: self._endpoint.transcribe(audio, prompt=prompt, language=language))
+
+    def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        return at_the_end(self, frames, prompt=prompt, language=language)
+
+    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+        def ask() -> Awaitable[str]:
+            return self._endpoint.transcribe_file(path, language=language, response_format=response_format)
+
+        return await self._answer(ask)
+
+    async def check(self) -> str:
+        try:
+            return await self._endpoint.check()
+        except UnreachableError:
+            if self._server.installed:
+                return "is started when it is needed"
+            raise
+
+    async def warm_up(self, tell: Tell) -> None:
+        await self._server.start()
+        await self._server.wait_ready(tell)
+        await self._endpoint.warm_up(tell)
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        # Nothing can have been heard of an endpoint that was not there: asking again says nothing twice.
+        try:
+            async with closing(self._endpoint.synthesize(text, voice)) as frames:
+                async for frame in frames:
+                    yield frame
+        except UnreachableError:
+            await self._ensure_started()
+            async with closing(self._endpoint.synthesize(text, voice)) as frames:
+                async for frame in frames:
+                    yield frame
+        except ProviderError as error:
+            raise await self._explained(error) from error
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await ask()
+        except UnreachableError:
+            await self._ensure_started()
+            return await ask()
+        except ProviderError as error:
+            raise await self._explained(error) from error
+
+    async def _ensure_started(self) -> None:
+        try:
+            await self._server.start()
+        except VoiceModeError as error:
+            raise ProviderError(error.message, transient=False, hint=error.hint) from error
+
+    async def _explained(self, error: ProviderError) -> ProviderError:
+        """`error`, and who it is that refuses, if that is not our server."""
+        if not error.transient:
+            try:
+                await self._server.start()
+            except VoiceModeError as stranger:
+                return ProviderError(error.message, transient=False, hint=f"{stranger} {error.hint}")
+        return error

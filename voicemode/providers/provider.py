@@ -1,0 +1,59 @@
+"""One speech endpoint among several, and what is known of it."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import ip_address
+from typing import Generic, TypeVar
+
+from voicemode.config.urls import Address
+from voicemode.speech.base import Kind, Serving
+
+S_co = TypeVar("S_co", bound=Serving, covariant=True)
+
+
+class Source(IntEnum):
+    """Who named an endpoint; the lower, the more it is preferred."""
+
+    USER = 0
+    LOCAL = 1
+    """Found running on this machine, or started by us on demand."""
+    CLOUD = 2
+
+
+class Place(IntEnum):
+    """How far away an endpoint is: what leaves the machine, and how far it goes."""
+
+    MACHINE = 0
+    NETWORK = 1
+    """A private address: the person's own network."""
+    INTERNET = 2
+
+
+def place_of(url: str) -> Place:
+    """Where the host of `url` is, as far as its name tells; nothing is looked up. Raises ValueError for what is no URL.
+
+    In doubt it is the internet: a host that is nearer than it looks costs a key or a little speed, never privacy.
+    """
+    address = Address.parse(url)
+    if address.is_here:
+        return Place.MACHINE
+    try:
+        ip = ip_address(address.host)
+    except ValueError:
+        return Place.NETWORK if address.host.endswith(".local") else Place.INTERNET
+    return Place.NETWORK if (getattr(ip, "ipv4_mapped", None) or ip).is_private else Place.INTERNET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider(Generic[S_co]):
+    name: str
+    """As shown to people: the endpoint's URL."""
+    kind: Kind
+    speech: S_co
+    source: Source = Source.USER
+    place: Place = Place.MACHINE
+    paid: bool = False
+    """Whether its use costs money: the cloud, or a key that is sent over the internet."""
+    sends_key: bool = False
+    on_demand: bool = False
+    """Whether asking it may start a server on this machine."""
