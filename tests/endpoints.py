@@ -12,11 +12,17 @@ import asyncio
 import email
 import email.policy
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Reply:
     async def send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """A whole answer at once."""
         await self._head(status, {**headers, "Content-Length": str(len(body))})
-        await self._write(body)
+        await self.raw(body)
 
     async def start(self, content_type: str) -> None:
         """Begin a streamed answer of status 200."""
@@ -64,18 +70,28 @@ class Reply:
         await self._head(200, {"Content-Type": content_type, "Transfer-Encoding": "chunked"})
 
     async def chunk(self, data: bytes) -> None:
-        await self._write(b"%x\r\n%s\r\n" % (len(data), data))
+        await self.raw(b"%x\r\n%s\r\n" % (len(data), data))
 
     async def end(self) -> None:
-        await self._write(b"0\r\n\r\n")
+        await self.raw(b"0\r\n\r\n")
 
-    async def _head(self, status: int, headers: Mapping[str, str]) -> None:
-        lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
-        await self._write("\r\n".join([*lines, "", ""]).encode())
+    def reset(self) -> None:
+        """Break the connection off without the courtesy of closing it."""
+        self._writer.transport.abort()
 
-    async def _write(self, data: bytes) -> None:
+    async def raw(self, data: bytes) -> None:
+        """Bytes as they are, whatever they do to the protocol."""
         self._writer.write(data)
         await self._writer.drain()
+
+    async def _head(self, status: int, headers: Mapping[str, str]) -> None:
+        await self.raw(head(status, headers))
+
+
+def head(status: int, headers: Mapping[str, str]) -> bytes:
+    """The beginning of an HTTP answer, up to its body."""
+    lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 class HangUp(Exception):  # noqa: N818 - not an error: a behaviour raises it to close the connection
@@ -114,6 +130,46 @@ class FakeEndpoint:
     """A request has arrived."""
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     """A client closed its connection while it was owed an answer."""
+    tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
+    _server: asyncio.Server | None = None
+    _bound: socket.socket | None = None
+    """Keeps the port for us while nobody listens."""
+
+    async def listen(self) -> None:
+        """Accept connections: at first on any free port, after `stop` on the same one."""
+        listener = self._bound or bound(self.host)
+        self._bound = None
+        self._server = await asyncio.get_running_loop().create_server(self._connect, sock=listener, ssl=self.tls)
+        name = "localhost" if self.tls else f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http{'s' if self.tls else ''}://{name}:{listener.getsockname()[1]}/v1"
+
+    async def stop(self) -> None:
+        """Refuse connections, and end those there are."""
+        if self._server:
+            self._server.close()
+            self._server = None
+            self._bound = bound(self.host, urlsplit(self.url).port or 0)
+        serving, self._serving = self._serving, set()
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop for good."""
+        await self.stop()
+        if self._bound:
+            self._bound.close()
+
+    def _connect(self) -> asyncio.StreamReaderProtocol:
+        inbox = Inbox()
+        return asyncio.StreamReaderProtocol(inbox, lambda _, writer: self._begin(inbox, writer))
+
+    def _begin(self, inbox: Inbox, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self.serve(inbox, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     def paths(self) -> list[str]:
         return [request.path for request in self.requests]
@@ -147,38 +203,47 @@ class FakeEndpoint:
             await asyncio.wait(tasks)
 
 
+def outside_address(family: socket.AddressFamily = socket.AF_INET) -> str:
+    """An address of this machine that is not its loopback; skips the test if there is none."""
+    cards = psutil.net_if_addrs().values()
+    found = [entry.address for card in cards for entry in card if entry.family == family]
+    mine = [address for address in found if not address.startswith(("127.", "169.254.", "fe80", "::1"))]
+    if not mine:
+        pytest.skip(f"this machine has no {family.name} address but its loopback")
+    return mine[0]
+
+
+def bound(host: str, port: int = 0) -> socket.socket:
+    """A socket that nobody listens on yet: connecting to it is refused."""
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind((host, port))
+    return taken
+
+
 async def _read(reader: Inbox) -> Request | None:
     try:
         head = await reader.readuntil(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").strip().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
     except asyncio.IncompleteReadError:
         return None
-    first, *lines = head.decode("latin-1").strip().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     method, path, _ = first.split(" ")
-    return Request(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
+    return Request(method, path, headers, body)
 
 
 @asynccontextmanager
-async def endpoint(behaviour: Behaviour) -> AsyncIterator[FakeEndpoint]:
-    """A server that answers every request with `behaviour`, on a port of its own."""
-    fake = FakeEndpoint("", behaviour)
-    connections: set[asyncio.Task[None]] = set()
-
-    def connect() -> asyncio.StreamReaderProtocol:
-        inbox = Inbox()
-        return asyncio.StreamReaderProtocol(
-            inbox, lambda _, writer: connections.add(asyncio.create_task(fake.serve(inbox, writer)))
-        )
-
-    server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
-    fake.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+async def endpoint(
+    behaviour: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[FakeEndpoint]:
+    """A server that answers every request with `behaviour`, on a port of its own; as localhost where it speaks TLS."""
+    fake = FakeEndpoint("", behaviour, tls=tls, host=host)
+    await fake.listen()
     try:
         yield fake
     finally:
-        server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
+        await fake.close()
 
 
 def answers(status: int, body: bytes | str | object, **headers: str) -> Behaviour:

@@ -20,6 +20,7 @@ __all__ = [
     "Encoder",
     "decode_file",
     "decode_stream",
+    "has_codecs",
     "open_encoder",
     "read_wav",
     "wav_bytes",
@@ -164,7 +165,7 @@ def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
     file.seek(-len(head), os.SEEK_CUR)
     if not head:
         raise UnsupportedAudioError("The audio file is empty.")
-    if _sniff(head) == "wav" and (_is_plain_wav(head, rate) or not _has_av()):
+    if _sniff(head) == "wav" and (_is_plain_wav(head, rate) or not has_codecs()):
         return _decode_wav(file, rate)
     return _decode(file, rate, None)
 
@@ -187,7 +188,8 @@ def _decode_wav(file: BinaryIO, rate: int) -> Iterator[Frame]:
         yield Frame(tail, rate)
 
 
-def _has_av() -> bool:
+def has_codecs() -> bool:
+    """Whether formats other than PCM and WAV can be read and written here."""
     return importlib.util.find_spec("av") is not None
 
 

@@ -3,10 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from voicemode.speech.base import Voice
-
-Listed = tuple[str, ...] | None
-"""Names an endpoint publishes; None if it does not say."""
+from voicemode.speech.base import Listed, Voice
 
 OPENAI_VOICES = (
     *("alloy", "ash", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer"),
@@ -15,6 +12,9 @@ OPENAI_VOICES = (
 _CLASSIC_VOICES = frozenset(OPENAI_VOICES[:9])
 _CLASSIC_MODELS = ("tts-1", "tts-1-hd")
 _MIX_PART = re.compile(r"(.+?)(?:\(\d+(?:\.\d+)?\))?")
+_KOKORO_VOICE = re.compile(r"([abefhijpz])[fm]_\w+")
+"""Its voices are called by language and sex: "af_sky" is an American woman."""
+_KOKORO_LANGUAGES = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
 
 
 def names(answer: object) -> Listed:
@@ -34,15 +34,38 @@ def _name(item: object) -> str:
     return item if isinstance(item, str) else ""
 
 
-def choose_voice(asked: str, preferred: Sequence[str], listed: Listed) -> str:
+def choose_voice(voice: Voice, preferred: Sequence[str], listed: Listed) -> str:
     """The voice asked for if it is there, else the first preferred one that is, else the first there is.
 
-    Empty if nobody has a wish and the endpoint does not say what it has.
+    Where there are voices of the language asked for, it is one of these, unless a voice was asked for by name. Empty if
+    nobody has a wish and the endpoint does not say what it has.
     """
-    wishes = [name for name in (asked, *preferred) if name]
-    if listed is None:
+    wishes = [name for name in (voice.name, *preferred) if name]
+    if not listed:
         return wishes[0] if wishes else ""
-    return next((name for name in wishes if has_voice(name, listed)), listed[0])
+    if has_voice(voice.name, listed):
+        return voice.name
+    fitting = [name for name in listed if voice.language and _language(name) == voice.language] or listed
+    return next((name for name in wishes if has_voice(name, fitting)), fitting[0])
+
+
+def languages_of_voices(listed: Listed) -> Listed:
+    """What voices speak, as ISO 639-1 codes, if the names of all of them tell."""
+    return _all_known([_language(name) for name in listed or ()])
+
+
+def languages_of_models(listed: Listed) -> Listed:
+    """What speech-to-text models understand, as ISO 639-1 codes, if the names of all of them tell."""
+    return _all_known(["en" if name.endswith(".en") else "" for name in listed or ()])
+
+
+def _language(voice: str) -> str:
+    match = _KOKORO_VOICE.fullmatch(voice)
+    return _KOKORO_LANGUAGES[match[1]] if match else ""
+
+
+def _all_known(languages: Sequence[str]) -> Listed:
+    return tuple(sorted(set(languages))) if languages and all(languages) else None
 
 
 def has_voice(name: str, listed: Sequence[str]) -> bool:
@@ -54,7 +77,9 @@ def has_voice(name: str, listed: Sequence[str]) -> bool:
 
 
 def choose_tts_model(preferred: Sequence[str], listed: Listed, voice: Voice) -> str:
-    """The first preferred model that is there and can do what `voice` wants; else the first that is there."""
+    """The model asked for if it is there, else the first preferred one that is and can do what `voice` wants, else any."""
+    if voice.model and (listed is None or voice.model in listed):
+        return voice.model
     there = [name for name in preferred if listed is None or name in listed]
     if not there:
         return _likeliest(listed, ("tts", "kokoro", "speech")) or next(iter(preferred), "tts-1")

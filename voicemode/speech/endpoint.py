@@ -1,6 +1,7 @@
 """Where a speech service is, and what its refusals mean."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,10 +9,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
-from voicemode.errors import ConfigError, ProviderError
+from voicemode.config.urls import is_loopback
+from voicemode.errors import ConfigError, ProviderError, RefusedFormatError, RefusedKeyError, UnsuitableError
 
 OPENAI_HOST = "api.openai.com"
 _QUOTE_CHARS = 200
+_FORMAT = re.compile(rb"format|codec|decod|media.type|content.type", re.IGNORECASE)
+"""What a server says of audio that it does not take or give. Wrongly recognised, it costs another question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class Endpoint:
         return self.name or self.url
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is on this machine."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
     def is_openai(self) -> bool:
         return urlsplit(self.url).hostname == OPENAI_HOST
 
@@ -69,28 +78,27 @@ def _without_secrets(url: str) -> str:
 
 def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """What an HTTP answer other than success means. Header names are in lower case."""
-    reason = quote(endpoint, body)
-    transient = status >= 500 or status in (408, 409, 425, 429)
-    hint = ""
+    reason = f"({status}): {quote(endpoint, body)}"
     match status:
         case 401 | 403:
-            reason = f"{'did not accept the key' if endpoint.api_key else 'wants a key'} ({status}): {reason}"
-            hint = endpoint.key_hint
+            refused = "did not accept the key" if endpoint.api_key else "wants a key"
+            return RefusedKeyError(f"{endpoint} {refused} {reason}", hint=endpoint.key_hint)
+        case 400 | 415 | 422:
+            about_format = status == 415 or _FORMAT.search(body)
+            return (RefusedFormatError if about_format else UnsuitableError)(f"{endpoint} failed {reason}")
         case 404:
-            reason = f"has nothing here (404): {reason}"
-            hint = _not_found_hint(endpoint)
+            return ProviderError(f"{endpoint} has nothing here {reason}", transient=False, hint=_not_found_hint(endpoint))
         case 413:
-            reason = f"does not take that much audio at once (413): {reason}"
-        case 429:
-            transient = b"insufficient_quota" not in body
-            reason = f"is asked too often or has no credit left (429): {reason}"
+            return UnsuitableError(f"{endpoint} does not take that much audio at once {reason}")
         case _ if 300 <= status < 400:
-            reason = f"has moved ({status})."
             hint = f"If you trust it, set its base URL to where it points: {_origin_and_path(headers.get('location', ''))}"
-        case _:
-            reason = f"failed ({status}): {reason}"
+            return ProviderError(f"{endpoint} has moved ({status}).", transient=False, hint=hint)
     wait = retry_after_seconds(headers, datetime.now(UTC))
-    return ProviderError(f"{endpoint} {reason}", transient=transient, hint=hint, retry_after_seconds=wait)
+    if status == 429:
+        text = f"{endpoint} is asked too often or has no credit left {reason}"
+        return ProviderError(text, transient=b"insufficient_quota" not in body, retry_after_seconds=wait)
+    transient = status >= 500 or status in (408, 409, 425)
+    return ProviderError(f"{endpoint} failed {reason}", transient=transient, retry_after_seconds=wait)
 
 
 def _not_found_hint(endpoint: Endpoint) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal, Protocol, cast
 
+from voicemode import egress
 from voicemode.errors import AudioDeviceError
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,11 @@ class Backend(Protocol):
 
 def open_backend(name: str = "auto") -> Backend:
     """The sound library called `name`; `auto` is the first that is installed. Raises AudioDeviceError."""
+    if server := egress.distant_sound_server():
+        raise AudioDeviceError(
+            f"Microphone and speaker would be those of {server}, and VOICEMODE_LOCAL_ONLY is on.",
+            hint="For those of this machine, start VoiceMode without PULSE_SERVER and without default-server in client.conf.",
+        )
     candidates = list(BACKENDS) if name == "auto" else [name]
     for candidate in candidates:
         try:
