@@ -40,10 +40,10 @@ class FakeSpeech:
     format = "pcm"
 
     def __init__(
-        self, text: str = "yes please", error: Exception | None = None, fail_after: int = 0, offer: Offer = Offer()
+        self, text: str = "yes please", error: Exception | None = None, fail_after: int = 0, offer: Offer | None = None
     ) -> None:
         self.text = text
-        self.offer = offer
+        self.offer = offer or Offer()
         self.error = error
         self.fail_after = fail_after
         """Frames spoken before `error`."""
@@ -82,6 +82,25 @@ class FakeSpeech:
             if self.error and number == self.fail_after:
                 raise self.error
             yield tone(0.1, rate=24_000)
+
+
+class StreamingSpeech(FakeSpeech):
+    """Understands word by word; breaks after so many frames."""
+
+    streams = True
+
+    def __init__(self, breaks_after: int | None = None) -> None:
+        super().__init__()
+        self.breaks_after = breaks_after
+
+    async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        words: list[str] = []
+        async for _ in frames:
+            if len(words) == self.breaks_after:
+                raise down("broke off")
+            words.append(f"word{len(words)}")
+            yield Transcript(" ".join(words), final=False)
+        yield Transcript(" ".join(words))
 
 
 def down(message: str = "connection refused") -> ProviderError:

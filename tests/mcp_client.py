@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from mcp.client import Client
+from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent
 
@@ -25,11 +26,16 @@ def environment(**extra: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def connect(
-    environ: Mapping[str, str], *, command: tuple[str, ...] = COMMAND, mode: Any = "auto", errlog: TextIO = sys.stderr
+    environ: Mapping[str, str],
+    *,
+    command: tuple[str, ...] = COMMAND,
+    mode: Any = "auto",
+    errlog: TextIO = sys.stderr,
+    elicit: ElicitationFnT | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of a VoiceMode of its own."""
+    """A client of a VoiceMode of its own; `elicit` is how it asks its person in writing, if it can."""
     parameters = StdioServerParameters(command=command[0], args=list(command[1:]), env=dict(environ), cwd=environ["HOME"])
-    async with Client(stdio_client(parameters, errlog), mode=mode) as client:
+    async with Client(stdio_client(parameters, errlog), mode=mode, elicitation_callback=elicit) as client:
         yield client
 
 

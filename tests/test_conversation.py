@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, conversation, down, tone
+from tests.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
 from voicemode.audio.frames import Frame, Frames
 from voicemode.conversation import DEAD_MICROPHONE, Heard, Manners, Spoken
-from voicemode.errors import AudioDeviceError, ProviderError, RecordingKeptError
+from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.transports.base import Played
 
@@ -128,7 +128,7 @@ async def test_a_microphone_unplugged_while_we_speak_is_told_at_once_and_silence
 
 async def test_a_speaker_that_fails_is_an_error_and_closes_the_microphone(tmp_path: Path) -> None:
     transport = Mute(ANSWER)
-    with pytest.raises(AudioDeviceError, match="There is no speaker"):
+    with pytest.raises(NotSpokenError, match="There is no speaker"):
         await converse(transport, FakeSpeech(), tmp_path)
     assert transport.open_while_playing == [True]
     assert not transport.open
@@ -166,9 +166,18 @@ async def test_a_dead_microphone_is_named_at_once_and_in_the_result(tmp_path: Pa
 
 async def test_a_failed_voice_closes_the_microphone(tmp_path: Path) -> None:
     transport = ScriptedTransport(ANSWER)
-    with pytest.raises(ProviderError, match="connection refused"):
+    with pytest.raises(NotSpokenError, match="connection refused"):
         await converse(transport, FakeSpeech(error=down()), tmp_path)
     assert not transport.open
+
+
+async def test_what_was_heard_before_the_voice_failed_is_known_and_nothing_is_listened_for(tmp_path: Path) -> None:
+    transport = ScriptedTransport(ANSWER)
+    with pytest.raises(NotSpokenError) as failure:
+        await converse(transport, FakeSpeech(error=down(), fail_after=2), tmp_path)
+    assert failure.value.started_at is not None
+    assert failure.value.seconds == pytest.approx(0.2)
+    assert len(transport.open_while_playing) == 1, "no cue invites to speak"
 
 
 async def test_cancelling_while_listening_closes_the_microphone_and_keeps_what_was_said(tmp_path: Path) -> None:
@@ -217,3 +226,20 @@ async def test_pronunciations_work_both_ways(tmp_path: Path) -> None:
         _, heard = await conversation(transport, speech, tmp_path).converse("Is nginx up?", Voice(), manners, Stages(transport))
     assert speech.said == ["Is engine x up?"]
     assert heard.text == "restart nginx please"
+
+
+async def test_who_understands_while_the_person_speaks_is_given_every_frame_as_it_comes(tmp_path: Path) -> None:
+    _, heard, stages = await converse(ScriptedTransport(ANSWER), StreamingSpeech(), tmp_path)
+    frames = round(heard.audio_seconds / LoudnessVad.frame_seconds)
+    assert heard.text == " ".join(f"word{number}" for number in range(frames))
+    partial = [stage for stage in stages if stage.startswith("hearing: ")]
+    assert partial[0] == "hearing: word0"
+    assert stages.index("listening") < stages.index(partial[0]) < stages.index("transcribing")
+    assert list(tmp_path.glob("turn-*")) == []
+
+
+async def test_what_broke_off_while_the_person_spoke_is_kept_if_nobody_else_understands_it(tmp_path: Path) -> None:
+    transport = ScriptedTransport(ANSWER)
+    with pytest.raises(RecordingKeptError):
+        await conversation(transport, StreamingSpeech(breaks_after=5), tmp_path).listen(MANNERS, Stages(transport))
+    assert len(list(tmp_path.glob("turn-*"))) == 1

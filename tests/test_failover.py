@@ -1,10 +1,10 @@
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.fakes import FakeSpeech, down, tone
+from tests.fakes import FakeSpeech, StreamingSpeech, down, tone
 from voicemode.audio.frames import Frame, Frames, stream
 from voicemode.audio.line import Line
 from voicemode.errors import NoProviderError, ProviderError
@@ -313,27 +313,8 @@ async def test_another_voice_than_asked_is_told() -> None:
     assert turn.account.notes == ["p0 has no voice nova; it used another.", "p0 has no language de; it used another."]
 
 
-class Streaming(FakeSpeech):
-    """Understands word by word; breaks after so many frames."""
-
-    streams = True
-
-    def __init__(self, breaks_after: int | None = None) -> None:
-        super().__init__()
-        self.breaks_after = breaks_after
-
-    async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-        words: list[str] = []
-        async for _ in frames:
-            if len(words) == self.breaks_after:
-                raise down("broke off")
-            words.append(f"word{len(words)}")
-            yield Transcript(" ".join(words), final=False)
-        yield Transcript(" ".join(words))
-
-
 async def test_partial_transcripts_come_while_the_person_speaks() -> None:
-    turn = providers(Streaming(), FakeSpeech()).turn()
+    turn = providers(StreamingSpeech(), FakeSpeech()).turn()
     heard = [transcript async for transcript in turn.transcripts(stream(tone(0.1), tone(0.1)))]
     assert [(t.text, t.final, t.provider) for t in heard] == [
         ("word0", False, "p0"),
@@ -345,7 +326,7 @@ async def test_partial_transcripts_come_while_the_person_speaks() -> None:
 
 async def test_what_was_said_before_and_after_a_stream_broke_off_is_understood_by_the_next() -> None:
     second = FakeSpeech("all of it")
-    turn = providers(Streaming(breaks_after=1), second).turn()
+    turn = providers(StreamingSpeech(breaks_after=1), second).turn()
     line = Line()
     for _ in range(5):
         line.put(tone(0.1))

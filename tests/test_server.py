@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from mcp.client import Client
+from mcp.server.mcpserver.exceptions import ToolError
 
 from tests.mcp_client import Progress, RawServer, connect, environment, text
 from voicemode import __version__, tools
+from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
-from voicemode.server import create_server
+from voicemode.server import QUESTIONS_KEPT, Questions, create_server
 
 pytestmark = pytest.mark.anyio
 QUIET = {"VOICEMODE_AUTO_START": "false"}
@@ -30,7 +32,7 @@ async def client(request: pytest.FixtureRequest) -> AsyncIterator[Client]:
 async def test_it_says_who_it_is_and_what_it_can_do(client: Client) -> None:
     assert client.server_info is not None
     assert (client.server_info.name, client.server_info.version) == ("voicemode", __version__)
-    assert {tool.name for tool in (await client.list_tools()).tools} == {"converse", "doctor", "transcribe"}
+    assert {tool.name for tool in (await client.list_tools()).tools} == set(Settings().tools_enabled)
 
 
 async def test_the_schema_of_converse_is_small(client: Client) -> None:
@@ -150,6 +152,16 @@ async def test_a_wrong_tool_name_in_the_settings_ends_with_the_valid_ones() -> N
     assert out == b""
     assert b"There is no tool named 'convers'" in err
     assert b"Traceback" not in err
+
+
+def test_questions_in_writing_are_known_until_many_others_were_asked() -> None:
+    questions = Questions()
+    questions.keep({"message": "first"}, "first")
+    assert questions.find({"message": "first"}) == "first"
+    for number in range(QUESTIONS_KEPT):
+        questions.keep({"message": str(number)}, number)
+    with pytest.raises(ToolError, match="Ask again"):
+        questions.find({"message": "first"})
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -119,14 +119,17 @@ class Conversation:
     async def _converse(self, text: str, voice: Voice, manners: Manners, report: Report) -> tuple[Spoken, Heard]:
         async with Tape(self._recordings) as tape:
             recorder = Recorder(self._vad(), manners.rules, tape)
-            async with alongside(self._understand(recorder.line, manners, tape, report)) as understanding:
+            async with alongside(self._understand(recorder.line, manners, report)) as understanding:
                 said, recording = await self._exchange(text, voice, manners, report, recorder, tape)
                 if not recording.audio.pcm:
                     return said, nobody_spoke(recording, manners)
                 ended_at = time.monotonic()
                 await report("transcribing")
                 async with alongside(self._cue(done_cue(CUE_RATE), manners)):
-                    transcript = await understanding
+                    try:
+                        transcript = await understanding
+                    except ProviderError as error:
+                        raise tape.failure(error) from error
         if not manners.save_audio:
             tape.discard()
         return said, Heard(
@@ -160,18 +163,15 @@ class Conversation:
                 raise tape.failure(error) from error
             raise
 
-    async def _understand(self, turn: Line, manners: Manners, tape: Tape, report: Report) -> Transcript:
-        """What is said in `turn`, begun while it is being said by those who can; empty if nothing is."""
+    async def _understand(self, turn: Line, manners: Manners, report: Report) -> Transcript:
+        """What is said in `turn`, begun while it is being said by those who can; empty if nothing is. Raises ProviderError."""
         if await turn.begins():
             transcripts = self._stt.transcripts(turn, prompt=manners.prompt, language=manners.language)
-            try:
-                async with closing(transcripts):
-                    async for transcript in transcripts:
-                        if transcript.final:
-                            return transcript
-                        await report(f"hearing: {transcript.text}")
-            except ProviderError as error:
-                raise tape.failure(error) from error
+            async with closing(transcripts):
+                async for transcript in transcripts:
+                    if transcript.final:
+                        return transcript
+                    await report(f"hearing: {transcript.text}")
         return Transcript("")
 
     async def _cue(self, cue: Frame, manners: Manners) -> None:

@@ -5,14 +5,27 @@ VoiceModeError                 message for the agent and the person, with the re
 ├── AudioDeviceError           microphone or speaker missing, busy, unplugged
 ├── UnsupportedAudioError      bytes that no codec here can read or write
 ├── ProviderError              one speech endpoint failed; only this fails over
+│   ├── NoConnectionError      no connection could be had
+│   │   └── UnreachableError   because nothing listens there
+│   ├── TooSlowError           it was connected, but took longer than the settings allow
+│   ├── RefusedKeyError        its key is wrong or missing
+│   ├── UnsuitableError        it is well, but cannot do what it was asked for
+│   │   └── RefusedFormatError  in this format of audio; perhaps in another
 │   └── NoProviderError        all of them did; names each with its reason
+├── LocalOnlyError             something would have left this machine, and nothing may
 ├── WeightsError               model files missing, wrong or unreachable; lists what was tried
 ├── ServiceError               a local engine server could not be started
+├── NotSpokenError             the person has not heard what was to be said, or not all of it
 └── RecordingKeptError         what was said is safe in a file; names it and the command that retries
 """
 
 from collections.abc import Sequence
+from enum import IntEnum
 from pathlib import Path
+from urllib.parse import urlsplit
+
+LONGEST_REASON = 160
+"""Characters of one endpoint's reason; its log has the rest."""
 
 
 class VoiceModeError(Exception):
@@ -24,7 +37,9 @@ class VoiceModeError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        # After reasons in lines, what to do is a line, too.
+        separator = "\n" if "\n" in self.message else " "
+        return f"{self.message}{separator}{self.hint}".strip()
 
 
 class ArgumentError(VoiceModeError):
@@ -43,6 +58,21 @@ class UnsupportedAudioError(VoiceModeError):
     """Audio in a format that cannot be decoded or encoded here."""
 
 
+class Remedy(IntEnum):
+    """What a person can do about an endpoint that failed; what helps soonest comes first."""
+
+    START = 0
+    """A command on this machine starts or mends it."""
+    KEY = 1
+    """A setting needs a valid key."""
+    CHANGE = 2
+    """Another setting, or another wish."""
+    FIND = 3
+    """Find out why nothing is there."""
+    WAIT = 4
+    """It may be well again by itself."""
+
+
 class ProviderError(VoiceModeError):
     """One speech endpoint failed. `transient` says whether asking again could help."""
 
@@ -51,28 +81,110 @@ class ProviderError(VoiceModeError):
         self.transient = transient
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def remedy(self) -> Remedy:
+        """What kind of thing a person can do about it; `hint` says what exactly."""
+        if isinstance(self.__cause__, (ServiceError, WeightsError)):
+            return Remedy.START
+        return Remedy.WAIT if self.transient else Remedy.CHANGE
 
-class UnreachableError(ProviderError):
+
+class NoConnectionError(ProviderError):
+    """The endpoint did not accept a connection: whatever else is asked of it now will not be answered either."""
+
+    @property
+    def remedy(self) -> Remedy:
+        return Remedy.FIND
+
+
+class UnreachableError(NoConnectionError):
     """Nothing listens at the endpoint's address: connection refused, or no such host."""
+
+
+class TooSlowError(ProviderError):
+    """The endpoint was connected, but took longer than the settings allow."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message, transient=True, hint=hint)
+
+
+class RefusedKeyError(ProviderError):
+    """The endpoint did not accept the key, or wants one: asking again cannot help until a setting has changed."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message, transient=False, hint=hint)
+
+    @property
+    def remedy(self) -> Remedy:
+        return Remedy.KEY
+
+
+class UnsuitableError(ProviderError):
+    """The endpoint is well, but cannot do what it was asked for: too long, no such voice or language."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, transient=False, hint=hint)
+
+
+class RefusedFormatError(UnsuitableError):
+    """The endpoint does not take or give audio in the format asked for; perhaps it does in another."""
 
 
 class NoProviderError(ProviderError):
     """No endpoint could do it. `failures` are (endpoint name, its error), in the order tried."""
 
     def __init__(self, job: str, failures: Sequence[tuple[str, ProviderError]], *, hint: str = "") -> None:
-        reasons = "; ".join(named(name, error.message) for name, error in failures) or "none is configured"
-        hints = dict.fromkeys([error.hint for _, error in failures if error.hint] + [hint])
+        reasons = ".\n" + explained(failures) if failures else ": none is configured."
         super().__init__(
-            f"No speech service could {job} ({reasons}).",
+            f"No speech service could {job}{reasons}",
             transient=any(error.transient for _, error in failures),
-            hint=" ".join(text for text in hints if text),
+            hint=hint or ("" if failures else "What there is, and what is missing: voicemode doctor"),
         )
         self.failures = list(failures)
+
+
+def explained(failures: Sequence[tuple[str, ProviderError]]) -> str:
+    """Each endpoint once, with its reason and what to do about it, in lines: first what a person can do soonest.
+
+    Endpoints with the same remedy share it.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, error in ranked(failures):
+        groups.setdefault(error.hint, []).append(f"- {shortened(named(name, error.message).rstrip('. '))}")
+    return "\n".join("\n".join(reasons + [f"  → {hint}"] * bool(hint)) for hint, reasons in groups.items())
+
+
+def ranked(failures: Sequence[tuple[str, ProviderError]]) -> list[tuple[str, ProviderError]]:
+    """Each endpoint once, with its last error: by remedy, on this machine before elsewhere, else in the order tried."""
+    return sorted(dict(failures).items(), key=lambda failure: (failure[1].remedy, not on_this_machine(failure[0])))
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rstrip()}…"
+
+
+def on_this_machine(name: str) -> bool:
+    """Whether an endpoint called `name` is at a loopback address."""
+    host = (urlsplit(name).hostname or "") if "://" in name else ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def named(name: str, message: str) -> str:
     """`message` with the name of who failed, once."""
     return message if name in message else f"{name}: {message}"
+
+
+class LocalOnlyError(VoiceModeError, PermissionError):
+    """Something would have left this machine, and nothing may.
+
+    An OSError as well, so that every library takes it for a connection that failed, and cleans up.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}, and VOICEMODE_LOCAL_ONLY is on.",
+            hint="If speech may leave this machine: voicemode config set VOICEMODE_LOCAL_ONLY false",
+        )
 
 
 class WeightsError(VoiceModeError):
@@ -81,6 +193,16 @@ class WeightsError(VoiceModeError):
 
 class ServiceError(VoiceModeError):
     """A local engine server could not be started or did not become ready."""
+
+
+class NotSpokenError(VoiceModeError):
+    """The person has not heard what was to be said, or not all of it: nobody could speak, or the speaker failed."""
+
+    def __init__(self, reason: VoiceModeError, *, started_at: float | None, seconds: float) -> None:
+        """`seconds` of it were heard, from `started_at` on; that is None if nothing was."""
+        super().__init__(reason.message, hint=reason.hint)
+        self.started_at = started_at
+        self.seconds = seconds
 
 
 class RecordingKeptError(VoiceModeError):

@@ -12,6 +12,9 @@ GUIDE = """\
   them go on. `no speech`: nobody spoke; `note` says what may be wrong. Ask once more, then go on in writing.
 - To tell something while you work, without waiting: `wait_for_response=false`.
 - `text` is what a recogniser heard. Names and code words may be misspelt: take the likely meaning, and ask if it matters.
+- What could not be spoken comes back: `ended` is `not spoken`, `unspoken` has what was not heard, `note` what to do about
+  it. Show it to the person in writing. If your client can, it has asked them already: `in writing`, `text` is what they wrote.
+- `provider` says who spoke and who transcribed, `tried` who failed before; the tool `providers` tells more.
 - An error says what to do next; pass that on to the person. Nothing that was said is lost: a failed turn names a file and
   the command that transcribes it.
 - Speak the person's language: set `language` (for example `de`), which chooses how they are heard, too.

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 import os
 import signal
 import threading
@@ -11,11 +12,11 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver import Context
+from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, RequestStateSecurity, Resolve
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool as McpTool
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from voicemode import __version__, resources, tools
 from voicemode.app import Opened, open_app
@@ -26,6 +27,10 @@ HEARTBEAT_SECONDS = 5.0
 """Between progress notifications while a tool runs: clients give up after 30 to 60 s of silence."""
 GRACE_SECONDS = 1.5
 """Given to running tools to close their devices after a signal."""
+WRITING_SECONDS = 86_400.0
+"""A person may take so long to answer in writing."""
+QUESTIONS_KEPT = 32
+"""Questions asked in writing at a time; more are never open, for a person answers one after the other."""
 
 INSTRUCTIONS = "Talk with the person by voice: `converse` speaks and returns what they answer. Read voicemode://guide once."
 
@@ -49,8 +54,80 @@ class Heartbeat:
             await self(self._stage)
 
 
+class Calls:
+    """The calls being answered. Each one's client hears of it until the end."""
+
+    def __init__(self) -> None:
+        self._heartbeats: dict[asyncio.Task[Any], Heartbeat] = {}
+
+    @contextmanager
+    def answering(self, context: Context[Any, Any]) -> Iterator[None]:
+        """For as long as the call of `context` is answered, in this task."""
+        heartbeat = Heartbeat(context)
+        beating = asyncio.create_task(heartbeat.run())
+        self._heartbeats[this_task()] = heartbeat
+        try:
+            yield
+        finally:
+            del self._heartbeats[this_task()]
+            beating.cancel()
+
+    @property
+    def report(self) -> Heartbeat:
+        """How to tell the client of the call that is answered in this task."""
+        return self._heartbeats[this_task()]
+
+    async def cancel(self) -> None:
+        """End all of them; return when they have tidied up, or after GRACE_SECONDS."""
+        tasks = list(self._heartbeats)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+
+
+def this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a tool was called outside of any task")
+    return task
+
+
+class Questions:
+    """Results that wait for an answer in writing, by the call they belong to.
+
+    A client of the newer protocol era ends its call to ask, and repeats it to bring the answer: what was tried the first
+    time must be known then, so that nothing is tried, let alone spoken, again.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[str, Any] = {}
+
+    def keep(self, arguments: dict[str, Any], result: Any) -> None:
+        self._results[json.dumps(arguments, sort_keys=True)] = result
+        while len(self._results) > QUESTIONS_KEPT:
+            del self._results[next(iter(self._results))]
+
+    def find(self, arguments: dict[str, Any]) -> Any:
+        """Raises ToolError if it has been forgotten."""
+        try:
+            return self._results[json.dumps(arguments, sort_keys=True)]
+        except KeyError as error:
+            raise ToolError("Too many other questions have been asked since. Ask again.") from error
+
+
+class Written(BaseModel):
+    """The form a person answers in."""
+
+    answer: str = Field(description="Your answer")
+
+
 class VoiceServer(MCPServer[None]):
     """An MCPServer that rejects arguments no tool has and speaks of failures in their own words."""
+
+    def __init__(self, calls: Calls, **options: Any) -> None:
+        super().__init__("voicemode", request_state_security=RequestStateSecurity.ephemeral(ttl=WRITING_SECONDS), **options)
+        self._calls = calls
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
@@ -59,8 +136,10 @@ class VoiceServer(MCPServer[None]):
         known = schema["properties"] if schema else arguments
         if unknown := [argument for argument in arguments if argument not in known]:
             raise ToolError(f"{name} has no argument {', '.join(unknown)}. It takes: {', '.join(known) or 'none'}.")
+        context = context or Context(mcp_server=self)
         try:
-            return await super().call_tool(name, arguments, context)
+            with self._calls.answering(context):
+                return await super().call_tool(name, arguments, context)
         except UnexpectedToolError as error:
             raise UnexpectedToolError(f"{name} failed inside VoiceMode; its log has the details.") from error
         except ToolError as error:
@@ -74,14 +153,14 @@ def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[
     """
     settings = load().settings
     opened: Opened | None = None
-    running: set[asyncio.Task[Any]] = set()
+    calls = Calls()
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
         nonlocal opened
         async with open_app(load) as opened:
             opened.warm_up()
-            with ending_on_signals(running):
+            with ending_on_signals(calls):
                 yield
             at_end()
 
@@ -92,44 +171,68 @@ def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[
 
     chosen = tools.select(tools.load(), settings.tools_enabled, settings.tools_disabled)
     server = VoiceServer(
-        "voicemode",
+        calls,
         version=__version__,
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         log_level="WARNING",
-        tools=[mcp_tool(fn, get_opened, running) for fn in chosen.values()],
+        tools=[mcp_tool(fn, get_opened, calls) for fn in chosen.values()],
     )
     resources.add_to(server)
     return server
 
 
-def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], running: set[asyncio.Task[Any]]) -> McpTool:
-    """`fn` as MCP sees it: without its App, described, its result structured and as text."""
+def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> McpTool:
+    """`fn` as MCP sees it: without its App, described, its result structured and as text.
 
-    async def call(ctx: Context[Any, Any], **arguments: Any) -> CallToolResult:
-        task = asyncio.current_task()
-        heartbeat = Heartbeat(ctx)
-        beating = asyncio.create_task(heartbeat.run())
-        running.add(task)  # type: ignore[arg-type]
+    A result with a `question` could not be spoken: if the client can, it asks in writing, and `answered` is the result.
+    """
+    questions = Questions()
+
+    async def attempt(ctx: Context[Any, Any], **arguments: Any) -> Any:
+        if ctx.request_state is not None:
+            return questions.find(arguments)
         try:
-            result = await fn(await get_opened().now(heartbeat), **arguments)
+            return await fn(await get_opened().now(calls.report), **arguments)
         except VoiceModeError as error:
             raise ToolError(str(error)) from error
-        finally:
-            running.discard(task)
-            beating.cancel()
+
+    async def ask(ctx: Context[Any, Any], result: Annotated[Any, Resolve(attempt)], **arguments: Any) -> Any:
+        question = getattr(result, "question", "")
+        if not question or not takes_forms(ctx):
+            return None
+        questions.keep(arguments, result)
+        await calls.report("asking in writing")
+        return Elicit(question, Written)
+
+    async def call(
+        result: Annotated[Any, Resolve(attempt)], written: Annotated[ElicitationResult[Written], Resolve(ask)], **_: Any
+    ) -> CallToolResult:
+        match written:
+            case AcceptedElicitation(data=Written(answer=answer)):
+                result = result.answered(answer)
         return CallToolResult(content=[TextContent(type="text", text=str(result))], structured_content=asdict(result))
 
     description = tools.describe(fn)
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=Context)]
-        + [described(parameter, description.parameters[parameter.name]) for parameter in tools.parameters(fn)],
-        return_annotation=Annotated[CallToolResult, inspect.signature(fn, eval_str=True).return_annotation],
-    )
-    tool = McpTool.from_function(call, name=fn.__name__, description=description.summary, context_kwarg="ctx")
+    takes = [described(parameter, description.parameters[parameter.name]) for parameter in tools.parameters(fn)]
+    for part in (attempt, ask, call):
+        with_parameters(part, takes)
+    tool = McpTool.from_function(call, name=fn.__name__, description=description.summary)
     tool.parameters = lean(tool.parameters) | {"additionalProperties": False}
-    tool.fn_metadata.output_schema = lean(tool.fn_metadata.output_schema)
     return tool
+
+
+def takes_forms(ctx: Context[Any, Any]) -> bool:
+    """Whether the client can ask the person something in writing."""
+    able = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
+    return able is not None and (able.form is not None or able.url is None)
+
+
+def with_parameters(fn: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    """Let `fn` look as if it took `parameters` in place of its **keywords."""
+    own = inspect.signature(fn)
+    named = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own.parameters.values()][:-1]
+    fn.__signature__ = own.replace(parameters=[*named, *parameters])  # type: ignore[attr-defined]
 
 
 def described(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
@@ -146,7 +249,7 @@ def lean(schema: Any) -> Any:
 
 
 @contextmanager
-def ending_on_signals(running: set[asyncio.Task[Any]]) -> Iterator[None]:
+def ending_on_signals(calls: Calls) -> Iterator[None]:
     """On SIGINT or SIGTERM: cancel what runs, so that devices are closed, then leave.
 
     The SDK reads stdin in a thread that cannot be cancelled, so a normal end of the loop would wait for it.
@@ -155,11 +258,7 @@ def ending_on_signals(running: set[asyncio.Task[Any]]) -> Iterator[None]:
     endings: list[asyncio.Task[None]] = []
 
     async def end(number: int) -> None:
-        tasks = list(running)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        await calls.cancel()
         os._exit(128 + number)
 
     def handle(number: int, _: object) -> None:

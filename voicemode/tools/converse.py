@@ -1,10 +1,11 @@
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voicemode.app import App
 from voicemode.conversation import Heard, Spoken
-from voicemode.errors import ArgumentError
+from voicemode.errors import ArgumentError, NotSpokenError, named
+from voicemode.providers import Account
 from voicemode.tools import tool
 
 NOT_ASKED = Heard("", "not asked")
@@ -16,18 +17,45 @@ class Reply:
     text: str
     """What the person said."""
     ended: str
-    """Why the turn ended: "silence", "too long", "no speech", or "not asked"."""
+    """Why the turn ended: "silence", "too long", "no speech", "not asked", "not spoken" or "in writing"."""
     note: str
     """Something to know or to do; usually empty."""
     provider: dict[str, str]
     """Which endpoint spoke (tts) and which transcribed (stt)."""
     seconds: dict[str, float]
     """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
+    unspoken: str = ""
+    """What of the message was not heard: all of it, the rest, or a sentence that broke off."""
+    tried: list[str] = field(default_factory=list)
+    """Attempts that failed on the way: endpoint and reason."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the person has not been told what they were to be told."""
+        return self.ended == "not spoken"
 
     def __str__(self) -> str:
+        unspoken = f"Not spoken: {self.unspoken}" if self.unspoken else ""
+        if self.failed:
+            return f"{unspoken}\n{self.note}"
         if self.ended == NOT_ASKED.ended:
-            return self.note or "Spoken."
-        return f"{self.text} {f'[{self.note}]' if self.note else ''}".strip()
+            return "\n".join(filter(None, [self.note or "Spoken.", unspoken]))
+        about = " ".join(filter(None, [self.note, unspoken]))
+        return f"{self.text} {f'[{about}]' if about else ''}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked(Reply):
+    """A question that was not heard. Whoever can write to the person may ask it in writing."""
+
+    @property
+    def question(self) -> str:
+        return self.unspoken
+
+    def answered(self, text: str) -> Reply:
+        """The reply, once the person has written `text`."""
+        note = f"The question was asked in writing. {self.note}"
+        return Reply(text, "in writing", note, self.provider, self.seconds, tried=self.tried)
 
 
 @tool
@@ -37,6 +65,7 @@ async def converse(
     wait_for_response: bool = True,
     listen_duration_max: float | None = None,
     voice: str = "",
+    model: str = "",
     speed: float | None = None,
     instructions: str = "",
     language: str = "",
@@ -51,6 +80,7 @@ async def converse(
         wait_for_response: Listen for an answer after speaking.
         listen_duration_max: Longest answer, in seconds.
         voice: Voice to speak with, e.g. af_sky.
+        model: Text-to-speech model, e.g. tts-1.
         speed: 0.25 to 4.0; 1.0 is normal.
         instructions: Tone of voice, for models that follow it.
         language: Language of message and answer, as an ISO 639-1 code.
@@ -61,26 +91,51 @@ async def converse(
             "There is nothing to say and nothing to wait for.", hint="Give a message, or wait_for_response=true."
         )
     manners = app.manners(language=language, max_seconds=listen_duration_max)
-    how = app.voice(voice, speed, instructions, language)
-    called_at = time.monotonic()
-    conversation = app.conversation(transport)
+    how = replace(app.voice(voice, speed, instructions, language), model=model)
+    called_at, account = time.monotonic(), Account()
+    conversation = app.conversation(transport, account)
     await app.ready(speaking=bool(message.strip()), listening=wait_for_response)
-    if wait_for_response:
-        said, heard = await conversation.converse(message, how, manners, app.report)
-    else:
-        said, heard = await conversation.say(message, how, manners, app.report), NOT_ASKED
+    try:
+        if wait_for_response:
+            said, heard = await conversation.converse(message, how, manners, app.report)
+        else:
+            said, heard = await conversation.say(message, how, manners, app.report), NOT_ASKED
+    except NotSpokenError as error:
+        return unspoken(message, error, account, called_at, question=wait_for_response)
     if message.strip() and said.started_at is None:
         heard = replace(heard, note=f"{NOTHING_SAID} {heard.note}".strip())
-    return reply(app, called_at, said, heard)
+    return reply(said, heard, account, called_at)
 
 
-def reply(app: App, called_at: float, said: Spoken, heard: Heard) -> Reply:
+def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
     """What an agent is told of a turn."""
     provider, seconds = dict[str, str](), dict[str, float]()
     if said.started_at is not None:
-        provider["tts"] = app.providers.spoke
+        provider["tts"] = ", ".join(account.spoke)
         seconds |= {"first_sound": said.started_at - called_at, "spoken": said.seconds}
     if heard.provider:
         provider["stt"] = heard.provider
         seconds |= {"heard": heard.audio_seconds, "transcribe": heard.transcribe_seconds}
-    return Reply(heard.text, heard.ended, heard.note, provider, {name: round(value, 3) for name, value in seconds.items()})
+    return kind(
+        text=heard.text,
+        ended=heard.ended,
+        note=" ".join(filter(None, [heard.note, *account.notes])),
+        provider=provider,
+        seconds={name: round(value, 3) for name, value in seconds.items()},
+        unspoken=" ".join(account.unheard),
+        tried=tried(account),
+    )
+
+
+def unspoken(message: str, error: NotSpokenError, account: Account, called_at: float, *, question: bool) -> Reply:
+    """What an agent is told of a message that the person has not heard, or not all of it."""
+    heard = Heard("", "not spoken", str(error))
+    told = reply(Spoken(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
+    # What was not heard is known of an endpoint that fails in mid-message, not of a speaker that does.
+    rest = told.unspoken if error.started_at is not None else ""
+    return replace(told, unspoken=rest or message)
+
+
+def tried(account: Account) -> list[str]:
+    """Each attempt that failed, once, as `tts http://…: reason`."""
+    return list(dict.fromkeys(f"{failure.kind} {named(failure.provider, failure.reason)}" for failure in account.failures))

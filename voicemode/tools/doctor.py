@@ -3,16 +3,18 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from voicemode import __version__
+from voicemode import __version__, egress
 from voicemode.app import App
 from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
 from voicemode.conversation import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError, ProviderError, VoiceModeError
+from voicemode.providers.row import Row
 from voicemode.services import services
 from voicemode.services._base import Service
 from voicemode.services._health import health
 from voicemode.services._models import status
 from voicemode.tools import tool
+from voicemode.tools.providers import condition, questions, seconds, unnamed
 
 LISTEN_SECONDS = 0.3
 """Enough to tell a dead microphone from a quiet one."""
@@ -76,6 +78,7 @@ def about_settings(app: App) -> list[Check]:
         Check("settings", "files", ", ".join(read) or "none; all defaults"),
     ]
     checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
+    checks.append(Check("settings", "local only", "on: nothing leaves this machine" if egress.active() else "off"))
     kept = list(app.settings.recordings_dir.glob("turn-*.wav"))
     if kept and not app.settings.save_audio:
         told = f"{len(kept)} turns were" if len(kept) > 1 else "1 turn was"
@@ -132,16 +135,30 @@ async def about_microphone(app: App) -> Check:
 
 
 async def about_endpoints(app: App) -> list[Check]:
-    async def about(name: str, kind: str, asking: Awaitable[str]) -> Check:
-        try:
-            return Check("endpoints", f"{kind} {name}", await asking)
-        except ProviderError as error:
-            return failed("endpoints", f"{kind} {name}", error)
-
-    found = await asyncio.gather(*(about(p.name, p.kind, p.speech.check()) for p in app.providers.providers))
-    served = {p.kind for p, check in zip(app.providers.providers, found, strict=True) if check.ok}
+    await app.endpoints.lookout.first()
+    rows = app.providers.rows()
+    found = await asyncio.gather(*(about_endpoint(row, asking) for row, asking in zip(rows, questions(app), strict=True)))
+    served = {row.kind for row, check in zip(rows, found, strict=True) if check.ok}
     # One that answers is enough to talk.
-    return [replace(check, ok=check.ok or check.name[:3] in served) for check in found]
+    checks = [replace(check, ok=check.ok or row.kind in served) for row, check in zip(rows, found, strict=True)]
+    problems = app.endpoints.plugins.problems()
+    return checks + [Check("endpoints", problem.name, f"could not be loaded: {problem.reason}") for problem in problems]
+
+
+async def about_endpoint(row: Row, asking: Awaitable[str]) -> Check:
+    name = f"{row.kind} {row.name}"
+    try:
+        return Check("endpoints", name, "; ".join([await asking, *figures(row)]))
+    except ProviderError as error:
+        return Check("endpoints", name, "; ".join([unnamed(row.name, error.message), *figures(row)]), error.hint, ok=False)
+
+
+def figures(row: Row) -> list[str]:
+    """How it has done since this program started, in words; nothing of one that was not asked yet."""
+    told = [f"{condition(row)}; requests: {row.requests}, errors: {row.errors}"] if row.requests else []
+    if row.p50_seconds is not None:
+        told.append(f"begins to answer within {seconds(row.p50_seconds)}, at worst {seconds(row.p95_seconds)}")
+    return told
 
 
 async def about_engines(app: App) -> list[Check]:
@@ -153,13 +170,15 @@ async def about_engine(app: App, service: Service) -> list[Check]:
     if not service.installed:
         return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
     state = await health(service.health_url(app.settings))
-    detail = "installed; starts when it is needed"
+    remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
+    detail = "installed but stopped" if remedy else "installed; starts when it is needed"
     if state and state.service == service.health_name:
         detail = " ".join(filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", state.detail, state.error]))
     elif state:
         detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
-    checks = [Check("engines", service.title, detail, ok=not (state and state.error))]
-    return checks + [await asyncio.to_thread(about_weights, app, name) for name in service.weights_for(app.settings)]
+    checks = [Check("engines", service.title, detail, remedy, ok=not (state and state.error))]
+    needed = await asyncio.to_thread(service.weights_for, app.settings)
+    return checks + [await asyncio.to_thread(about_weights, app, name) for name in needed]
 
 
 def about_weights(app: App, name: str) -> Check:

@@ -1,0 +1,117 @@
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from textwrap import wrap
+
+from voicemode import egress
+from voicemode.app import App
+from voicemode.errors import ProviderError
+from voicemode.providers.row import Row
+from voicemode.tools import tool
+
+COLUMNS = 100
+NAME_COLUMNS = 44
+TITLES = {"stt": "To understand, asked in this order", "tts": "To speak, asked in this order"}
+SENT = {"stt": "your voice", "tts": "text to speak"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    rows: list[Row]
+    """Speech endpoints; of each kind in the order they would be asked."""
+    sent: list[str]
+    """For each of them, what is sent where."""
+    answers: list[str]
+    """For each of them, what it answered just now; empty if none was asked."""
+    local_only: bool
+    """Whether nothing leaves this machine, whoever asks."""
+    problems: list[str]
+    """Providers that could not be loaded, and why."""
+
+    def __str__(self) -> str:
+        answers = self.answers or [""] * len(self.rows)
+        lines: list[str] = []
+        for kind, title in TITLES.items():
+            lines.append(f"{title:{NAME_COLUMNS + 2}}  {'health':14}{'p50':>8}{'p95':>8}{'requests':>11}{'errors':>8}")
+            told = [card(*row) for row in zip(self.rows, self.sent, answers, strict=True) if row[0].kind == kind]
+            lines += [line for one in told or [["  nobody"]] for line in one]
+        lines += [line for problem in self.problems for line in folded(f"could not be loaded: {problem}")]
+        switch = "on: nothing leaves this machine" if self.local_only else "off"
+        return "\n".join([*lines, f"VOICEMODE_LOCAL_ONLY is {switch}."])
+
+
+@tool
+async def providers(app: App, check: bool = False) -> Listing:
+    """List the speech services: in which order they are asked and why, their health, and what is sent where.
+
+    Args:
+        check: Ask each of them now, too.
+    """
+    await app.endpoints.lookout.first()
+    rows = app.providers.rows()
+    asking = [answer(row.name, question) for row, question in zip(rows, questions(app), strict=True)] if check else []
+    answers = await asyncio.gather(*asking)
+    problems = [f"{problem.name}: {problem.reason}" for problem in app.endpoints.plugins.problems()]
+    return Listing(rows, [sent(row) for row in rows], answers, egress.active(), problems)
+
+
+def questions(app: App) -> list[Awaitable[str]]:
+    """Whether it answers, to be asked of each endpoint, in the order of `Providers.rows`."""
+    asking: list[Awaitable[str]] = [member.provider.speech.check() for member in app.providers.stt.order()]
+    return asking + [member.provider.speech.check() for member in app.providers.tts.order()]
+
+
+async def answer(name: str, question: Awaitable[str]) -> str:
+    """What the endpoint `name` says now, or why it does not."""
+    try:
+        return await question
+    except ProviderError as error:
+        return unnamed(name, str(error))
+
+
+def unnamed(name: str, message: str) -> str:
+    """`message` without who it is about, where that stands beside it."""
+    return message.removeprefix(name).removeprefix(":").strip()
+
+
+def sent(row: Row) -> str:
+    """What goes where, as in `text to speak → https://api.openai.com/v1, with a key; costs money`."""
+    goes = row.place if row.place == "this machine" else f"{row.name} ({row.place})"
+    key = ", with a key" if row.sends_key else ""
+    return f"{SENT[row.kind]} → {goes}{key}{'; costs money' if row.paid else ''}"
+
+
+def condition(row: Row) -> str:
+    """In words, how it does: `well`, `failing`, `rests 42 s`, `being tried`, `not asked yet`."""
+    match row.state:
+        case "half-open":
+            return "being tried"
+        case "open":
+            return f"rests {row.resting_seconds:.0f} s"
+        case _ if row.failures:
+            return "failing"
+    if row.resting_seconds:
+        return f"busy {row.resting_seconds:.0f} s"
+    return "well" if row.requests else "not asked yet"
+
+
+def card(row: Row, sent: str, answer: str) -> list[str]:
+    """What there is to say of an endpoint: a line of figures, then what is special about it."""
+    name = row.name if len(row.name) <= NAME_COLUMNS else f"{row.name[: NAME_COLUMNS - 1]}…"
+    figures = f"{seconds(row.p50_seconds):>8}{seconds(row.p95_seconds):>8}{row.requests:>11,}{row.errors:>8,}"
+    return [
+        f"{'→' if row.chosen else ' '} {name:{NAME_COLUMNS}}  {condition(row):14}{figures}",
+        *folded(f"asked first: {row.why}" if row.chosen else ""),
+        *folded(sent),
+        *folded(f"last error: {unnamed(row.name, row.last_error)}" if row.last_error else ""),
+        *folded(f"now: {answer}" if answer else ""),
+    ]
+
+
+def seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"
+
+
+def folded(text: str) -> list[str]:
+    """`text` below an endpoint, in lines that fit; nothing of nothing."""
+    return ["    " + line for line in wrap(text, COLUMNS - 4, break_on_hyphens=False)]
