@@ -64,7 +64,7 @@ def providers(*speeches: FakeSpeech, hedge: Hedge = "free", paid: Sequence[int] 
         return Provider(name=f"p{number}", kind=kind, speech=speech, paid=number in paid)  # type: ignore[arg-type]
 
     stt, tts = ([provider(n, speech, kind) for n, speech in enumerate(speeches)] for kind in ("stt", "tts"))
-    return Providers(stt, tts, hedge)
+    return Providers(stt, tts, hedge=hedge)
 
 
 async def say(turn: Turn, text: str = "one two three", voice: Voice | None = None) -> list[Frame]:
@@ -310,7 +310,7 @@ async def test_another_voice_than_asked_is_told() -> None:
     kokoro = FakeSpeech(offer=Offer(voices=("af_sky",), languages=("en",)))
     turn = providers(kokoro).turn()
     await say(turn, "hello", Voice("nova", language="de"))
-    assert turn.account.notes == ["p0 has no voice nova; it used another.", "p0 has no language de; it used another."]
+    assert turn.account.notes == ["p0 has no voice nova and language de; af_sky spoke instead."]
 
 
 async def test_partial_transcripts_come_while_the_person_speaks() -> None:

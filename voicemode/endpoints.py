@@ -101,7 +101,9 @@ class Endpoints:
         named = settings.stt_model if loaded.sources["stt_model"].kind != "default" else ""
         self._ears = Catalogue(make.transcriber, configured(settings, service_for("stt")))
         self._voices = Catalogue(make.speaker, configured(settings, service_for("tts")))
-        self.providers = Providers(self._ears.now([]), self._voices.now([]), settings.hedge, named)
+        self.providers = Providers(
+            self._ears.now([]), self._voices.now([]), hedge=settings.hedge, stt_model=named, voices=settings.voices
+        )
         self._settings = settings
         self.lookout = Lookout(self._look, self._take)
 

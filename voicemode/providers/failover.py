@@ -22,16 +22,23 @@ class Providers:
     """Discovery, order, failover and balancing for whoever wants to be heard or understood."""
 
     def __init__(
-        self, stt: Sequence[Provider[Transcriber]], tts: Sequence[Provider[Speaker]], hedge: Hedge = "free", stt_model: str = ""
+        self,
+        stt: Sequence[Provider[Transcriber]],
+        tts: Sequence[Provider[Speaker]],
+        *,
+        hedge: Hedge = "free",
+        stt_model: str = "",
+        voices: tuple[str, ...] = (),
     ) -> None:
-        """`stt_model` is one that was asked for by name."""
+        """`stt_model` is one that was asked for by name, `voices` those that are preferred."""
         self.stt = Pool("stt", stt, hedge, probe_transcriber)
         self.tts = Pool("tts", tts, hedge, probe_speaker)
         self._stt_model = stt_model
+        self._voices = voices
 
     def turn(self, account: Account | None = None) -> Turn:
         """One turn's ears and voice; what happens to its requests is written into `account`."""
-        return Turn(self.stt, self.tts, account or Account(), self._stt_model)
+        return Turn(self.stt, self.tts, account or Account(), self._stt_model, self._voices)
 
     def rows(self) -> list[Row]:
         """What is known of each endpoint; of each kind best first."""

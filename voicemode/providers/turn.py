@@ -14,6 +14,7 @@ from voicemode.providers.member import Attempt, Member, once
 from voicemode.providers.pool import Pool
 from voicemode.providers.race import Request
 from voicemode.speech.base import Speaker, TextFormat, Transcriber, Transcript, Voice
+from voicemode.speech.catalogue import choose_voice
 from voicemode.speech.sentences import broken_off
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ class Turn:
     account: Account
     stt_model: str = ""
     """Asked for by name; empty is no wish."""
+    voices: tuple[str, ...] = ()
+    """In order of preference, where nobody asks for one."""
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         transcript, name = await self._answer(
@@ -62,14 +65,14 @@ class Turn:
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Of a sentence that broke off nothing is repeated; the next provider goes on with the one after it."""
-        wanted = Wanted(voice.model, voice.name, voice.language)
+        wanted = wanted_of(voice)
         await self._ask_around(self.tts, wanted)
         while text:
             seconds = 0.0
             try:
                 async with closing(self.tts.stream(speaking(text, voice), wanted, self.account)) as frames:
                     async for member, frame in frames:
-                        self._spoken_by(member, wanted)
+                        self._spoken_by(member, voice)
                         seconds += frame.seconds
                         yield frame
                 text = ""
@@ -90,7 +93,7 @@ class Turn:
         async with closing(self.stt.stream(request, wanted, self.account)) as answers:
             member, answer = await anext(answers)
         self.account.transcribed = member.name
-        self._note_missing(member, wanted)
+        self._note_missing(member, wanted, "it did what it could")
         return answer, member.name
 
     async def _live(self, member: Member[Transcriber], transcripts: AsyncIterator[Transcript]) -> AsyncIterator[Transcript]:
@@ -108,14 +111,15 @@ class Turn:
             await attempt.end()
             self.stt.look_after([member])
 
-    def _spoken_by(self, member: Member[Speaker], wanted: Wanted) -> None:
+    def _spoken_by(self, member: Member[Speaker], voice: Voice) -> None:
         if member.name not in self.account.spoke:
-            self._note_missing(member, wanted)
+            speaks = choose_voice(voice, self.voices, member.provider.speech.offer.voices)
+            self._note_missing(member, wanted_of(voice), f"{speaks} spoke instead" if speaks else "another spoke instead")
         self.account.spoken_by(member.name)
 
-    def _note_missing(self, member: Member[Transcriber] | Member[Speaker], wanted: Wanted) -> None:
-        for what in missing(member.provider.speech.offer, wanted):
-            self.account.note(f"{member.name} has no {what}; it used another.")
+    def _note_missing(self, member: Member[Transcriber] | Member[Speaker], wanted: Wanted, instead: str) -> None:
+        if lacks := " and ".join(missing(member.provider.speech.offer, wanted)):
+            self.account.note(f"{member.name} has no {lacks}; {instead}.")
 
     def _ears(self, language: str) -> Wanted:
         return Wanted(model=self.stt_model, language=language)
@@ -123,6 +127,10 @@ class Turn:
     async def _ask_around(self, pool: Pool[Transcriber] | Pool[Speaker], wanted: Wanted) -> None:
         if wanted != Wanted():
             await pool.learn()
+
+
+def wanted_of(voice: Voice) -> Wanted:
+    return Wanted(voice.model, voice.name, voice.language)
 
 
 def speaking(text: str, voice: Voice) -> Request[Speaker, Frame]:

@@ -1,5 +1,6 @@
 """What goes wrong between us and an endpoint, as ProviderErrors that say what to do."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,7 +100,8 @@ def _connect_error(endpoint: Endpoint, error: Exception) -> ProviderError:
             transient=False,
             hint="If it speaks plain HTTP, its base URL begins with http://.",
         )
-    return UnreachableError(f"{endpoint} is not reachable ({error}).", transient=True, hint=_REACH_HINT)
+    unknown = ": nobody knows its name" if within(error, socket.gaierror) else ""
+    return UnreachableError(f"{endpoint} is not reachable{unknown}.", transient=True, hint=_REACH_HINT)
 
 
 def _forbidden(endpoint: Endpoint, error: LocalOnlyError) -> ProviderError:
