@@ -353,6 +353,31 @@ async def test_rows_say_what_is_known_of_each(tmp_path: Path) -> None:
     assert (well.source, well.place, well.paid) == ("yours", "this machine", True)
 
 
+async def test_an_endpoint_that_is_down_is_found_out_before_a_turn_asks_it() -> None:
+    first = FakeSpeech(error=down())
+    both = providers(first, FakeSpeech("hello"))
+    await both.stt.warm_up(print)
+    async with asyncio.timeout(10):
+        while both.stt.members[0].breaker.trusted:
+            await asyncio.sleep(0)
+    assert (await both.turn().transcribe(tone(1))).text == "hello"
+    assert first.heard == []
+    await both.close()
+
+
+async def test_no_turn_waits_until_a_foreign_endpoint_is_ready() -> None:
+    class Slow(FakeSpeech):
+        async def check(self) -> str:
+            await asyncio.Event().wait()
+            return "never"
+
+    one = providers(Slow("hello"))
+    async with asyncio.timeout(10):
+        await one.stt.warm_up(print)
+    assert (await one.turn().transcribe(tone(1))).text == "hello"
+    await one.close()
+
+
 async def test_those_found_later_are_asked_and_those_that_stay_keep_their_history() -> None:
     first, found = FakeSpeech(error=down()), FakeSpeech("found")
     one = providers(first)

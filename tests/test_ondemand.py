@@ -13,7 +13,9 @@ pytestmark = pytest.mark.anyio
 
 
 def providers(*both: Speech) -> Providers:
-    return Providers([Provider(name=f"p{n}", kind="stt", speech=speech) for n, speech in enumerate(both)], [])
+    return Providers(
+        [Provider(name=f"p{n}", kind="stt", speech=s, on_demand=isinstance(s, OnDemand)) for n, s in enumerate(both)], []
+    )
 
 
 async def say(voice: Speech, text: str = "one two three") -> list[Frame]:

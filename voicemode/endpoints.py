@@ -144,5 +144,4 @@ class Catalogue(Generic[S]):
         if url not in self._made:
             self._made[url] = self._make(url, source)
         provider = self._made[url]
-        runs = any(same_address(url, other) for other in found)
-        return replace(provider, on_demand=provider.on_demand and not runs)
+        return replace(provider, runs=any(same_address(url, other) for other in found))

@@ -39,7 +39,7 @@ class Member(Generic[S]):
     @property
     def awake(self) -> bool:
         """Whether asking it starts nothing."""
-        return not self.provider.on_demand or len(self.latencies) > 0
+        return not self.provider.on_demand or self.provider.runs or len(self.latencies) > 0
 
     def failed(self, error: ProviderError) -> None:
         self.errors += 1

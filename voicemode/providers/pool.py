@@ -34,6 +34,7 @@ class Pool(Generic[S]):
         self._hedge = hedge
         self._probe = probe
         self._probes: dict[Member[S], asyncio.Task[None]] = {}
+        self._met: dict[Member[S], asyncio.Task[None]] = {}
 
     def update(self, providers: Sequence[Provider[S]]) -> None:
         """From now on these, best first; who was there before keeps what is known of it."""
@@ -74,16 +75,25 @@ class Pool(Generic[S]):
         await asyncio.gather(*(speech.learn() for speech in unknown))
 
     async def warm_up(self, tell: Tell) -> None:
-        """Get the first of all ready: the one that the next turn will ask. Raises VoiceModeError."""
+        """Get the one ready that the next turn will ask. Raises VoiceModeError.
+
+        A server of our own is waited for while it loads its engine. Another is got to know in the background: no turn waits
+        for that, and one that is down is found out before a turn asks it.
+        """
         if not self.members:
             raise NoProviderError(JOBS[self.kind], [])
-        await self.order()[0].provider.speech.warm_up(tell)
+        best = self.order()[0]
+        if best.provider.on_demand:
+            await best.provider.speech.warm_up(tell)
+        elif best not in self._met:
+            self._met[best] = asyncio.create_task(self._meet(best))
 
     async def close(self) -> None:
-        """End the probes."""
-        for task in self._probes.values():
+        """End what goes on in the background."""
+        tasks = [*self._probes.values(), *self._met.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._probes.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def look_after(self, members: Sequence[Member[S]]) -> None:
         """Begin to probe those that have failed."""
@@ -91,6 +101,14 @@ class Pool(Generic[S]):
             if member.breaker.failures and member not in self._probes:
                 task = self._probes[member] = asyncio.create_task(self._until_well(member))
                 task.add_done_callback(lambda _, member=member: self._probes.pop(member, None))  # type: ignore[misc]
+
+    async def _meet(self, member: Member[S]) -> None:
+        try:
+            await member.provider.speech.check()
+            await member.provider.speech.warm_up(log.debug)
+        except ProviderError as error:
+            member.breaker.failed(error)
+            self.look_after([member])
 
     async def _until_well(self, member: Member[S]) -> None:
         """Probe after each rest, so that no person's turn has to find out."""

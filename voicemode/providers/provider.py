@@ -56,4 +56,6 @@ class Provider(Generic[S_co]):
     """Whether its use costs money: the cloud, or a key that is sent over the internet."""
     sends_key: bool = False
     on_demand: bool = False
-    """Whether asking it may start a server on this machine."""
+    """Whether its server is ours: started when it is needed, and waited for while it loads its engine."""
+    runs: bool = False
+    """Whether it was found running, so that asking it starts nothing."""
