@@ -5,6 +5,8 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -17,9 +19,11 @@ from tests.wer import wer
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.errors import WeightsError
 from voicemode.services._api.kokoro_api import RATE, kokoro_app
+from voicemode.services._api.kokoro_cache import SoundCache
 from voicemode.services._api.kokoro_request import LONGEST_TEXT
 from voicemode.services._api.kokoro_text import NothingToSayError
 from voicemode.services._api.kokoro_voices import NAMES, Mix, parse_voice
+from voicemode.services._api.shelf import Shelf
 
 if TYPE_CHECKING:
     from tests.engines_kokoro import Hear, Serve
@@ -30,6 +34,7 @@ pytest_plugins = ["tests.engines_kokoro"]
 TONE = Frame(b"".join((3000 if step % 100 < 50 else -3000).to_bytes(2, "little", signed=True) for step in range(RATE)), RATE)
 """A second of it."""
 PATIENCE = 20
+NO_CACHE = SoundCache(Path("nowhere"), 0)
 
 
 class Parrot:
@@ -63,8 +68,8 @@ def parrot() -> Parrot:
 
 
 @pytest.fixture
-def url(parrot: Parrot, serve: "Serve") -> str:
-    return serve(kokoro_app(lambda: parrot))
+def url(parrot: Parrot, serve: "Serve", tmp_path: Path) -> str:
+    return serve(kokoro_app(Shelf(lambda _: parrot, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000)))
 
 
 def connect(url: str) -> OpenAI:
@@ -175,7 +180,12 @@ def test_errors_are_the_exceptions_that_users_of_the_client_know(client: OpenAI)
     with pytest.raises(openai.BadRequestError, match="af_sky"):
         client.audio.speech.create(model="kokoro", voice="af_skye", input="Hello.")
     with pytest.raises(openai.NotFoundError, match="tts-1"):
-        client.audio.speech.create(model="tts-9", voice="alloy", input="Hello.")
+        client.audio.speech.create(model="bark", voice="alloy", input="Hello.")
+
+
+@pytest.mark.parametrize("name", ["tts-1-hd", "tts-2", "gpt-4o-mini-tts-2025-12-15", "gpt-5-tts"])
+def test_models_of_openai_are_spoken_for_by_kokoro(client: OpenAI, name: str) -> None:
+    assert client.audio.speech.create(model=name, voice="nova", input="Hello.").content
 
 
 @pytest.mark.parametrize(
@@ -240,27 +250,101 @@ async def test_the_async_client_streams_too(url: str) -> None:
 
 
 def test_an_engine_that_cannot_be_loaded_says_why(serve: "Serve") -> None:
-    def load() -> Parrot:
+    def load(_name: str) -> Parrot:
         raise WeightsError("The weights are missing.", hint="Get some.")
 
     with (
-        connect(serve(kokoro_app(load))) as client,
+        connect(serve(kokoro_app(Shelf(load, "kokoro"), NO_CACHE))) as client,
         pytest.raises(openai.InternalServerError, match=r"missing\. Get some"),
     ):
         client.audio.speech.create(model="kokoro", voice="af_sky", input="Hello.")
 
 
+def said(client: OpenAI, text: str, **more: Any) -> bytes:
+    return client.audio.speech.create(**{"model": "kokoro", "voice": "af_sky", "input": text, **more}).content
+
+
+@pytest.mark.parametrize("audio_format", ["pcm", "mp3"])
+def test_what_was_said_before_is_said_again_without_the_engine(client: OpenAI, parrot: Parrot, audio_format: str) -> None:
+    first = said(client, "Hello.", response_format=audio_format)
+    for again in ("Hello.", " Hello.\n"):
+        assert said(client, again, response_format=audio_format, model="tts-1") == first
+    assert len(parrot.asked) == 1
+    assert said(client, "Hello.", response_format=audio_format, speed=2.0)
+    assert len(parrot.asked) == 2
+
+
+def test_what_is_kept_comes_as_events_too(client: OpenAI, parrot: Parrot) -> None:
+    whole = said(client, "Hello.", response_format="pcm")
+    events = said(client, "Hello.", response_format="pcm", stream_format="sse").decode().split("\n\n")
+    delta, done = (json.loads(line.removeprefix("data: ")) for line in events if line)
+    assert base64.b64decode(delta["audio"]) == whole
+    assert done["type"] == "speech.audio.done"
+    assert len(parrot.asked) == 1
+
+
+def test_what_is_kept_is_said_while_the_engine_is_at_work(client: OpenAI, parrot: Parrot) -> None:
+    first = said(client, "Hello.")
+    speech = client.audio.speech.with_streaming_response
+    with speech.create(model="kokoro", voice="af_sky", input="wait") as answer:
+        assert next(answer.iter_bytes())
+        assert said(client, "Hello.") == first
+        assert not parrot.go_on.is_set()
+        parrot.go_on.set()
+
+
+@pytest.mark.parametrize("text", ["for ever", "fail"])
+def test_what_did_not_come_to_its_end_is_not_kept(client: OpenAI, parrot: Parrot, text: str) -> None:
+    for _ in range(2):
+        with (
+            suppress(httpx2.HTTPError, openai.APIConnectionError),
+            client.audio.speech.with_streaming_response.create(model="kokoro", voice="af_sky", input=text) as answer,
+        ):
+            chunks = answer.iter_bytes()
+            next(chunks)
+            if text == "fail":
+                list(chunks)
+    said(client, "Hello.")
+    assert [asked for asked, _, _ in parrot.asked] == [text, text, "Hello."]
+
+
+def test_a_damaged_file_in_the_cache_is_made_again(client: OpenAI, parrot: Parrot, tmp_path: Path) -> None:
+    first = said(client, "Hello.")
+    [file] = (tmp_path / "cache").iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert said(client, "Hello.") == said(client, "Hello.") == first
+    assert len(parrot.asked) == 2
+
+
+def test_metrics_tell_what_the_cache_spares_and_how_fast_speech_is_made(client: OpenAI, url: str) -> None:
+    said(client, "Hello.")
+    said(client, "Hello.")
+    lines = httpx2.get(url.replace("/v1", "/metrics")).text.splitlines()
+    assert 'voicemode_cache_lookups_total{result="hit"} 1' in lines
+    assert 'voicemode_cache_lookups_total{result="miss"} 1' in lines
+    assert "voicemode_real_time_factor_count 1" in lines
+
+
+@pytest.mark.engine
+def test_the_real_engine_says_again_what_it_said(kokoro_engine: "KokoroEngine", serve: "Serve", tmp_path: Path) -> None:
+    for _ in range(2):  # and so does another server on the same folder
+        app = kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000))
+        with connect(serve(app)) as client:
+            assert len({said(client, "Shall I deploy?") for _ in range(3)}) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 @pytest.mark.engine
 def test_what_it_says_is_what_was_asked(kokoro_engine: "KokoroEngine", hear: "Hear", serve: "Serve") -> None:
     text = "Sure, I have updated the tests and they all pass. Shall I open a pull request now?"
-    with connect(serve(kokoro_app(lambda: kokoro_engine))) as client:
+    with connect(serve(kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
         sound = client.audio.speech.create(model="kokoro", voice="af_heart", input=text, response_format="mp3").content
     assert wer(text, hear(decoded(sound, "mp3"))) < 0.1
 
 
 @pytest.mark.engine
 def test_hanging_up_frees_the_real_engine_in_the_middle_of_a_chunk(kokoro_engine: "KokoroEngine", serve: "Serve") -> None:
-    with connect(serve(kokoro_app(lambda: kokoro_engine))) as client:
+    with connect(serve(kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
         speech = client.audio.speech.with_streaming_response
         for _ in range(3):
             with speech.create(model="kokoro", voice="af_sky", input="A long story. " * 500, response_format="pcm") as answer:

@@ -27,7 +27,9 @@ from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame, join
 from voicemode.audio.wav import wav_bytes
 from voicemode.errors import WeightsError
+from voicemode.services._api.room import WAITING
 from voicemode.services._api.server import listen
+from voicemode.services._api.shelf import Shelf
 from voicemode.services._api.whisper_api import whisper_app
 from voicemode.services._api.whisper_languages import LANGUAGES, language_code
 from voicemode.services._api.whisper_split import LONGEST_SECONDS, stretches
@@ -72,7 +74,7 @@ def connect(url: str) -> OpenAI:
 def client(request: pytest.FixtureRequest, whisper: Whisper, serve: "Serve") -> Iterator[OpenAI]:
     """A client of a server with the real engine."""
     engine = whisper(request.param)
-    with connect(serve(whisper_app(request.param, lambda: engine))) as client:
+    with connect(serve(whisper_app(Shelf(lambda _: engine, request.param)))) as client:
         yield client
 
 
@@ -165,12 +167,12 @@ def test_a_transcript_is_streamed_as_it_grows(client: OpenAI) -> None:
 def test_multilingual_weights_translate_into_english_and_english_ones_say_they_cannot(
     whisper: Whisper, serve: "Serve", clip: Clip
 ) -> None:
-    with connect(serve(whisper_app("base", lambda: whisper("base")))) as client:
+    with connect(serve(whisper_app(Shelf(whisper, "base")))) as client:
         with pytest.deprecated_call():  # OpenAI's word for an API of whose kind it has no newer one
             answer = client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert wer(clip[1], answer.text) < 0.2
-    with connect(serve(whisper_app("tiny.en", lambda: whisper("tiny.en")))) as client:
-        with pytest.deprecated_call(), pytest.raises(openai.BadRequestError, match=r"English only.*Serve `base`") as caught:
+    with connect(serve(whisper_app(Shelf(whisper, "tiny.en")))) as client:
+        with pytest.deprecated_call(), pytest.raises(openai.BadRequestError, match=r"tiny\.en knows English only") as caught:
             client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert caught.value.param == "model"
 
@@ -217,7 +219,7 @@ def scribe() -> Scribe:
 
 @pytest.fixture
 def scribe_url(scribe: Scribe, serve: "Serve") -> str:
-    return serve(whisper_app("base", lambda: scribe))
+    return serve(whisper_app(Shelf(lambda _: scribe, "base")))
 
 
 @pytest.fixture
@@ -276,6 +278,42 @@ def test_names_that_clients_have_in_their_settings_are_taken_and_others_are_not(
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
 
 
+@pytest.mark.parametrize(
+    ("asked", "model"),
+    [
+        ("whisper-1", "base"),
+        ("gpt-4o-mini-transcribe-2025-12-15", "base"),
+        ("base", "base"),
+        ("small", "small"),
+        ("whisper-small", "small"),
+        ("Systran/faster-whisper-large-v3", "large-v3"),
+    ],
+)
+def test_the_model_that_is_asked_for_transcribes(serve: "Serve", asked: str, model: str) -> None:
+    engines: dict[str, Scribe] = {}
+
+    def load(name: str) -> Scribe:
+        engines[name] = Scribe()
+        return engines[name]
+
+    with connect(serve(whisper_app(Shelf(load, "base")))) as client:
+        client.audio.transcriptions.create(model=asked, file=SECOND)
+    assert [name for name, engine in engines.items() if engine.asked] == [model]
+
+
+def test_models_that_are_installed_are_listed(serve: "Serve", scribe: Scribe) -> None:
+    with connect(serve(whisper_app(Shelf(lambda _: scribe, "base"), lambda: ["tiny.en", "base"]))) as client:
+        assert [model.id for model in client.models.list()] == ["whisper-1", "base", "tiny.en"]
+        assert client.models.retrieve("tiny.en").id == "tiny.en"
+
+
+def test_english_weights_are_asked_for_english_only(serve: "Serve", scribe: Scribe) -> None:
+    with connect(serve(whisper_app(Shelf(lambda _: scribe, "base")))) as client:
+        with pytest.raises(openai.BadRequestError, match=r"small\.en knows English only, not 'de'"):
+            client.audio.transcriptions.create(model="small.en", file=SECOND, language="de")
+        assert client.audio.transcriptions.create(model="small", file=SECOND, language="de").text
+
+
 def test_what_is_asked_reaches_the_engine(scribe_client: OpenAI, scribe: Scribe) -> None:
     scribe_client.audio.transcriptions.create(
         model="base", file=SECOND, language="de-AT", prompt="Ottakring", temperature=0.4, response_format="srt"
@@ -290,10 +328,10 @@ def test_a_failure_in_the_middle_of_a_stream_is_the_last_event(scribe_client: Op
 
 
 def test_weights_that_cannot_be_had_are_a_server_error_with_the_reason(serve: "Serve") -> None:
-    def load() -> Scribe:
+    def load(_name: str) -> Scribe:
         raise WeightsError("No source has them.", hint="Install voicemode[weights].")
 
-    with connect(serve(whisper_app("base", load))) as client:
+    with connect(serve(whisper_app(Shelf(load, "base")))) as client:
         with pytest.raises(openai.InternalServerError, match=r"No source has them\. Install") as caught:
             client.audio.transcriptions.create(model="base", file=SECOND)
         assert caught.value.status_code == 503
@@ -326,7 +364,7 @@ async def consumed(answer: Any) -> None:
 async def test_too_many_requests_are_told_so(scribe_url: str, scribe: Scribe) -> None:
     async with AsyncOpenAI(base_url=scribe_url, api_key="none", max_retries=0, timeout=PATIENCE) as client:
         create = client.audio.transcriptions.create
-        requests = [asyncio.create_task(create(model="base", file=SECOND, language="cy")) for _ in range(10)]
+        requests = [asyncio.create_task(create(model="base", file=SECOND, language="cy")) for _ in range(WAITING + 2)]
         await asyncio.to_thread(begun, scribe)
         done, _ = await asyncio.wait(requests, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         assert [type(task.exception()) for task in done] == [openai.RateLimitError]
@@ -391,21 +429,57 @@ def test_a_long_file_is_transcribed_by_a_server_of_its_own_that_does_not_grow(we
     assert grown < 150e6
 
 
-def answering(url: str) -> None:
-    """Wait until something answers at `url`."""
+def test_a_model_that_is_not_installed_is_not_fetched_but_named_with_the_command(tmp_path: Path) -> None:
+    """`voicemode serve whisper`, with no weights and no network: the other models are no worse off than the default."""
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    environment = {"VOICEMODE_OFFLINE": "true", "VOICEMODE_WHISPER_MODEL": "medium", "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "voicemode", "serve", "whisper", "--port", str(port)]
+    with subprocess.Popen(command, env=environment) as process, connect(f"http://127.0.0.1:{port}/v1") as client:
+        try:
+            answering(f"http://127.0.0.1:{port}/health")
+            assert [model.id for model in client.models.list()] == ["whisper-1", "medium"]
+            with pytest.raises(openai.NotFoundError, match="voicemode models download small") as caught:
+                client.audio.transcriptions.create(model="small", file=SECOND)
+        finally:
+            process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+@pytest.mark.engine
+def test_a_model_that_is_used_no_more_gives_its_memory_back(weights: Any, serve: "Serve", clip: Clip) -> None:
+    from voicemode.services._api.whisper_engine import WhisperEngine, load_whisper
+
+    def load(name: str) -> WhisperEngine:
+        return load_whisper(weights(f"whisper-{name}"), name, 2)
+
+    url = serve(whisper_app(Shelf(load, "tiny.en", idle_seconds=0.5)))
+    with connect(url) as client:
+        for model in ("tiny.en", "base"):
+            assert wer(clip[1], client.audio.transcriptions.create(model=model, file=("a.wav", clip[0])).text) < 0.2
+    health = url.replace("/v1", "/health")
+    most = answering(health)["memory_bytes"]
+    deadline = time.monotonic() + PATIENCE
+    while most - answering(health)["memory_bytes"] < 60e6:  # of 75 MB in 8 bit
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert answering(health)["models"] == ["tiny.en"]
+
+
+def answering(url: str) -> Any:
+    """What `url` answers, once it does."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            httpx2.get(url)
+            return httpx2.get(url).json()
         except httpx2.TransportError:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        else:
-            return
 
 
 def test_languages_are_known_by_code_and_name() -> None:
-    assert len(LANGUAGES) == 99
+    assert len(LANGUAGES) == 100
     assert [language_code(asked) for asked in ("de", "de-AT", "pt_BR", "German", "EN", "klingon")] == [
         "de",
         "de",

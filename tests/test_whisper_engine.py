@@ -1,7 +1,8 @@
 """Whisper itself, with the real weights and a person's voice; and its parts, which need neither."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +123,13 @@ def test_a_long_recording_is_read_piece_by_piece_and_can_be_given_up(whisper: Wh
     assert len(segments) == 3
     assert segments[1].start_seconds == pytest.approx(segments[0].end_seconds)
     assert sum(clip.seconds for clip in taken) < 4 * LONGEST_SECONDS + 10, "no more was read than was needed"
+
+
+@pytest.mark.engine
+def test_where_no_card_can_be_used_the_processors_are(weights: Callable[[str], Path]) -> None:
+    path, said = sentences()[0]
+    engine = load_whisper(weights("whisper-tiny.en"), "tiny.en", 1, card=True)
+    assert wer(said, text(engine.transcribe([recording(path)], ENGLISH))) < 0.2
 
 
 def test_weights_that_are_not_there_are_named() -> None:

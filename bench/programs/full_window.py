@@ -7,13 +7,14 @@ import sys
 
 from voicemode.config import load_settings
 from voicemode.services._api.server import serve
+from voicemode.services._api.shelf import Shelf
 from voicemode.services._api.whisper_api import whisper_app
 from voicemode.services._api.whisper_engine import WhisperEngine, load_whisper
 from voicemode.services._hardware import choose_threads, usable_cores
 from voicemode.services._models import ensure
 
 
-def load() -> WhisperEngine:
+def load(_name: str) -> WhisperEngine:
     settings = load_settings().settings
     threads = choose_threads(settings.whisper_threads, usable_cores())
     engine = load_whisper(ensure("whisper-base", settings.models_path), "base", threads, least_seconds=30.0)
@@ -22,4 +23,4 @@ def load() -> WhisperEngine:
 
 
 if __name__ == "__main__":
-    serve(whisper_app("base", load), port=int(sys.argv[1]))
+    serve(whisper_app(Shelf(load, "base")), port=int(sys.argv[1]))

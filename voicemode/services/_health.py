@@ -1,4 +1,4 @@
-"""Asking a local server how it is. A bare HTTP request: nothing has to be imported for it."""
+"""Asking a local server how it is."""
 
 import asyncio
 import json
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from voicemode.speech.bare_http import get
+
 ANSWER_SECONDS = 5.0
 """A server answers at once; a machine that is busy transcribing may need a moment."""
 
 AGAIN_SECONDS = 0.1
-MAX_BYTES = 64 * 1024
-CHUNK_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Health:
     """Why it failed, with what would help."""
     detail: str = ""
     """What it does while it is loading, where that takes long: fetching weights."""
+    requests: int = 0
+    """Answered since it was started."""
+    last_error: str = ""
+    """Of a request, if one has failed."""
 
 
 STRANGER = Health()
@@ -39,7 +43,7 @@ async def health(url: str) -> Health | None:
     for _ in range(2):
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return _understand(await _get(address.hostname or "", address.port or 80, address.path))
+                return _understand((await get(address.hostname or "", address.port or 80, address.path)).body)
         except TimeoutError:
             return STRANGER
         except ConnectionRefusedError:
@@ -50,22 +54,7 @@ async def health(url: str) -> Health | None:
     return STRANGER
 
 
-async def _get(host: str, port: int, path: str) -> bytes:
-    reader, writer = await asyncio.open_connection(host, port)
-    try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
-        answer = b""
-        while len(answer) < MAX_BYTES and (chunk := await reader.read(CHUNK_BYTES)):
-            answer += chunk
-        if not answer:
-            raise ConnectionResetError("closed without an answer")
-        return answer
-    finally:
-        writer.close()
-
-
-def _understand(answer: bytes) -> Health:
-    body = answer.partition(b"\r\n\r\n")[2]
+def _understand(body: bytes) -> Health:
     try:
         said = json.loads(body)
     except ValueError:
@@ -77,6 +66,18 @@ def _from_json(said: dict[str, Any]) -> Health:
     def text(name: str) -> str:
         return str(said.get(name) or "")
 
-    pid = said.get("pid")
-    number = pid if isinstance(pid, int) else 0
-    return Health(text("service"), text("status"), text("model"), text("version"), number, text("error"), text("detail"))
+    def number(name: str) -> int:
+        value = said.get(name)
+        return value if isinstance(value, int) else 0
+
+    return Health(
+        text("service"),
+        text("status"),
+        text("model"),
+        text("version"),
+        number("pid"),
+        text("error"),
+        text("detail"),
+        number("requests"),
+        text("last_error"),
+    )

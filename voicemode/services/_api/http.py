@@ -1,54 +1,38 @@
 """What both engine servers share: the application around their routes, and answers that stop when nobody listens.
 
-Beside it: `errors` (OpenAI-shaped), `room` (the queue before the engine), `guards` (middleware), `server` (uvicorn).
+Beside it: `errors` (OpenAI-shaped), `room` (the engines and the queue before them), `guards` and `journal` (middleware),
+`about` (health, metrics, models), `server` (uvicorn).
 """
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from voicemode import __version__
 from voicemode.errors import VoiceModeError
-from voicemode.services._api.errors import ApiError, client_gone, render
-from voicemode.services._api.guards import BodyLimit, Journal, LocalOnly
-from voicemode.services._api.news import News
+from voicemode.services._api.about import About, AboutApi
+from voicemode.services._api.errors import as_api_error, cause, client_gone
+from voicemode.services._api.guards import BodyLimit, LocalOnly
+from voicemode.services._api.journal import Journal
 from voicemode.services._api.room import EngineRoom
+from voicemode.services._api.tally import FAILED, Tally
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What a server says of itself."""
+def create_app(about: About, room: EngineRoom[Any], tally: Tally, routes: Sequence[Route]) -> Starlette:
+    """The application of a server: `routes`, those about itself, limits, guards, OpenAI-shaped errors.
 
-    service: str
-    """For /health: `voicemode-whisper`, `voicemode-kokoro`."""
-    model: str
-    """The model that is loaded."""
-    models: tuple[str, ...]
-    """Names that requests may use, for /v1/models."""
-    news: News = field(default_factory=News)
-    """What it does while it loads its engine."""
-    max_body_bytes: int = 1024 * 1024
-    """Larger requests are refused with 413."""
-
-
-def create_app(about: About, room: EngineRoom[Any], routes: Sequence[BaseRoute]) -> Starlette:
-    """The application of a server: `routes`, /health, /v1/models, limits, guards, OpenAI-shaped errors.
-
-    The engine is loaded from the application's start on; requests that need it wait for it.
+    The default model is loaded from the application's start on; requests that need it wait for it.
     """
 
     @asynccontextmanager
@@ -59,59 +43,29 @@ def create_app(about: About, room: EngineRoom[Any], routes: Sequence[BaseRoute])
         finally:
             await room.close()
 
+    async def failure(request: Request, error: Exception) -> Response:
+        told = as_api_error(error)
+        if told.status >= FAILED:
+            tally.note(request.url.path, cause(error))
+        return told.response()
+
     app = Starlette(
-        routes=[*routes, *about_routes(about, room)],
+        routes=[*routes, *AboutApi(about, room, tally).routes],
         lifespan=lifespan,
         middleware=[
-            Middleware(Journal, room=room),
+            Middleware(Journal, room=room, tally=tally, paths={route.path for route in routes}),
             Middleware(LocalOnly),
             Middleware(BodyLimit, max_bytes=about.max_body_bytes),
         ],
         exception_handlers={
-            VoiceModeError: render,
-            HTTPException: render,
+            VoiceModeError: failure,
+            HTTPException: failure,
             ClientDisconnect: client_gone,
-            Exception: render,
+            Exception: failure,
         },
     )
     app.state.room = room
     return app
-
-
-def about_routes(about: About, room: EngineRoom[Any]) -> list[BaseRoute]:
-    """GET /health, /v1/models, /v1/models/{model}."""
-    listed = {name: {"id": name, "object": "model", "created": 0, "owned_by": "voicemode"} for name in about.models}
-
-    async def health(_request: Request) -> Response:
-        """200 while loading and when ready, 503 when the engine cannot be loaded; `error` says why."""
-        state = room.state
-        answer = {
-            "service": about.service,
-            "status": state.status,
-            "model": about.model,
-            "version": __version__,
-            "pid": os.getpid(),
-            "detail": about.news.text if state.status == "loading" else "",
-            "error": state.error,
-        }
-        return JSONResponse(answer, 503 if state.status == "failed" else 200)
-
-    async def models(_request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": list(listed.values())})
-
-    async def model(request: Request) -> Response:
-        name = request.path_params["model"]
-        if name not in listed:
-            raise unknown_model(name, about.models)
-        return JSONResponse(listed[name])
-
-    return [Route("/health", health), Route("/v1/models", models), Route("/v1/models/{model:path}", model)]
-
-
-def unknown_model(name: str, known: Sequence[str]) -> ApiError:
-    return ApiError(
-        404, f"There is no model {name!r} here; there is {', '.join(known)}.", param="model", code="model_not_found"
-    )
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

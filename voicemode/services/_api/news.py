@@ -20,9 +20,7 @@ class News:
 
     def __call__(self, progress: Progress) -> None:
         """How far a model has come; a `Report` for `_models.ensure`."""
-        total = max(progress.total_bytes, 1)
-        part = f"{100 * progress.done_bytes // total} % of {total / 1e6:.0f} MB"
-        self.text = f"fetching {progress.model} from {progress.source}: {part}"
+        self.text = str(progress)
         if progress.source != self._source:
             self._source = progress.source
             log.info("%s", self.text)

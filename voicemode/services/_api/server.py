@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.applications import Starlette
 
-from voicemode.errors import ServiceError
+from voicemode.errors import LocalOnlyError, ServiceError
 from voicemode.services._api.room import EngineRoom
 
 log = logging.getLogger(__name__)
@@ -30,14 +30,18 @@ def serve(app: Starlette, *, host: str = "127.0.0.1", port: int, idle_minutes: f
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to `host` and `port` (0 is any free one). Raises ServiceError."""
+    """A socket bound to `host` and `port` (0 is any free one). Raises ServiceError and LocalOnlyError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Where the protocol is named, asyncio sends at once what it has; else small answers wait 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":  # there it would let two servers share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen()
+    except LocalOnlyError:
+        listener.close()
+        raise
     except OSError as error:
         listener.close()
         raise ServiceError(f"Cannot listen on {host}:{port}: {bind_trouble(error)}.", hint="Choose another port.") from error
@@ -50,8 +54,13 @@ def bind_trouble(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-async def serve_on(app: Starlette, listener: socket.socket, *, idle_minutes: float | None = None) -> None:
-    """Serve `app` on a socket that already listens. Cancelling ends it as SIGTERM does."""
+async def serve_on(
+    app: Starlette, listener: socket.socket, *, idle_minutes: float | None = None, grace_seconds: int = GRACE_SECONDS
+) -> None:
+    """Serve `app` on a socket that already listens. Cancelling ends it as SIGTERM does.
+
+    Then nobody new is let in; who is in has `grace_seconds` to get an answer, and is hung up on after that.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -59,7 +68,7 @@ async def serve_on(app: Starlette, listener: socket.socket, *, idle_minutes: flo
         server_header=False,
         ws="none",
         lifespan="on",
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=grace_seconds,
     )
     server = Server(config)
     async with asyncio.TaskGroup() as tasks:

@@ -1,7 +1,7 @@
 """The speech-to-text server: OpenAI's transcription API over the Whisper engine."""
 
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -14,22 +14,27 @@ from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
+from voicemode.services._api.about import About
+from voicemode.services._api.clients import Peer, peer_of
 from voicemode.services._api.errors import as_api_error
-from voicemode.services._api.http import About, create_app, event, streamed, unless_gone
+from voicemode.services._api.http import create_app, event, streamed, unless_gone
 from voicemode.services._api.news import News
 from voicemode.services._api.room import EngineRoom
 from voicemode.services._api.server import serve
+from voicemode.services._api.shelf import Shelf
+from voicemode.services._api.tally import Tally
 from voicemode.services._api.whisper_answer import Meter, Result, render, text_of
-from voicemode.services._api.whisper_request import Ask, Offer, read_ask
+from voicemode.services._api.whisper_models import ANY, installed, not_installed
+from voicemode.services._api.whisper_request import Ask, read_ask
 from voicemode.services._api.whisper_transcript import Options, Segment
-from voicemode.services._hardware import choose_threads, choose_whisper_model, usable_cores, usable_cpus
-from voicemode.services._models import ensure, sources_from
+from voicemode.services._choice import uses_card, whisper_choice
+from voicemode.services._hardware import choose_threads, look
+from voicemode.services._manifests import WHISPER
+from voicemode.services._models import ensure, sources_from, status
 
 RATE = 16_000
 LARGEST_UPLOAD = 1024**3
 """Bytes; an hour of CD sound is 635 million."""
-KNOWN_WEIGHTS = ("tiny.en", "base")
-"""Clients may ask for either by name, and get what is loaded: which one that is, is the server's choice."""
 
 
 class Engine(Protocol):
@@ -43,81 +48,89 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
 
     Raises ServiceError if the port cannot be had.
     """
-    auto = settings.whisper_model == "auto"
-    name = choose_whisper_model(usable_cpus()) if auto else settings.whisper_model
-    folder = settings.models_path
+    hardware = look()
+    default, folder, news = whisper_choice(settings, hardware).model, settings.models_path, News()
     # One core is left to the rest: threads that wait for each other on a busy machine are many times slower than one.
-    threads = choose_threads(settings.whisper_threads, usable_cores() - 1)
+    threads = choose_threads(settings.whisper_threads, hardware.cores - 1)
 
-    news = News()
-
-    def load() -> Engine:
+    def load(name: str) -> Engine:
         from voicemode.services._api.whisper_engine import load_whisper
 
-        weights = ensure(f"whisper-{name}", folder, sources_from(settings), news)
+        if name != default and not status(name, folder).present:
+            raise not_installed(name)
+        weights = ensure(WHISPER + name, folder, sources_from(settings), news)
         news.fetched()
-        engine = load_whisper(weights, name, threads)
+        engine = load_whisper(weights, name, threads, card=uses_card(hardware))
         engine.warm_up()
         return engine
 
-    serve(whisper_app(name, load, news), host=host, port=port or settings.whisper_port, idle_minutes=idle_minutes)
+    shelf = Shelf(load, default, idle_seconds=60 * settings.model_idle_minutes)
+    app = whisper_app(shelf, lambda: installed(folder), news)
+    serve(app, host=host, port=port or settings.whisper_port, idle_minutes=idle_minutes)
 
 
-def whisper_app(model: str, load: Callable[[], Engine], news: News | None = None) -> Starlette:
-    """The application; `load` is called in a thread once it starts."""
-    names = tuple(dict.fromkeys(["whisper-1", model, *KNOWN_WEIGHTS]))
+def whisper_app(shelf: Shelf[Engine], others: Callable[[], Sequence[str]] = tuple, news: News | None = None) -> Starlette:
+    """The application. `others` are the models that are installed besides the default one; it is called in a thread."""
+    room, tally = EngineRoom(shelf), Tally()
     about = About(
         service="voicemode-whisper",
-        model=model,
-        models=("whisper-1", model),
+        model=shelf.default,
+        models=lambda: tuple(dict.fromkeys([ANY, shelf.default, *others()])),
         news=news or News(),
         max_body_bytes=LARGEST_UPLOAD,
     )
-    room = EngineRoom(load)
-    return create_app(about, room, WhisperApi(room, Offer(model=model, names=names)).routes)
+    return create_app(about, room, tally, WhisperApi(room, shelf.default, tally).routes)
 
 
 class WhisperApi:
-    """The routes. All of them answer from one engine, one request at a time."""
+    """The routes. One request is worked on at a time."""
 
-    def __init__(self, room: EngineRoom[Engine], offer: Offer) -> None:
+    def __init__(self, room: EngineRoom[Engine], default: str, tally: Tally) -> None:
+        """`default` is the model for who has no choice."""
         self._room = room
-        self._offer = offer
+        self._default = default
+        self._tally = tally
         self.routes = [
             Route("/v1/audio/transcriptions", self.transcriptions, methods=["POST"]),
             Route("/v1/audio/translations", self.translations, methods=["POST"]),
         ]
 
     async def transcriptions(self, request: Request) -> Response:
-        return await self._answer(request, await read_ask(request, self._offer, translate=False))
+        return await self._answer(request, await read_ask(request, self._default, translate=False))
 
     async def translations(self, request: Request) -> Response:
-        return await self._answer(request, await read_ask(request, self._offer, translate=True))
+        return await self._answer(request, await read_ask(request, self._default, translate=True))
 
     async def _answer(self, request: Request, ask: Ask) -> Response:
         if ask.stream:
-            return await streamed(request, self._events(ask), media_type="text/event-stream")
+            return await streamed(request, self._events(ask, peer_of(request)), media_type="text/event-stream")
         with ask.file:
-            result = await unless_gone(request, self._transcribe(ask))
+            result = await unless_gone(request, self._transcribe(ask, peer_of(request)))
         return render(ask, result)
 
-    async def _transcribe(self, ask: Ask) -> Result:
+    def _heard(self, ask: Ask, meter: Meter, engine: Engine, cancelled: threading.Event) -> Iterator[Segment]:
+        """Called in the engine's thread."""
+        with self._tally.work() as work:
+            yield from engine.transcribe(meter, ask.options, cancelled)
+            work.audio_seconds = meter.seconds
+
+    async def _transcribe(self, ask: Ask, peer: Peer) -> Result:
         def job(engine: Engine, cancelled: threading.Event) -> Result:
             meter = Meter(decode_file(ask.file, RATE))
-            return Result(list(engine.transcribe(meter, ask.options, cancelled)), meter.seconds)
+            return Result(list(self._heard(ask, meter, engine, cancelled)), meter.seconds)
 
-        return await self._room.run(job)
+        return await self._room.run(job, model=ask.model, peer=peer)
 
-    async def _events(self, ask: Ask) -> AsyncGenerator[bytes, None]:
+    async def _events(self, ask: Ask, peer: Peer) -> AsyncGenerator[bytes, None]:
         """Server-sent events: the text in parts, then all of it."""
 
         def job(engine: Engine, cancelled: threading.Event) -> Iterator[Segment]:
-            return engine.transcribe(decode_file(ask.file, RATE), ask.options, cancelled)
+            return self._heard(ask, Meter(decode_file(ask.file, RATE)), engine, cancelled)
 
         heard: list[Segment] = []
         with ask.file:
             try:
-                async with aclosing(self._room.stream(job)) as segments:
+                async with aclosing(self._room.stream(job, model=ask.model, peer=peer)) as segments:
                     async for segment in segments:
                         heard.append(segment)
                         yield event({"type": "transcript.text.delta", "delta": segment.text})

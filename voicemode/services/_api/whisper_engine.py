@@ -5,10 +5,11 @@ turn, at the same word error rate as long as the result is checked and, where it
 Imports numpy and CTranslate2: import this module only where an engine is loaded.
 """
 
+import logging
 import math
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from voicemode.services._api.whisper_split import Stretch, has_speech, stretches
 from voicemode.services._api.whisper_transcript import Options, Segment, Word
 from voicemode.services._api.whisper_vocabulary import Vocabulary
 from voicemode.services._api.whisper_words import cues, tightened, words_of
+
+log = logging.getLogger(__name__)
 
 BEAM = 5
 FULL_WINDOW = 30 * FRAMES_PER_SECOND
@@ -119,15 +122,45 @@ class Heard:
         )
 
 
-def load_whisper(model_dir: Path, name: str, threads: int, *, least_seconds: float = LEAST_SECONDS) -> "WhisperEngine":
-    """Load the weights in `model_dir` (CTranslate2 format). Takes a second. Raises WeightsError."""
-    try:
-        model = ctranslate2.models.Whisper(str(model_dir), device="cpu", compute_type="int8", intra_threads=threads)
+def load_whisper(
+    model_dir: Path, name: str, threads: int, *, least_seconds: float = LEAST_SECONDS, card: bool = False
+) -> "WhisperEngine":
+    """Load the weights in `model_dir` (CTranslate2 format). Takes a second. Raises WeightsError.
+
+    Args:
+        model_dir: Where they are.
+        name: What they are called.
+        threads: How many the processors work with.
+        least_seconds: The shortest window that is encoded.
+        card: Whether an NVIDIA card is to be used. Where it turns out not to work, the processors are.
+    """
+
+    def load(**device: Any) -> WhisperEngine:
+        model = ctranslate2.models.Whisper(str(model_dir), **device)
         return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"), least_seconds)
+
+    try:
+        if card and (engine := on_card(load)):
+            return engine
+        return load(device="cpu", compute_type="int8", intra_threads=threads)
     except (RuntimeError, OSError) as error:
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
         ) from error
+
+
+def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
+    """The engine on an NVIDIA card; None if there is none, or it cannot be used."""
+    if not ctranslate2.get_cuda_device_count():
+        return None
+    try:
+        engine = load(device="cuda", compute_type="int8_float16")
+        # Some of CUDA's libraries are only loaded by the first transcription.
+        engine.warm_up()
+    except RuntimeError as error:
+        log.warning("The NVIDIA card cannot be used, so the processors are: %s", error)
+        return None
+    return engine
 
 
 class WhisperEngine:
@@ -138,7 +171,7 @@ class WhisperEngine:
         self._model = model
         self._vocabulary = vocabulary
         self._least_seconds = least_seconds
-        self._filters = mel_filters()
+        self._filters = mel_filters(model.n_mels)
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""

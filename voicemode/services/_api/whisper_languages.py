@@ -14,7 +14,7 @@ sq albanian sw swahili gl galician mr marathi pa punjabi si sinhala km khmer sn 
 af afrikaans oc occitan ka georgian be belarusian tg tajik sd sindhi gu gujarati am amharic yi yiddish lo lao
 uz uzbek fo faroese ht haitian ps pashto tk turkmen nn nynorsk mt maltese sa sanskrit lb luxembourgish
 my myanmar bo tibetan tl tagalog mg malagasy as assamese tt tatar haw hawaiian ln lingala ha hausa ba bashkir
-jw javanese su sundanese
+jw javanese su sundanese yue cantonese
 """
 _NAMES = _TABLE.split()
 

@@ -1,4 +1,7 @@
-"""Whisper's ear: 80 log-mel bands, 100 frames a second. Needs numpy: import it only where an engine is loaded."""
+"""Whisper's ear: 80 log-mel bands (128 for large-v3), 100 frames a second.
+
+Needs numpy: import it only where an engine is loaded.
+"""
 
 from typing import Any, TypeAlias
 

@@ -8,8 +8,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from voicemode.services._api.errors import ApiError
-from voicemode.services._api.http import unknown_model
 from voicemode.services._api.whisper_languages import language_code
+from voicemode.services._api.whisper_models import english_only, model_for
 from voicemode.services._api.whisper_transcript import Options
 
 Format = Literal["json", "text", "verbose_json", "srt", "vtt"]
@@ -18,23 +18,11 @@ TRUE, FALSE = ("true", "1"), ("false", "0", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """What this server can do."""
-
-    model: str
-    """The weights that are loaded: `base`, `tiny.en`."""
-    names: tuple[str, ...]
-    """Model names that are taken for it."""
-
-    @property
-    def multilingual(self) -> bool:
-        return not self.model.endswith(".en")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """One request, valid. Whoever has it closes `file`."""
 
+    model: str
+    """Short name of a model there is, installed or not."""
     file: BinaryIO
     format: Format
     granularities: frozenset[str]
@@ -43,33 +31,30 @@ class Ask:
     options: Options
 
 
-async def read_ask(request: Request, offer: Offer, *, translate: bool) -> Ask:
-    """Read and check the form. Raises ApiError, naming the field at fault."""
+async def read_ask(request: Request, default: str, *, translate: bool) -> Ask:
+    """Read and check the form; `default` is the model for who has no choice. Raises ApiError, naming the field at fault."""
     form = await request.form(max_files=1, max_fields=64)
     try:
-        return checked(form, offer, translate=translate)
+        return checked(form, default, translate=translate)
     except ApiError:
         await form.close()
         raise
 
 
-def checked(form: FormData, offer: Offer, *, translate: bool) -> Ask:
-    model = text(form, "model", offer.model)
-    if model not in offer.names:
-        raise unknown_model(model, offer.names)
-    if translate and not offer.multilingual:
-        raise ApiError(
-            400, f"The weights {offer.model} know English only: nothing can be translated. Serve `base`.", param="model"
-        )
+def checked(form: FormData, default: str, *, translate: bool) -> Ask:
+    model = model_for(text(form, "model"), default)
+    if translate and english_only(model):
+        raise ApiError(400, f"The model {model} knows English only: nothing can be translated. Ask another.", param="model")
     answer = one_of(FORMATS, text(form, "response_format", "json"))
     granularities = asked_granularities(form, answer)
     return Ask(
+        model=model,
         file=upload(form),
         format=answer,
         granularities=granularities,
         stream=asked_stream(form, answer),
         options=Options(
-            language=asked_language(form, offer),
+            language=asked_language(form, model),
             prompt=text(form, "prompt"),
             translate=translate,
             temperature=asked_temperature(form),
@@ -119,15 +104,15 @@ def asked_stream(form: FormData, answer: Format) -> bool:
     return asked in TRUE
 
 
-def asked_language(form: FormData, offer: Offer) -> str:
+def asked_language(form: FormData, model: str) -> str:
     asked = text(form, "language")
     if not asked:
         return ""
     code = language_code(asked)
     if not code:
         raise ApiError(400, f"The language {asked!r} is not known; use an ISO 639-1 code such as 'en'.", param="language")
-    if code != "en" and not offer.multilingual:
-        raise ApiError(400, f"The weights {offer.model} know English only, not {asked!r}. Serve `base`.", param="language")
+    if code != "en" and english_only(model):
+        raise ApiError(400, f"The model {model} knows English only, not {asked!r}. Ask another.", param="language")
     return code
 
 

@@ -21,7 +21,7 @@ class Vocabulary:
     def start(self, language: str, *, translate: bool) -> list[int]:
         """What every transcript begins with. An empty `language` is for English-only weights, which have no choice."""
         task = "translate" if translate else "transcribe"
-        chosen = [self._special(language), self._special(task)] if language else []
+        chosen = [self._language(language), self._special(task)] if language else []
         return [self._special("startoftranscript"), *chosen]
 
     def prompt(self, start: Sequence[int], hint: str) -> list[int]:
@@ -48,6 +48,11 @@ class Vocabulary:
                 group = []
         if group:
             yield self.decode(group), group
+
+    def _language(self, code: str) -> int:
+        # Only large-v3 has Cantonese by itself; to the others it is Chinese.
+        known = self._tokenizer.token_to_id(f"<|{code}|>") is not None
+        return self._special("zh" if code == "yue" and not known else code)
 
     def _encode(self, text: str) -> list[int]:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
