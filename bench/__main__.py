@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import hearing, memory, playback, speaking, start, turn
+from bench import engine_room, failover, hearing, install, memory, playback, speaking, start, turn
 from bench.figures import Figure, table
 from bench.lab import Lab
 
@@ -21,6 +21,9 @@ MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "hearing": hearing.measure,
     "speaking": speaking.measure,
     "intelligibility": speaking.intelligibility,
+    "engine_room": engine_room.measure,
+    "failover": failover.measure,
+    "install": install.measure,
 }
 BUSY = 0.5
 """Load of the machine above which timings say little."""

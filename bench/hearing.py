@@ -29,7 +29,7 @@ async def client(url: str, settings: Settings) -> AsyncIterator[SpeechClient]:
     """VoiceMode's own client of the service at `url`, its connection open."""
     async with open_http() as http:
         speech = SpeechClient(Endpoint(url), http, settings)
-        await asyncio.gather(speech.voices(), speech.models())
+        await speech.learn()
         yield speech
 
 

@@ -7,14 +7,21 @@ from pathlib import Path
 import pytest
 
 from tests.rig import VirtualSound, missing
-from voicemode import log
+from voicemode import egress, log
 
-pytest_plugins = ["tests.agents", "tests.engines", "tests.engines_kokoro", "tests.settings_files"]
+pytest_plugins = [
+    "tests.agents",
+    "tests.engines",
+    "tests.engines_kokoro",
+    "tests.settings_files",
+    "tests.wheels",
+    "tests.systemd",
+]
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty HOME and working directory, no setting in the environment; and no log handler stays behind."""
+    """An empty HOME and working directory, no setting in the environment; no log handler and no switch stays behind."""
     for name in list(os.environ):
         if name.startswith("VOICEMODE_") or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
             monkeypatch.delenv(name)
@@ -25,6 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(path)
     yield path
     log.reset()
+    egress.enforce(False)
 
 
 @pytest.fixture(scope="session")

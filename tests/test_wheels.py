@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.mcp_client import REPOSITORY
-from tests.test_install import UV, uv_environment
+from tests.wheels import UV, uv_environment
 
 # As uv names them. It resolves for macOS 13 unless told otherwise; ONNX Runtime needs 14.
 LINUX_ARM, LINUX, MAC_ARM, MAC, WINDOWS = SYSTEMS = (

@@ -5,6 +5,7 @@ others. Keys are redacted whatever the level.
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterable
 from io import TextIOWrapper
@@ -27,18 +28,18 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ())
     file, not the start.
     """
     formatter = Redacting(secrets)
-    root = logging.getLogger()
-    root.setLevel(logging.WARNING)
-    logging.getLogger("voicemode").setLevel(level.upper())
-    reset()
-    _add(root, StderrHandler(), formatter)
-    if logs_dir is None:
-        return
-    try:
-        logs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _add(root, PrivateFileHandler(logs_dir / "voicemode.log"), formatter)
-    except OSError as error:
-        logging.getLogger(__name__).warning("No log file in %s: %s", logs_dir, error.strerror)
+    _begin(level)
+    _add(StderrHandler(), formatter)
+    if logs_dir is not None:
+        _add_file(logs_dir / "voicemode.log", formatter)
+
+
+def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
+    """The same to the file at `path`, and to stderr only if that cannot be written."""
+    formatter = Redacting(secrets)
+    _begin(level)
+    if not _add_file(path, formatter):
+        _add(StderrHandler(), formatter)
 
 
 def reset() -> None:
@@ -77,6 +78,7 @@ class PrivateFileHandler(RotatingFileHandler):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        self.rotator = emptied_into
 
     def _open(self) -> TextIOWrapper:
         path = Path(self.baseFilename)
@@ -85,6 +87,31 @@ class PrivateFileHandler(RotatingFileHandler):
         return path.open("a", encoding=self.encoding)
 
 
-def _add(logger: logging.Logger, handler: logging.Handler, formatter: logging.Formatter) -> None:
+def emptied_into(source: str, target: str) -> None:
+    """Move what is in a log to `target`. Others have it open, too: a supervisor that appends our stderr goes on in it."""
+    import shutil
+
+    Path(target).touch(mode=0o600)
+    shutil.copyfile(source, target)
+    os.truncate(source, 0)
+
+
+def _begin(level: str) -> None:
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("voicemode").setLevel(level.upper())
+    reset()
+
+
+def _add(handler: logging.Handler, formatter: logging.Formatter) -> None:
     handler.setFormatter(formatter)
-    logger.addHandler(handler)
+    logging.getLogger().addHandler(handler)
+
+
+def _add_file(path: Path, formatter: logging.Formatter) -> bool:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _add(PrivateFileHandler(path), formatter)
+    except OSError as error:
+        logging.getLogger(__name__).warning("No log file in %s: %s", path.parent, error.strerror)
+        return False
+    return True

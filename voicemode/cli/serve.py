@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from pathlib import Path
+from typing import get_args
 
 import click
 
-from voicemode import __version__, log
+from voicemode import __version__, egress, log
 from voicemode.cli.errors import plain_errors
-from voicemode.config import Settings, load_settings
+from voicemode.config import Settings, WhisperModel, load_settings
 
 GREETING = f"""\
 VoiceMode {__version__} is an MCP server and now waits for a client on standard input. Ctrl-C ends it.
@@ -36,6 +37,7 @@ def serve(context: click.Context) -> None:
 
 HOST = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 IDLE = click.option("--idle-minutes", type=click.FloatRange(min=0.01), help="End after so long without a request.")
+LOG = click.option("--log-file", type=click.Path(path_type=Path), help="Log there, kept short, and not to stderr.")
 
 
 def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -43,16 +45,17 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 @serve.command()
-@click.option("--model", type=click.Choice(["auto", "tiny.en", "base"]), help="Weights; the settings' choice if left out.")
+@click.option("--model", type=click.Choice(get_args(WhisperModel)), help="Weights; the settings' choice if left out.")
 @port("2022")
 @HOST
 @IDLE
-def whisper(model: Literal["auto", "tiny.en", "base"] | None, port: int | None, host: str, idle_minutes: float | None) -> None:
+@LOG
+def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Speech to text, speaking the OpenAI audio API."""
     from voicemode.services._api.whisper_api import run
 
     with plain_errors():
-        settings = engine_settings()
+        settings = engine_settings(log_file)
         settings = replace(settings, whisper_model=model or settings.whisper_model)
         run(settings, port=port, host=host, idle_minutes=idle_minutes)
 
@@ -61,16 +64,21 @@ def whisper(model: Literal["auto", "tiny.en", "base"] | None, port: int | None, 
 @port("8880")
 @HOST
 @IDLE
-def kokoro(port: int | None, host: str, idle_minutes: float | None) -> None:
+@LOG
+def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Text to speech, speaking the OpenAI audio API."""
     from voicemode.services._api.kokoro_api import run
 
     with plain_errors():
-        run(engine_settings(), port=port, host=host, idle_minutes=idle_minutes)
+        run(engine_settings(log_file), port=port, host=host, idle_minutes=idle_minutes)
 
 
-def engine_settings() -> Settings:
-    """The settings, once logging follows them: to stderr, which whoever starts a server in the background keeps in a file."""
+def engine_settings(log_file: Path | None) -> Settings:
+    """The settings, once logging follows them: to `log_file`, or to stderr for whoever started it to keep."""
     settings = load_settings().settings
-    log.configure(settings.log_level, None, secrets=settings.secrets)
+    egress.enforce(settings.local_only)
+    if log_file:
+        log.configure_file(settings.log_level, log_file, secrets=settings.secrets)
+    else:
+        log.configure(settings.log_level, None, secrets=settings.secrets)
     return settings

@@ -25,13 +25,14 @@ from voicemode.config.load import (
     trust_store,
     user_file,
 )
-from voicemode.config.settings import PREFIX, Settings, env_name, find_setting, needing_trust
+from voicemode.config.settings import PREFIX, Settings, WhisperModel, env_name, find_setting, needing_trust
 
 __all__ = [
     "PREFIX",
     "Loaded",
     "Settings",
     "Source",
+    "WhisperModel",
     "changed",
     "check_file",
     "create_user_file",

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from voicemode.config.files import exclusive, quote, rewrite, write_atomically
 from voicemode.config.load import user_file
@@ -23,13 +24,19 @@ def set_value(name: str, value: str, *, path: Path | None = None) -> Path:
     item, path, value = find_setting(name), path or user_file(), value.strip()
     if not value:
         raise ConfigError("An empty value is no value.", hint=f"To remove it: voicemode config unset {env_name(item)}")
-    try:
-        quote(value)
-        parsed = parse(item, value, Path.cwd())
-    except ValueError as error:
-        raise ConfigError(f"{env_name(item)} cannot be {shown(item, value)}; it must be {error}.") from None
+    parsed = checked_value(name, value)
     rewrite(path, env_name(item), str(parsed) if is_path(item) and not value.startswith("~") else value)
     return path
+
+
+def checked_value(name: str, value: str) -> Any:
+    """What the text `value` is as the setting `name`. Raises ConfigError if it is not allowed."""
+    item = find_setting(name)
+    try:
+        quote(value)
+        return parse(item, value, Path.cwd())
+    except ValueError as error:
+        raise ConfigError(f"{env_name(item)} cannot be {shown(item, value)}; it must be {error}.") from None
 
 
 def unset_value(name: str, *, path: Path | None = None) -> bool:

@@ -1,7 +1,9 @@
 """What a program that we start gets to know: the settings it reads and what its system needs. No secret."""
 
 import os
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from voicemode.config.settings import Settings, env_name, find_setting
 from voicemode.config.values import render
@@ -16,9 +18,50 @@ NEEDED = frozenset(
 )
 """For the system, the interpreter and downloads. Proxies are often written in small letters."""
 
+OF_THIS_INTERPRETER = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
+ELSEWHERE = frozenset({"UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"})
+"""Would have an installer put packages somewhere else than it is told."""
+
 
 def child_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     """The environment of a child that reads the settings `names` (fields): those, as they are here, and little else."""
     inherited = {name: text for name, text in os.environ.items() if name.upper() in NEEDED or name.startswith("LC_")}
+    return inherited | _given(settings, names)
+
+
+def installer_environment() -> dict[str, str]:
+    """The environment of uv or pip: what the system needs and what the person told them, but nothing of this interpreter."""
+    return {name: text for name, text in os.environ.items() if _is_needed(name) or _is_for_installers(name)}
+
+
+def uv_that_started_us() -> str:
+    """Path of the uv that runs this program (uvx); empty if another does."""
+    return os.environ.get("UV", "")
+
+
+def unit_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]:
+    """What is written into the unit of a service that reads the settings `names` (fields).
+
+    Others can read it: no secret. It must not differ with who writes it: nothing else of this environment.
+    """
+    return _given(settings, names)
+
+
+def runtime_dir() -> Path | None:
+    """Where the sockets of this user's session are; None on systems that have no such folder."""
+    if sys.platform == "win32":
+        return None
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+
+
+def _given(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     given = {env_name(find_setting(name)): render(getattr(settings, name)) for name in names}
-    return inherited | {name: text for name, text in given.items() if text}
+    return {name: text for name, text in given.items() if text}
+
+
+def _is_needed(name: str) -> bool:
+    return (name.upper() in NEEDED and name not in OF_THIS_INTERPRETER) or name.startswith("LC_")
+
+
+def _is_for_installers(name: str) -> bool:
+    return name.startswith(("UV_", "PIP_")) and name not in ELSEWHERE

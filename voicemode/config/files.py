@@ -109,8 +109,8 @@ def quote(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace what `path` or the link at `path` leads to; 0600. A crash leaves the old or the new bytes, never a mixture."""
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Replace what `path` or the link at `path` leads to. A crash leaves the old or the new bytes, never a mixture."""
     import tempfile
 
     target = path.resolve()
@@ -121,6 +121,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        temporary.chmod(mode)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,12 +4,20 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from voicemode.config.urls import Address, http_url, key_entry
-from voicemode.config.values import api_key, language_code, pair
+from voicemode.config.urls import Address, http_url, key_entry, speech_url
+from voicemode.config.values import api_key, language_code, pair, port
 from voicemode.errors import ConfigError
 
 PREFIX = "VOICEMODE_"
 OPENAI_URL = "https://api.openai.com"
+
+# fmt: off
+WhisperModel = Literal[
+    "auto",
+    "tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium", "large-v3-turbo", "large-v3",
+]
+# fmt: on
+"""Weights of the local speech-to-text server, smallest first; those with .en know English only."""
 
 
 def setting(default: Any, doc: str, **extra: Any) -> Any:
@@ -37,7 +45,7 @@ class Settings:
         "info", "What is written to stderr and the log file.", trusted=True
     )
     tools_enabled: tuple[str, ...] = setting(
-        ("converse", "transcribe", "doctor"), "Tools the agent sees; `all` is every one there is.", trusted=True
+        ("converse", "transcribe", "doctor", "providers"), "Tools the agent sees; `all` is every one there is.", trusted=True
     )
     tools_disabled: tuple[str, ...] = setting((), "Tools the agent does not see; wins over the enabled ones.", trusted=True)
 
@@ -49,23 +57,51 @@ class Settings:
     )
     tts_base_urls: tuple[str, ...] = setting(
         (),
-        "Text-to-speech endpoints in order of preference; empty is the local one, then OpenAI if it has a key.",
+        "Text-to-speech endpoints of yours, in order of preference; after them local ones are asked, then OpenAI.",
         trusted=True,
-        check=http_url,
+        check=speech_url,
     )
     stt_base_urls: tuple[str, ...] = setting(
         (),
-        "Speech-to-text endpoints in order of preference; empty is the local one, then OpenAI if it has a key.",
+        "Speech-to-text endpoints of yours, in order of preference; after them local ones are asked, then OpenAI.",
         trusted=True,
-        check=http_url,
+        check=speech_url,
     )
     tts_models: tuple[str, ...] = setting(("tts-1", "gpt-4o-mini-tts"), "Text-to-speech models in order of preference.")
     stt_model: str = setting("whisper-1", "Speech-to-text model asked of an endpoint.")
     voices: tuple[str, ...] = setting(("af_sky", "alloy"), "Voices in order of preference; the first an endpoint has is used.")
     tts_speed: float = setting(1.0, "How fast we speak.", minimum=0.25, maximum=4.0)
-    tts_audio_format: Literal["pcm", "wav", "mp3", "opus", "flac", "aac"] = setting("pcm", "Format asked of a speech endpoint.")
-    connect_timeout: float = setting(3.0, "Seconds to wait for a connection to an endpoint.", minimum=0.1, maximum=60)
-    read_timeout: float = setting(60.0, "Seconds an endpoint may stay silent within an answer.", minimum=0.5, maximum=600)
+    tts_audio_format: Literal["auto", "pcm", "wav", "mp3", "opus", "flac", "aac"] = setting(
+        "auto", "Format speech comes in; auto is PCM on this machine and a compressed one over a network."
+    )
+    stt_audio_format: Literal["auto", "wav", "flac", "mp3", "opus"] = setting(
+        "auto", "Format recordings are sent in; auto is WAV on this machine and FLAC over a network."
+    )
+    cloud: bool = setting(True, "Ask OpenAI if there is a key and everybody else has failed.", trusted=True)
+    local_only: bool = setting(False, "Nothing leaves this machine: other addresses are refused, whoever asks.", trusted=True)
+    # Their defaults: 8000 speaches, vLLM and other servers of Whisper; 8080 LocalAI; 4123 chatterbox-tts-api; 5005
+    # Orpheus-FastAPI. Left out: openai-edge-tts (5050) and LiteLLM (4000) pass what they are given on to somebody's cloud;
+    # Chatterbox-TTS-Server (8004) and whisper.cpp (8080) name neither models nor voices, so nobody can tell what they are.
+    discover_ports: tuple[str, ...] = setting(
+        ("8000", "8080", "4123", "5005"),
+        "Ports of this machine where speech servers of yours are looked for; empty looks nowhere.",
+        trusted=True,
+        check=port,
+    )
+    hedge: Literal["off", "free", "all"] = setting(
+        "free",
+        "Ask the next endpoint as well when one is slower than usual; free leaves out those that cost money.",
+        trusted=True,
+    )
+    connect_timeout_local: float = setting(1.0, "Seconds to wait for a connection on this machine.", minimum=0.05, maximum=60)
+    connect_timeout: float = setting(3.0, "Seconds to wait for a connection to another machine.", minimum=0.1, maximum=60)
+    first_byte_timeout: float = setting(
+        20.0, "Seconds until an answer begins; to transcribe, the length of the audio is added.", minimum=0.1, maximum=600
+    )
+    idle_timeout: float = setting(10.0, "Seconds an endpoint may stay silent within an answer.", minimum=0.1, maximum=600)
+    answer_timeout: float = setting(
+        120.0, "Seconds one answer may take in all; to transcribe, the length of the audio is added.", minimum=1, maximum=3600
+    )
     stt_prompt: str = setting("", "Words to expect: names and jargon that help transcription.")
     language: str = setting("", "Language spoken, as an ISO 639-1 code; empty is detected.", check=language_code)
     pronounce: tuple[str, ...] = setting(
@@ -87,16 +123,27 @@ class Settings:
     save_audio: bool = setting(False, "Keep every recorded turn in recordings/ of the base directory.", trusted=True)
 
     auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
+    supervisor: Literal["auto", "systemd", "launchd", "voicemode"] = setting(
+        "auto", "Who keeps installed services running; auto is the system's own where it has one.", trusted=True
+    )
     idle_minutes: float = setting(
         15.0, "A local engine we started ends after so long without work.", minimum=0.05, maximum=10_080
     )
     whisper_port: int = setting(2022, "Port of the local speech-to-text server.", minimum=1, maximum=65535, trusted=True)
-    whisper_model: Literal["auto", "tiny.en", "base"] = setting(
-        "auto", "Weights of it; auto is base where there are the cores."
-    )
+    whisper_model: WhisperModel = setting("auto", "Weights of it; auto is the best that answers at once on this machine.")
     whisper_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
     kokoro_port: int = setting(8880, "Port of the local text-to-speech server.", minimum=1, maximum=65535, trusted=True)
     kokoro_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    kokoro_cache_mb: int = setting(
+        100,
+        "What it has said is kept on disk up to this size, to be said again at once; 0 keeps nothing.",
+        minimum=0,
+        maximum=100_000,
+        trusted=True,
+    )
+    model_idle_minutes: float = setting(
+        5.0, "A model that requests chose besides the default one is unloaded after so long.", minimum=0.05, maximum=10_080
+    )
     offline: bool = setting(False, "Never ask the network for weights.", trusted=True)
     hf_endpoint: str = setting("", "Mirror of the Hugging Face hub.", env="HF_ENDPOINT", trusted=True, check=http_url)
     editor: str = setting("", "Command `voicemode config edit` opens files with.", env="EDITOR", trusted=True)
@@ -109,6 +156,21 @@ class Settings:
     def models_path(self) -> Path:
         """Where weights are: `models_dir`, or models/ in the base directory."""
         return (self.models_dir or self.base_dir / "models").expanduser()
+
+    @property
+    def providers_dir(self) -> Path:
+        """Files of yours that each add a kind of speech provider."""
+        return self.base_dir.expanduser() / "providers"
+
+    @property
+    def services_dir(self) -> Path:
+        """One folder for each installed service: its environment and what was registered."""
+        return self.base_dir.expanduser() / "services"
+
+    @property
+    def cache_dir(self) -> Path:
+        """What could be made again."""
+        return self.base_dir.expanduser() / "cache"
 
     @property
     def logs_dir(self) -> Path:

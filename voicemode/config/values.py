@@ -100,6 +100,13 @@ def api_key(text: str) -> str:
     return text
 
 
+def port(text: str) -> str:
+    """`text`, if it is a port. Raises ValueError."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
+        raise ValueError("ports from 1 to 65535, separated by commas")
+    return text
+
+
 def _boolean(text: str) -> bool:
     if text.lower() not in TRUE + FALSE:
         raise ValueError("true or false")

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from voicemode.config import Settings
-from voicemode.services._hardware import choose_whisper_model, usable_cpus
+from voicemode.services._choice import chosen
 
 HOST = "127.0.0.1"
 
@@ -28,6 +29,12 @@ class Service:
     """What must be importable for its engine to run."""
     weights: tuple[str, ...]
     """Models it needs; `{whisper_model}` is filled in."""
+    extra: str = "local"
+    """The extra of VoiceMode that brings its engine."""
+    model_setting: str = ""
+    """Name of the field of Settings that chooses among its models; empty where there is but one."""
+    memory_mb: int = 1000
+    """What it may hold besides its weights, in millions of bytes, before its supervisor takes it for broken."""
     command: tuple[str, ...] = (
         "-P",
         "-m",
@@ -40,6 +47,8 @@ class Service:
         "{idle_minutes}",
     )
     """Arguments for the Python interpreter. -P: it imports nothing from the folder it is started in."""
+    installed_command: tuple[str, ...] = ("-P", "-m", "voicemode", "serve", "{name}", "--port", "{port}", "--log-file", "{log}")
+    """The same for one that a supervisor keeps running: it never ends by itself, and keeps its log short."""
 
     def port(self, settings: Settings) -> int:
         """The port it listens on."""
@@ -63,7 +72,15 @@ class Service:
         values = {"name": self.name, "port": self.port(settings), "idle_minutes": f"{settings.idle_minutes:g}"}
         return [part.format_map(values) for part in self.command]
 
+    def installed_arguments(self, settings: Settings, log: Path) -> list[str]:
+        """`installed_command` with everything filled in."""
+        values = {"name": self.name, "port": self.port(settings), "log": log}
+        return [part.format_map(values) for part in self.installed_command]
+
     def weights_for(self, settings: Settings) -> tuple[str, ...]:
-        """Names of the models it needs with these settings."""
-        chosen = choose_whisper_model(usable_cpus()) if settings.whisper_model == "auto" else settings.whisper_model
-        return tuple(model.format(whisper_model=chosen) for model in self.weights)
+        """Names of the models it needs with these settings. Blocks: the hardware decides where the settings do not."""
+        return self.weights_with(chosen(settings).model) if self.model_setting else self.weights
+
+    def weights_with(self, model: str) -> tuple[str, ...]:
+        """Names of the models it needs to serve `model`, as its settings and its /health name it."""
+        return tuple(name.format(whisper_model=model) for name in self.weights)

@@ -1,0 +1,45 @@
+"""What may be chosen of an installation, and what it comes to. Light: tools are described by these."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallOptions:
+    """What the person may choose; empty follows the settings, and what is chosen is written there."""
+
+    model: str = ""
+    port: int = 0
+    installer: Literal["auto", "uv", "pip"] = "auto"
+    """auto is uv where it is installed, else venv and pip."""
+    dry_run: bool = False
+    """Only say what would be done; nothing is touched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What an installation did, or would do."""
+
+    service: str
+    changed: bool
+    """False: everything was as it should be."""
+    dry_run: bool
+    url: str
+    """The base URL for clients of the OpenAI API."""
+    model: str
+    environment: str
+    supervisor: str
+    did: Sequence[str]
+    """One sentence for each thing done; of a dry run, for each that would be."""
+    notices: Sequence[str] = ()
+    """What the person should know."""
+
+    def __str__(self) -> str:
+        if not self.changed:
+            head = f"{self.service} is installed and answers at {self.url}; there was nothing to do."
+        elif self.dry_run:
+            head = f"To install {self.service} I would:"
+        else:
+            head = f"{self.service} is installed and answers at {self.url}."
+        return "\n".join([head, *(f"- {line}" for line in self.did), *self.notices])

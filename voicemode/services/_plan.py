@@ -1,0 +1,206 @@
+"""What an installation would change. Found out by looking; nothing is touched."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voicemode.config import Settings, env_name, find_setting, user_file
+from voicemode.config.change import checked_value
+from voicemode.errors import ArgumentError, ServiceError
+from voicemode.services._base import Service
+from voicemode.services._choice import chosen
+from voicemode.services._command import shown
+from voicemode.services._environment import Environments, Recipe, find_uv, python_of
+from voicemode.services._health import Health, health
+from voicemode.services._installation import InstallOptions
+from voicemode.services._models import Status, status
+from voicemode.services._origin import Origin
+from voicemode.services._ports import Owner, is_ours, owner
+from voicemode.services._record import FILE, Record, load_record, service_dir
+from voicemode.services._sources import size_text
+from voicemode.services._status import supervises
+from voicemode.services._supervisor import Supervised, Supervisor, Unit
+from voicemode.services._trial import free_port
+from voicemode.services._unit import unit_for
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be installed."""
+
+    service: Service
+    settings: Settings
+    """As they will be."""
+    choices: Mapping[str, str]
+    """Those of them that are to be written, by field."""
+    options: InstallOptions
+    origin: Origin
+
+
+def wish_for(service: Service, settings: Settings, options: InstallOptions, origin: Origin) -> Wish:
+    """What `options` ask for. Raises ArgumentError, ConfigError."""
+    if options.model and not service.model_setting:
+        raise ArgumentError(f"{service.title} has no models to choose from.")
+    asked = {service.model_setting: options.model, service.port_setting: str(options.port or "")}
+    values = {name: checked_value(name, text) for name, text in asked.items() if text}
+    choices = {name: asked[name] for name, value in values.items() if value != getattr(settings, name)}
+    return Wish(service, replace(settings, **values), choices, options, origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of a service that may run already."""
+
+    owner: Owner | None
+    """Who has its port."""
+    health: Health | None
+    """What answers there."""
+    supervised: Supervised | None
+
+    @property
+    def runs(self) -> bool:
+        """Whether its supervisor keeps it running."""
+        return self.supervised is not None and self.supervised.state in ("running", "starting")
+
+    @property
+    def unsupervised(self) -> Owner | None:
+        """A server of ours on the port that was started on demand."""
+        return None if self.supervised and supervises(self.supervised, self.owner) else self.owner
+
+    @property
+    def well(self) -> bool:
+        """Whether it answers, and is kept running."""
+        kept = self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
+        return kept and self.health is not None and self.health.status != "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The way from how things are to how they should be."""
+
+    wish: Wish
+    sight: Sight
+    environments: Environments
+    environment: Path
+    """The folder the service will run from."""
+    recipe: Recipe | None
+    """How that is made; None if it is there."""
+    models: tuple[Status, ...]
+    """All that it needs."""
+    choice: str
+    """Why these, as a sentence; empty where there is nothing to choose."""
+    unit: Unit
+    files: tuple[Path, ...]
+    """What the supervisor writes."""
+    record: Record | None
+    """What was installed before."""
+    settled: bool
+    """Whether it is registered and runs as it should."""
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it runs as it should, with all it needs."""
+        return self.settled and not (self.recipe or self.missing)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return self.in_place and not self.wish.choices
+
+    @property
+    def missing(self) -> tuple[Status, ...]:
+        """Models that have to be fetched."""
+        return tuple(model for model in self.models if not model.present)
+
+    @property
+    def upgrade(self) -> bool:
+        """Whether this takes the place of one that runs from another environment."""
+        return self.record is not None and self.record.environment != self.environment
+
+    def lines(self, supervisor: str) -> Iterator[str]:
+        """Every command, download and file, in order."""
+        if self.nothing_to_do:
+            return
+        if self.recipe:
+            yield from (f"run {shown(command)}" for command in self.recipe.commands(self.environment))
+        if self.choice:
+            yield self.choice
+        for model in self.missing:
+            yield f"download {model.title}, {size_text(model.size_bytes)} ({model.licence}), to {model.folder}"
+        if self.upgrade:
+            yield "try the new environment out on a spare port"
+        if self.sight.unsupervised:
+            yield f"end {self.sight.unsupervised}, which was started on demand"
+        yield from (f"write {path}" for path in self.files)
+        yield f"register it with {supervisor}, enable and start it, and prove that it works: {shown(self.unit.command)}"
+        for name, text in self.wish.choices.items():
+            yield f"write {env_name(find_setting(name))}={text} to {user_file()}"
+        yield f"write {service_dir(self.wish.service, self.wish.settings) / FILE}"
+        yield from (f"remove {folder}" for folder in self.environments.others(self.environment))
+
+
+async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
+    """How things are, and what has to be done. Raises ServiceError if a stranger has the port."""
+    service, settings = wish.service, wish.settings
+    found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health(service.health_url(settings)))
+    if found and not is_ours(service, found, state):
+        raise taken(service, settings, found)
+    sight = Sight(found, state, await supervisor.look(service.name))
+    return await asyncio.to_thread(plan, wish, sight, supervisor)
+
+
+def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
+    """The way from what is on this disk and in `sight` to `wish`. Blocks."""
+    service, settings = wish.service, wish.settings
+    environments = Environments(service_dir(service, settings) / "environments")
+    fingerprint = wish.origin.fingerprint(service.extra)
+    there = environments.find(fingerprint)
+    environment = there or environments.new(fingerprint)
+    unit, record = unit_for(service, settings, python_of(environment)), load_record(service, settings)
+    models = tuple(status(name, settings.models_path) for name in service.weights_for(settings))
+    return Plan(
+        wish=wish,
+        sight=sight,
+        environments=environments,
+        environment=environment,
+        recipe=None if there else recipe(wish),
+        models=models,
+        choice=explained_choice(service, settings),
+        unit=unit,
+        files=tuple(supervisor.files(unit)),
+        record=record,
+        settled=sight.well and record == wished_record(wish, environment, unit, supervisor),
+    )
+
+
+def wished_record(wish: Wish, environment: Path, unit: Unit, supervisor: Supervisor) -> Record:
+    """What is written down once it is all done."""
+    return Record(version=wish.origin.version, environment=environment, supervisor=supervisor.name, unit=unit)
+
+
+def explained_choice(service: Service, settings: Settings) -> str:
+    """Which of its models `service` gets, and why. Blocks."""
+    if not service.model_setting:
+        return ""
+    choice = chosen(settings)
+    return f"use {choice.model}: {choice.reason}"
+
+
+def recipe(wish: Wish) -> Recipe:
+    """What the environment is made of. Raises ServiceError."""
+    return Recipe(
+        requirement=wish.origin.requirement(wish.service.extra),
+        fingerprint=wish.origin.fingerprint(wish.service.extra),
+        uv=find_uv(wish.options.installer),
+        offline=wish.settings.offline or wish.settings.local_only,
+        rebuilt=wish.origin.folder,
+    )
+
+
+def taken(service: Service, settings: Settings, stranger: Owner) -> ServiceError:
+    """What to say of a port that somebody else has."""
+    port = service.port(settings)
+    return ServiceError(
+        f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",
+        hint=f"End that program, or choose another port: voicemode service install {service.name} --port {free_port(port)}",
+    )

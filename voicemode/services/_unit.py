@@ -1,0 +1,33 @@
+"""The unit of a service: what a supervisor is given, rendered from the Service and the settings."""
+
+from pathlib import Path
+
+from voicemode.config import Settings
+from voicemode.config.environment import unit_environment
+from voicemode.services._base import Service
+from voicemode.services._manifests import MODELS
+from voicemode.services._process import log_path
+from voicemode.services._supervisor import Unit
+
+WEIGHT_FACTOR = 3
+"""Engines hold weights once, a second time while they load them, and need room to work."""
+
+
+def unit_for(service: Service, settings: Settings, python: Path) -> Unit:
+    """The unit that runs `service` with the interpreter `python`. It changes whenever what concerns it does."""
+    log = log_path(service, settings)
+    return Unit(
+        name=service.name,
+        title=service.title,
+        command=(str(python), *service.installed_arguments(settings, log)),
+        environment=unit_environment(settings, service.settings),
+        log=log,
+        writable=(settings.logs_dir, settings.models_path, settings.state_dir, settings.cache_dir),
+        memory_mb=memory_mb(service, settings),
+    )
+
+
+def memory_mb(service: Service, settings: Settings) -> int:
+    """How much it may hold with its models."""
+    weights = sum(MODELS[name].size_bytes for name in service.weights_for(settings) if name in MODELS)
+    return service.memory_mb + WEIGHT_FACTOR * weights // 1_000_000

@@ -1,0 +1,17 @@
+"""The `kokoro_install` tool."""
+
+from voicemode.app import App
+from voicemode.services._installation import Installed, InstallOptions
+from voicemode.tools import tool
+from voicemode.tools._installing import install_service
+
+
+@tool
+async def kokoro_install(app: App, port: int = 0, dry_run: bool = False) -> Installed:
+    """Make local text-to-speech permanent: installed, started with the machine, and proved to work.
+
+    Args:
+        port: Where it listens; 0 is the one in the settings.
+        dry_run: Only say what would be done.
+    """
+    return await install_service(app, "kokoro", InstallOptions(port=port, dry_run=dry_run))
