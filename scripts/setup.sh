@@ -47,10 +47,16 @@ python_packages() {
 # What a systemd of a test's own is made of.
 user_systemd_packages() { system_packages systemd dbus dbus-user-session util-linux; }
 
-# For tests and figures: the virtual card, a systemd, and PyAudio's headers.
+# What runs the containers of compose.yaml in a test.
+container_packages() {
+  system_packages podman runc netavark aardvark-dns iptables catatonit debootstrap iproute2 util-linux
+}
+
+# For tests and figures: the virtual card, a systemd, containers, and PyAudio's headers.
 setup_check() {
   virtual_sound_packages
   user_systemd_packages
+  container_packages
   system_packages portaudio19-dev gcc python3-dev
   python_packages local,weights,dev,pyaudio
 }

@@ -18,8 +18,9 @@ import pytest
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
+from voicemode.services._detached import LOG_BYTES
 from voicemode.services._health import Health, health
-from voicemode.services._process import LOG_BYTES, ensure_running, log_path, wait_ready
+from voicemode.services._process import ensure_running, log_path, wait_ready
 
 pytestmark = pytest.mark.anyio
 

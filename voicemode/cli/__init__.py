@@ -1,10 +1,14 @@
 """The command line: every tool as a command, and what only a person at a terminal needs."""
 
+import importlib
+
 import click
 
 from voicemode import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+GROUPS = {name: f"voicemode.cli.{name}" for name in ("config", "serve", "service", "uninstall")}
+"""Commands that are more than a tool, and the module that has each."""
 
 
 class Commands(click.Group):
@@ -13,23 +17,18 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from voicemode import tools
 
-        return sorted([*tools.load(), "config", "serve"])
+        return sorted({name.replace("_", "-") for name in tools.load()} | GROUPS.keys())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name == "config":
-            from voicemode.cli.config import config
-
-            return config
-        if cmd_name == "serve":
-            from voicemode.cli.serve import serve
-
-            return serve
+        if cmd_name in GROUPS:
+            found: click.Command = getattr(importlib.import_module(GROUPS[cmd_name]), cmd_name)
+            return found
         from voicemode import tools
         from voicemode.cli.errors import plain_errors
         from voicemode.cli.tools import command
 
         with plain_errors():
-            fn = tools.load().get(cmd_name)
+            fn = tools.load().get(cmd_name.replace("-", "_"))
         return command(fn) if fn else None
 
 

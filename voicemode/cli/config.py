@@ -1,5 +1,6 @@
 """`voicemode config`: what is configured, where each value came from, and how to change it."""
 
+import asyncio
 import json
 import sys
 from dataclasses import Field, fields
@@ -76,34 +77,37 @@ def get(name: str) -> None:
 @click.argument("value", required=False)
 def set_(name: str, value: str | None) -> None:
     """Set NAME to VALUE in your settings file. Leave VALUE out for a key: it is asked for and not shown."""
-    item = find_setting(name)
+    item, before = find_setting(name), _settings()
     path = set_value(name, _ask(item) if value is None else value)
     click.echo(f"{env_name(item)} is set in {_short(path)}.")
     if value is not None and item.metadata.get("secret"):
         _warn("It is in the history of your shell now. Next time leave it out: you will be asked for it.")
     _warn_if_overridden(item)
+    _restart_services(before)
 
 
 @config.command("unset")
 @click.argument("name")
 def unset(name: str) -> None:
     """Remove NAME from your settings file."""
-    item, path = find_setting(name), _short(user_file())
+    item, path, before = find_setting(name), _short(user_file()), _settings()
     if not unset_value(name):
         click.echo(f"{env_name(item)} was not set in {path}.")
         return
     click.echo(f"{env_name(item)} is no longer set in {path}.")
     _warn_if_overridden(item)
+    _restart_services(before)
 
 
 @config.command("edit")
 def edit() -> None:
     """Open your settings file in an editor, then check it."""
-    path = user_file()
+    path, before = user_file(), _settings()
     create_user_file(path)
     click.edit(filename=str(path), editor=_editor())
     _show_notices(load_settings())
     click.echo(f"{_short(path)} is in order.")
+    _restart_services(before)
 
 
 @config.command("trust")
@@ -169,6 +173,28 @@ def _warn_if_overridden(item: Field[Any]) -> None:
     if source.kind in ("environment", "project"):
         place = source if source.path else "the environment"
         _warn(f"It has no effect here: {env_name(item)} is also set in {place}, which wins.")
+
+
+def _settings() -> Settings | None:
+    """The settings of services: no project has a say in them. None if they are broken."""
+    try:
+        return load_settings(cwd=user_file().parent).settings
+    except ConfigError:
+        return None
+
+
+def _restart_services(before: Settings | None) -> None:
+    """Have the services that run go on with the settings as they are now; says what was done."""
+    after = _settings()
+    if before is None or after is None or before == after:
+        return
+    from voicemode.services._following import concerned, follow_settings
+
+    if concerned(before, after):
+        from voicemode.services._supervisors import find_supervisor
+
+        for sentence in asyncio.run(follow_settings(before, after, find_supervisor(after))):
+            click.echo(sentence)
 
 
 def _editor() -> str | None:

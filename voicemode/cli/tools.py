@@ -4,7 +4,9 @@ import asyncio
 import inspect
 import json
 import signal
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -12,30 +14,41 @@ import click
 from voicemode import tools
 from voicemode.app import open_app
 from voicemode.cli.errors import plain_errors
+from voicemode.cli.progress import stages
 
-ARGUMENTS = ("message", "file")
+ARGUMENTS = ("message", "file", "action", "name")
 """Parameters that are given without a flag."""
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-def command(fn: tools.Tool) -> click.Command:
-    """`fn` as a click command. Failures we expect end with their message and exit code 1."""
+
+def command(
+    fn: tools.Tool, *, name: str = "", summary: str = "", fixed: Mapping[str, Any] = NOTHING, show: Callable[[Any], str] = str
+) -> click.Command:
+    """`fn` as a click command. Failures we expect end with their message and exit code 1.
+
+    Args:
+        fn: The tool.
+        name: Of the command; that of the tool if left out.
+        summary: What it does; what the tool says of itself if left out.
+        fixed: Parameters that are not for the person to give, and their values.
+        show: The text of the result.
+    """
     description = tools.describe(fn)
+    given = [parameter for parameter in tools.parameters(fn) if parameter.name not in fixed]
 
     def run(as_json: bool, **arguments: Any) -> None:
         with plain_errors():
-            result = asyncio.run(call(fn, arguments))
-        click.echo(json.dumps(asdict(result), indent=2) if as_json else str(result))
+            result = asyncio.run(call(fn, {**fixed, **arguments}))
+        click.echo(json.dumps(asdict(result), indent=2) if as_json else show(result))
         if getattr(result, "failed", False):
             raise click.exceptions.Exit(1)
 
-    params = [option(parameter, description.parameters[parameter.name]) for parameter in tools.parameters(fn)]
+    params = [option(parameter, description.parameters[parameter.name]) for parameter in given]
     params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the whole result as JSON."))
-    return click.Command(fn.__name__.replace("_", "-"), callback=run, params=params, help=help_text(fn, description))
-
-
-def help_text(fn: tools.Tool, description: tools.Description) -> str:
-    arguments = [p.name for p in tools.parameters(fn) if p.name in ARGUMENTS]
-    return "\n\n".join([description.summary, *(f"{name.upper()}: {description.parameters[name]}" for name in arguments)])
+    arguments = [f"{p.name.upper()}: {description.parameters[p.name]}" for p in given if p.name in ARGUMENTS]
+    text = "\n\n".join([summary or description.summary, *arguments])
+    return click.Command(name or fn.__name__.replace("_", "-"), callback=run, params=params, help=text)
 
 
 def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
@@ -58,8 +71,5 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     loop = asyncio.get_running_loop()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
     async with open_app() as opened:
-        return await fn(await opened.now(report), **arguments)
-
-
-async def report(stage: str) -> None:
-    click.echo(f"{stage} …", err=True)
+        with stages() as report:
+            return await fn(await opened.now(report), **arguments)

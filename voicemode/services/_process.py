@@ -5,21 +5,21 @@ itself after its idle minutes.
 """
 
 import asyncio
-import os
-import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from voicemode.config import Settings, env_name, find_setting
 from voicemode.config.environment import child_environment
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
+from voicemode.services._detached import open_log, spawn_detached, tail_since
 from voicemode.services._health import STRANGER, Health, health
+from voicemode.services._record import load_record
+from voicemode.services._supervisor import Supervised
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -30,11 +30,10 @@ START_SECONDS = 30.0
 LOAD_SECONDS = 3600.0
 """Weights are 150 MB: long enough for a slow line."""
 POLL_SECONDS = 0.05
-LOG_BYTES = 1_000_000
-"""A longer log is put aside as NAME.log.1 at the next start."""
+ASK_SECONDS = 0.5
+"""Between two questions to a supervisor, each of which starts a process."""
 
-TAIL_BYTES = 2000
-TAIL_LINES = 5
+Ask = Callable[[Service, Settings], Awaitable[Supervised | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class LocalServer:
 
     @property
     def installed(self) -> bool:
-        return self.service.installed
+        return self.service.installed or load_record(self.service, self.settings) is not None
 
     async def start(self) -> None:
         await ensure_running(self.service, self.settings)
@@ -55,20 +54,32 @@ class LocalServer:
         return await wait_ready(self.service, self.settings, tell=tell)
 
 
-async def ensure_running(service: Service, settings: Settings, *, limit_seconds: float = START_SECONDS) -> None:
-    """Return once the server answers on its port; start it if nobody has.
+async def ask_supervisor(service: Service, settings: Settings) -> Supervised | None:
+    """How whoever keeps the service running sees it; None if nobody does, which costs no more than a look at a file."""
+    if load_record(service, settings) is None:
+        return None
+    from voicemode.services._supervisors import find_supervisor
+
+    return await find_supervisor(settings).look(service.name)
+
+
+async def ensure_running(
+    service: Service, settings: Settings, *, limit_seconds: float = START_SECONDS, ask: Ask = ask_supervisor
+) -> None:
+    """Return once the server answers on its port; start it if nobody has, and nobody else is to.
 
     Its engine may still be loading: requests wait for it, and so does `wait_ready`.
 
     Raises:
-        ServiceError: The engine is not installed, something else has the port, or the server did not come up.
+        ServiceError: The engine is not installed, something else has the port, the server did not come up, or it is
+            installed as a service and somebody has stopped it.
     """
-    if await _answers(service, settings):
+    if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
         return
     if not service.installed:
         raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
     try:
-        async with _alone(settings.state_dir / f"{service.name}.lock", service, limit_seconds):
+        async with starting(service, settings, limit_seconds):
             if not await _answers(service, settings):
                 await _start(service, settings, limit_seconds)
     except OSError as error:
@@ -126,21 +137,28 @@ async def _answers(service: Service, settings: Settings) -> Health | None:
 
 
 @asynccontextmanager
-async def _alone(path: Path, service: Service, limit_seconds: float) -> AsyncIterator[None]:
-    """Among all processes of this user only one is in here; the others wait."""
+async def starting(service: Service, settings: Settings, limit_seconds: float = START_SECONDS) -> AsyncIterator[None]:
+    """While in here, nobody else of this user starts `service`. Raises ServiceError if somebody has for too long."""
+    path = settings.state_dir / f"{service.name}.lock"
+    async with alone(path, 2 * limit_seconds, f"Another VoiceMode process has been starting {service.title}"):
+        yield
+
+
+@asynccontextmanager
+async def alone(path: Path, limit_seconds: float, busy: str) -> AsyncIterator[None]:
+    """Among all processes of this user only one is in here; the others wait, and then say who is `busy`."""
     from filelock import FileLock
 
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         # Tried without blocking, from this thread: whoever is cancelled here cannot leave it locked.
-        async with asyncio.timeout(2 * limit_seconds):
+        async with asyncio.timeout(limit_seconds):
             while not _locked(lock):  # noqa: ASYNC110 another process holds it
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise ServiceError(
-            f"Another VoiceMode process has been starting {service.title} for {2 * limit_seconds:g} s.",
-            hint=f"It seems to hang. End the process that holds {path}.",
+            f"{busy} for {limit_seconds:g} s.", hint=f"It seems to hang. End the process that holds {path}."
         ) from error
     try:
         yield
@@ -158,57 +176,57 @@ def _locked(lock: "FileLock") -> bool:
     return True
 
 
+async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: float, ask: Ask) -> bool:
+    """Wait for a server that a supervisor keeps running; False if none does. Raises ServiceError if it will not come."""
+    try:
+        async with asyncio.timeout(limit_seconds):
+            while seen := await ask(service, settings):
+                _refuse_ended(service, seen)
+                if await _answers_soon(service, settings):
+                    return True
+    except TimeoutError as error:
+        raise ServiceError(
+            f"{service.title} is installed as a service, but has not answered for {limit_seconds:g} s.",
+            hint=f"Why: voicemode service status {service.name}",
+        ) from error
+    return False
+
+
+async def _answers_soon(service: Service, settings: Settings) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(ASK_SECONDS):
+            while not await _answers(service, settings):  # noqa: ASYNC110 another process has to come up
+                await asyncio.sleep(POLL_SECONDS)
+            return True
+    return False
+
+
+def _refuse_ended(service: Service, seen: Supervised) -> None:
+    if seen.state == "stopped":
+        raise ServiceError(
+            f"{service.title} is installed as a service but stopped.", hint=f"voicemode service start {service.name}"
+        )
+    if seen.state == "failed":
+        raise ServiceError(
+            f"{service.title} is installed as a service but ends again and again.",
+            hint=f"Why: voicemode service status {service.name}",
+        )
+
+
 async def _start(service: Service, settings: Settings, limit_seconds: float) -> None:
     log = log_path(service, settings)
-    with _open_log(log) as output:
+    command, environ = [sys.executable, *service.arguments(settings)], child_environment(settings, service.settings)
+    with open_log(log) as output:
         begin = output.tell()
-        process = _spawn(service, settings, output)
+        process = spawn_detached(command, environ=environ, output=output, name=service.name)
     try:
         async with asyncio.timeout(limit_seconds):
             while (await health(service.health_url(settings)) or STRANGER).service != service.health_name:
                 if process.poll() is not None and await _answers(service, settings) is None:
-                    raise ServiceError(f"{service.title} ended at once: {_tail(log, begin)}", hint=f"Its log: {log}")
+                    raise ServiceError(f"{service.title} ended at once: {tail_since(log, begin)}", hint=f"Its log: {log}")
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         process.terminate()
         raise ServiceError(
-            f"{service.title} did not answer within {limit_seconds:g} s: {_tail(log, begin)}", hint=f"Its log: {log}"
+            f"{service.title} did not answer within {limit_seconds:g} s: {tail_since(log, begin)}", hint=f"Its log: {log}"
         ) from error
-
-
-def _spawn(service: Service, settings: Settings, output: BinaryIO) -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(
-        [sys.executable, *service.arguments(settings)],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env=child_environment(settings, service.settings),
-        cwd=Path(sys.executable).anchor,  # so that it keeps no folder from being removed
-        start_new_session=True,  # a Ctrl-C for us is not for it
-        creationflags=_detached(),
-    )
-    # It may end while we live on: somebody has to take note, or it stays as a zombie.
-    threading.Thread(target=process.wait, name=f"{service.name}-reaper", daemon=True).start()
-    return process
-
-
-def _detached() -> int:
-    if sys.platform == "win32":
-        return subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
-    return 0
-
-
-def _open_log(path: Path) -> BinaryIO:
-    """The log, for appending; only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def _tail(log: Path, begin: int) -> str:
-    """The last lines since `begin`, as one."""
-    with log.open("rb") as file:
-        file.seek(max(begin, log.stat().st_size - TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    return " | ".join(line.strip() for line in lines[-TAIL_LINES:] if line.strip()) or "it wrote nothing"

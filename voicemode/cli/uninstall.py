@@ -1,0 +1,41 @@
+"""`voicemode uninstall`: all of it, for a person at a terminal. No agent can do this."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from voicemode.cli.errors import plain_errors
+from voicemode.config import Settings, load_settings, user_file
+
+
+@click.command()
+@click.option("--keep-models", is_flag=True, help="Leave the weights: they are most of the download.")
+@click.option("--recordings", is_flag=True, help="Remove what you said, too, as far as it was kept.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def uninstall(*, keep_models: bool, recordings: bool, dry_run: bool, yes: bool) -> None:
+    """Remove everything VoiceMode ever put on this machine, once you have seen the list."""
+    with plain_errors():
+        settings = load_settings(cwd=user_file().parent).settings
+        keep = {"model"} if keep_models else set[str]()
+        asyncio.run(_uninstall(settings, keep if recordings else keep | {"recording"}, dry_run=dry_run, yes=yes))
+
+
+async def _uninstall(settings: Settings, keep: set[str], *, dry_run: bool, yes: bool) -> None:
+    from voicemode.services._removal import carry_out, of_the_program, survey
+    from voicemode.services._supervisors import find_supervisor
+
+    supervisor = find_supervisor(settings)
+    removal = await survey(settings, supervisor, keep=keep, home=Path.home())
+    click.echo(str(removal) or "There is nothing of VoiceMode on this machine.")
+    if dry_run or removal.nothing:
+        return
+    if not yes:
+        click.confirm("Remove it?", abort=True)
+    left = await carry_out(removal, settings, supervisor)
+    for sentence in left:
+        click.echo(sentence, err=True)
+    click.echo(f"Done. Restart your agents. To remove the program itself: {of_the_program()}")
+    if left:
+        raise click.exceptions.Exit(1)

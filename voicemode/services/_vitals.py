@@ -1,0 +1,50 @@
+"""What a running process takes, and how it is asked to end."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from voicemode.services._ports import Owner
+
+SAMPLE_SECONDS = 0.1
+"""CPU use is measured over this long."""
+
+END_SECONDS = 15.0
+"""Requests in flight may take 10 s to finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    uptime_seconds: float
+    memory_bytes: int
+    """Resident."""
+    cpu_percent: float
+    """Of one processor, just now."""
+
+
+def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
+    """What the process `pid` takes; None if it has ended or is not ours to look at. Blocks for `sample_seconds`."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        cpu = process.cpu_percent(sample_seconds)
+        return Vitals(max(0.0, time.time() - process.create_time()), process.memory_info().rss, cpu)
+    return None
+
+
+def end(owner: Owner, limit_seconds: float = END_SECONDS) -> bool:
+    """Ask a server of ours to end, and wait for it; False if it has not. `_ports.is_ours` was asked before. Blocks."""
+    import psutil
+
+    try:
+        process = psutil.Process(owner.pid)
+        if tuple(process.cmdline()) != owner.command:
+            return True  # it has ended, and its number belongs to somebody else
+        process.terminate()
+        process.wait(limit_seconds)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True

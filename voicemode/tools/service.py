@@ -1,0 +1,99 @@
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from voicemode.app import App
+from voicemode.errors import ArgumentError, ServiceError
+from voicemode.services import find, services
+from voicemode.services._base import Service
+from voicemode.services._glance import Paint, glance, plain
+from voicemode.services._record import load_record
+from voicemode.services._status import Status
+from voicemode.tools import tool
+
+if TYPE_CHECKING:
+    from voicemode.services._manager import Manager, Verb
+
+Action = Literal["status", "start", "stop", "restart", "enable", "disable", "logs", "uninstall"]
+LINES = 30
+VERBS: "dict[str, Callable[[Manager], Verb]]" = {
+    "start": lambda manager: manager.start,
+    "stop": lambda manager: manager.stop,
+    "restart": lambda manager: manager.restart,
+    "enable": lambda manager: manager.enable,
+    "disable": lambda manager: manager.disable,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What was done, and how the services are now."""
+
+    services: list[Status]
+    did: list[str] = field(default_factory=list)
+    """A sentence for each thing that was done."""
+    log: list[str] = field(default_factory=list)
+    """Lines of a log, if that was asked for."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has to be done about one of them."""
+        return not all(status.well for status in self.services)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def render(self, width: int = 80, paint: Paint = plain) -> str:
+        """As text of so many columns."""
+        parts = ["\n".join(self.did), glance(self.services, width=width, paint=paint), "\n".join(self.log)]
+        return "\n\n".join(part for part in parts if part)
+
+
+@tool
+async def service(app: App, action: Action = "status", name: str = "", lines: int = LINES, models: bool = False) -> Services:
+    """Look after the local speech services: how they are, start, stop, have them start by themselves, logs, removal.
+
+    Args:
+        action: What to do. `enable` has it start by itself, `uninstall` takes it away again.
+        name: whisper or kokoro; empty is all that are installed.
+        lines: How many lines of the log.
+        models: Remove the weights, too.
+    """
+    manager = open_manager(app)
+    if action == "status":
+        return await look(manager, [find(name)] if name else list(services().values()))
+    chosen = await asyncio.to_thread(targets, app, action, name)
+    if action == "logs":
+        return Services([], log=[line for one in chosen for line in await manager.log(one, lines)])
+    if action == "uninstall":
+        did = [line for one in chosen for line in await manager.uninstall(one, app.report, models=models)]
+    else:
+        verb = VERBS[action](manager)
+        did = [await verb(one, app.report) for one in chosen]
+    return Services((await look(manager, chosen)).services, did)
+
+
+def open_manager(app: App) -> "Manager":
+    """The services as the settings are now."""
+    from voicemode.services._manager import Manager
+    from voicemode.services._supervisors import find_supervisor
+
+    return Manager(app.settings, find_supervisor(app.settings))
+
+
+async def look(manager: "Manager", chosen: list[Service]) -> Services:
+    """How they are."""
+    return Services(list(await asyncio.gather(*(manager.status(one) for one in chosen))))
+
+
+def targets(app: App, action: Action, name: str) -> list[Service]:
+    """Which services are meant. Raises ServiceError if there are none."""
+    if name:
+        return [find(name)]
+    if action == "uninstall":
+        raise ArgumentError("Which service should I uninstall?", hint=f"There are: {', '.join(services())}.")
+    installed = [one for one in services().values() if load_record(one, app.settings)]
+    if not installed and action != "logs":
+        raise ServiceError("No service is installed.", hint="voicemode service install whisper")
+    return installed or list(services().values())
