@@ -8,7 +8,7 @@ import pytest
 
 import voicemode
 from voicemode.app import Opened, open_app
-from voicemode.config import Settings, load_settings
+from voicemode.config import Settings
 from voicemode.config.urls import same_address
 from voicemode.errors import ArgumentError, ConfigError
 

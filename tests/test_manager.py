@@ -240,12 +240,12 @@ async def test_a_change_of_settings_restarts_what_reads_them_with_a_new_unit(
     await manager.start(parrot, silent)
     before = await manager.status(parrot)
     changed = Manager(replace(settings, whisper_threads=3), supervisor)
-    assert await changed.follow_settings(parrot, settings) == "Parrot was restarted and works with it."
+    assert await changed.follow_settings(parrot, settings, silent) == "Parrot was restarted and works with it."
     assert (await changed.status(parrot)).pid != before.pid
     record = load_record(parrot, settings)
     assert record
     assert record.unit.environment["VOICEMODE_WHISPER_THREADS"] == "3"
-    assert await changed.follow_settings(parrot, settings) == "", "there was nothing to do"
+    assert await changed.follow_settings(parrot, settings, silent) == "", "there was nothing to do"
 
 
 async def test_a_service_moves_to_another_port(
@@ -253,7 +253,7 @@ async def test_a_service_moves_to_another_port(
 ) -> None:
     await manager.start(parrot, silent)
     moved = replace(settings, whisper_port=free_ports(1)[0])
-    await Manager(moved, supervisor).follow_settings(parrot, settings)
+    await Manager(moved, supervisor).follow_settings(parrot, settings, silent)
     assert owner(settings.whisper_port) is None
     assert (await Manager(moved, supervisor).status(parrot)).ours
 
@@ -265,7 +265,7 @@ async def test_a_service_does_not_move_to_a_port_of_somebody_else(
     moved = replace(settings, whisper_port=free_ports(1)[0])
     async with stranger(moved.whisper_port, b"HTTP/1.1 200 OK\r\n\r\n"):
         with pytest.raises(ServiceError, match="is taken by"):
-            await Manager(moved, supervisor).follow_settings(parrot, settings)
+            await Manager(moved, supervisor).follow_settings(parrot, settings, silent)
     assert (await manager.status(parrot)).ours, "it runs where it was"
 
 
@@ -273,7 +273,7 @@ async def test_a_stopped_service_follows_when_it_is_started(
     parrot: Service, installed: Record, settings: Settings, supervisor: HandSupervisor
 ) -> None:
     changed = Manager(replace(settings, whisper_threads=3), supervisor)
-    told = await changed.follow_settings(parrot, settings)
+    told = await changed.follow_settings(parrot, settings, silent)
     assert told == "Parrot works with it when it is started: voicemode service start parrot"
     assert (await changed.status(parrot)).state == "stopped"
 
@@ -284,10 +284,11 @@ async def test_one_that_an_agent_started_ends_and_comes_back_with_the_new_settin
     await ensure_running(parrot, settings)
     moved = Manager(replace(settings, whisper_port=free_ports(1)[0]), supervisor)
     assert (
-        await moved.follow_settings(parrot, settings) == "Parrot has ended; it starts with the new settings when it is needed."
+        await moved.follow_settings(parrot, settings, silent)
+        == "Parrot has ended; it starts with the new settings when it is needed."
     )
     assert owner(settings.whisper_port) is None
-    assert await moved.follow_settings(parrot, settings) == ""
+    assert await moved.follow_settings(parrot, settings, silent) == ""
 
 
 def test_a_change_concerns_the_services_that_read_it() -> None:
@@ -301,7 +302,7 @@ def test_a_change_concerns_the_services_that_read_it() -> None:
 async def test_a_change_on_a_machine_without_services_does_nothing(settings: Settings, supervisor: HandSupervisor) -> None:
     ports = free_ports(2)
     before = replace(settings, whisper_port=ports[0], kokoro_port=ports[1])
-    assert await follow_settings(before, replace(before, log_level="debug"), supervisor) == []
+    assert await follow_settings(before, replace(before, log_level="debug"), supervisor, silent) == []
 
 
 @asynccontextmanager

@@ -73,7 +73,7 @@ class Makers:
             return None
         client = SpeechClient(Endpoint(url, self.settings.key_for(url)), self.http, self.settings, kind)
         service = service_for(kind)
-        ours = self.settings.auto_start and same_address(url, service.url(self.settings))
+        ours = same_address(url, service.url(self.settings))
         return OnDemand(client, LocalServer(service, self.settings)) if ours else client
 
     def _provider(self, url: str, source: Source, kind: Kind, speech: S) -> Provider[S]:

@@ -191,9 +191,12 @@ def _restart_services(before: Settings | None) -> None:
     from voicemode.services._following import concerned, follow_settings
 
     if concerned(before, after):
+        from voicemode.cli.progress import stages
         from voicemode.services._supervisors import find_supervisor
 
-        for sentence in asyncio.run(follow_settings(before, after, find_supervisor(after))):
+        with stages() as report:
+            told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
+        for sentence in told:
             click.echo(sentence)
 
 

@@ -45,7 +45,9 @@ class Settings:
         "info", "What is written to stderr and the log file.", trusted=True
     )
     tools_enabled: tuple[str, ...] = setting(
-        ("converse", "transcribe", "doctor", "providers"), "Tools the agent sees; `all` is every one there is.", trusted=True
+        ("converse", "transcribe", "doctor", "providers", "service", "models", "whisper_install", "kokoro_install"),
+        "Tools the agent sees; `all` is every one there is.",
+        trusted=True,
     )
     tools_disabled: tuple[str, ...] = setting((), "Tools the agent does not see; wins over the enabled ones.", trusted=True)
 

@@ -1,12 +1,15 @@
 """What a change of settings means for the servers that run: those it concerns go on with the new ones."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import fields
 
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import VoiceModeError
 from voicemode.services import services
 from voicemode.services._base import Service
 from voicemode.services._supervisor import Supervisor
+
+Report = Callable[[str], Awaitable[None]]
 
 
 def concerned(before: Settings, after: Settings) -> list[Service]:
@@ -15,17 +18,17 @@ def concerned(before: Settings, after: Settings) -> list[Service]:
     return [service for service in services().values() if changed & {*service.settings, service.port_setting}]
 
 
-async def follow_settings(before: Settings, after: Settings, supervisor: Supervisor) -> list[str]:
+async def follow_settings(before: Settings, after: Settings, supervisor: Supervisor, report: Report) -> list[str]:
     """Have the services that run work with `after`, losing no request in flight; what was done, in sentences.
 
-    What could not be done is among them: the settings are changed all the same.
+    What could not be done is among them: the settings are changed all the same. `report` is told how far a download is.
     """
     from voicemode.services._manager import Manager
 
     manager, told = Manager(after, supervisor), []
     for service in concerned(before, after):
         try:
-            told.append(await manager.follow_settings(service, before))
-        except ServiceError as error:
+            told.append(await manager.follow_settings(service, before, report))
+        except VoiceModeError as error:
             told.append(str(error))
     return [sentence for sentence in told if sentence]

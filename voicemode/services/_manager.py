@@ -11,6 +11,7 @@ from voicemode.services._environment import python_of
 from voicemode.services._health import health
 from voicemode.services._inventory import Item, of_service, remove, total_bytes
 from voicemode.services._logs import tail
+from voicemode.services._models import fetch, sources_from
 from voicemode.services._ports import is_ours, owner
 from voicemode.services._process import alone, ensure_running, log_path, starting
 from voicemode.services._record import Record, installing_lock, load_record, save_record
@@ -126,23 +127,32 @@ class Manager:
         await self._supervisor.unregister(service.name)
         await self.end_unsupervised(service)
 
-    async def follow_settings(self, service: Service, before: Settings) -> str:
+    async def follow_settings(self, service: Service, before: Settings, report: Report) -> str:
         """Have it work with the settings; what was done, in a sentence, or nothing. No request in flight is lost.
 
-        `before` are the settings it was started with. Raises ServiceError.
+        Args:
+            service: Which.
+            before: The settings it was started with.
+            report: Told how far the weights are that the settings name, if they have to be fetched.
+
+        Raises:
+            VoiceModeError: It goes on as before.
         """
         if record := await asyncio.to_thread(load_record, service, self._settings):
-            return await self._renew(service, record)
+            return await self._renew(service, record, report)
         if await Manager(before, self._supervisor).end_unsupervised(service):
             return f"{service.title} has ended; it starts with the new settings when it is needed."
         return ""
 
-    async def _renew(self, service: Service, record: Record) -> str:
+    async def _renew(self, service: Service, record: Record, report: Report) -> str:
         _refuse_other(service, record, self._supervisor)
         unit = unit_for(service, self._settings, python_of(record.environment))
         if unit == record.unit:
             return ""
         _refuse_taken(await self.status(service))
+        # Fetched by us, who know the way to the network; the server works on with the old ones meanwhile.
+        for name in service.weights_for(self._settings):
+            await fetch(name, self._settings.models_path, sources_from(self._settings), report)
         await self._supervisor.register(unit)
         await asyncio.to_thread(save_record, service, self._settings, replace(record, unit=unit))
         state = await self._supervisor.look(service.name)

@@ -45,9 +45,23 @@ class LocalServer:
 
     @property
     def installed(self) -> bool:
-        return self.service.installed or load_record(self.service, self.settings) is not None
+        """Whether it could be started: by us, or by whoever keeps it running."""
+        return self._registered or (self.settings.auto_start and self.service.installed)
+
+    @property
+    def _registered(self) -> bool:
+        return load_record(self.service, self.settings) is not None
+
+    @property
+    def _known(self) -> bool:
+        return self.service.installed or self._registered
 
     async def start(self) -> None:
+        """Raises ServiceError, also where it is stopped and nobody wants us to start it."""
+        if not self.settings.auto_start and self._known and await _answers(self.service, self.settings) is None:
+            raise ServiceError(
+                f"{self.service.title} is installed but stopped.", hint=f"voicemode service start {self.service.name}"
+            )
         await ensure_running(self.service, self.settings)
 
     async def wait_ready(self, tell: Callable[[str], None]) -> Health:

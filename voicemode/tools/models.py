@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicemode.app import App
-from voicemode.config import Settings, set_value
+from voicemode.config import Settings, load_settings, set_value
 from voicemode.errors import ArgumentError, WeightsError
 from voicemode.services import services
 from voicemode.services._base import Service
@@ -133,7 +133,7 @@ async def choose(app: App, name: str) -> str:
         raise ArgumentError(f"{name} is no model for hearing, and there is no other for speaking.")
     wanted = model.short_name if model else name
     path = await asyncio.to_thread(set_value, "whisper_model", wanted)
-    told = f"VOICEMODE_WHISPER_MODEL is {wanted} in {path}; it counts when Whisper starts next."
+    told = " ".join([f"VOICEMODE_WHISPER_MODEL is {wanted} in {path}.", *await followed(app)])
     source = app.loaded.sources["whisper_model"]
     if source.kind in ("environment", "project"):
         told += f" But it has no effect here: {source.path or 'the environment'} says otherwise, and wins."
@@ -144,6 +144,16 @@ async def choose(app: App, name: str) -> str:
     here = await asyncio.to_thread(status, model.name, app.settings.models_path)
     later = f" Its {size_text(model.size_bytes)} are fetched then; to do that now: voicemode models download {wanted}"
     return told if here.present else told + later
+
+
+async def followed(app: App) -> list[str]:
+    """What became of the servers that run, now that the settings have changed."""
+    from voicemode.services._following import follow_settings
+    from voicemode.services._supervisors import find_supervisor
+
+    after = (await asyncio.to_thread(load_settings)).settings
+    told = await follow_settings(app.settings, after, find_supervisor(after), app.report)
+    return told or ["It counts when Whisper starts next."]
 
 
 def misfit(model: Model, settings: Settings) -> str:
