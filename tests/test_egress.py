@@ -269,3 +269,20 @@ def test_only_proxies_of_this_machine_are_ports_to_avoid(monkeypatch: pytest.Mon
     monkeypatch.setenv("NO_PROXY", "127.0.0.1:9")
     monkeypatch.setenv("FTP_PROXY", "http://proxy.test:8080")
     assert proxy_ports() == {3128, 80, 1080}
+
+
+def test_the_runtime_of_our_models_is_told_to_report_to_nobody_before_it_is_loaded() -> None:
+    """Whether it obeys is for tests/test_containers.py: there no name is looked up while it works."""
+    pytest.importorskip("onnxruntime", reason="needs voicemode[local]")
+    program = (
+        "import os, sys, voicemode.config.environment as environment\n"
+        "forbid = environment.forbid_telemetry\n"
+        "def checked():\n"
+        "    assert 'onnxruntime' not in sys.modules\n"
+        "    forbid()\n"
+        "environment.forbid_telemetry = checked\n"
+        "import voicemode.onnx\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'], 'onnxruntime' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout.split() == ["1", "True"]

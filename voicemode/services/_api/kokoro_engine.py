@@ -10,11 +10,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from voicemode.audio.frames import Frame, silence
 from voicemode.errors import WeightsError
+from voicemode.onnx import onnxruntime as ort
 from voicemode.services._api.kokoro_phonemes import Phonemizer
 from voicemode.services._api.kokoro_spelling import speakable
 from voicemode.services._api.kokoro_tempo import at_tempo
