@@ -1,6 +1,6 @@
-"""A stand-in for `voicemode serve`: a real process with a real /health, and no engine.
+"""A stand-in for `voicemode serve`: a real process with a real /health, and no engine: it hears the same whatever is said.
 
-Usage: engine_server.py FOLDER PORT [MOOD]. Notes in FOLDER who was started, and with what. Moods:
+Usage: engine_server.py FOLDER PORT [MOOD [OPTION ...]]. Notes in FOLDER who was started, and with what. Moods:
 ready, loading (until FOLDER/loaded exists), failed, crash (at once), mute (never listens).
 """
 
@@ -20,17 +20,32 @@ class Health(BaseHTTPRequestHandler):
         loading = self.mood == "loading" and not (self.folder / "loaded").exists()
         status = "loading" if loading else "failed" if self.mood == "failed" else "ready"
         said = {"service": "voicemode-parrot", "status": status, "model": "base", "version": "0", "pid": os.getpid()}
-        body = json.dumps({**said, "error": "No weights. Get some." if status == "failed" else ""}).encode()
-        self.send_response(503 if status == "failed" else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        self.answer(
+            503 if status == "failed" else 200, {**said, "error": "No weights. Get some." if status == "failed" else ""}
+        )
         if self.path == "/quit":
             threading.Thread(target=self.server.shutdown).start()
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200, {"text": "Hello."})
 
-def main(folder: str, port: str, mood: str = "ready") -> None:
-    state = {"cwd": str(Path.cwd()), "session": os.getsid(0), "environ": dict(os.environ), "stdin": sys.stdin.read()}
+    def answer(self, status: int, said: dict[str, object]) -> None:
+        body = json.dumps(said).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def main(folder: str, port: str, mood: str = "ready", *options: str) -> None:
+    state = {
+        "options": options,
+        "cwd": str(Path.cwd()),
+        "session": os.getsid(0),
+        "environ": dict(os.environ),
+        "stdin": sys.stdin.read(),
+    }
     (Path(folder) / f"started-{os.getpid()}").write_text(json.dumps(state))
     print(f"starting as {mood}", flush=True)
     if mood == "crash":

@@ -149,7 +149,7 @@ async def test_the_environment_does_not_lean_on_the_one_that_runs_now(tmp_path: 
 
 async def test_one_whose_python_is_gone_does_not_count(tmp_path: Path) -> None:
     environments = Environments(tmp_path)
-    folder = tmp_path / "old"
+    folder = Environments(tmp_path).new("0123456789abcdef")
     folder.mkdir()
     (folder / MARKER).write_text("0123456789abcdef")
     assert environments.find("0123456789abcdef") is None
@@ -161,7 +161,7 @@ async def test_of_one_that_cannot_be_made_nothing_is_left(tmp_path: Path, uv: bo
     broken = tmp_path / "broken-1.0-py3-none-any.whl"
     broken.write_bytes(b"no zip")
     with pytest.raises(ServiceError, match="broken"):
-        await environments.build(recipe(f"broken @ {broken.as_uri()}", uv=uv), environments.new("f"), quiet)
+        await environments.build(recipe(f"broken @ {broken.as_uri()}", uv=uv), environments.new("0123456789abcdef"), quiet)
     assert list(environments.root.iterdir()) == []
 
 
@@ -170,7 +170,7 @@ async def test_without_the_network_what_it_forbids_is_said(tmp_path: Path, uv: b
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "empty"))
     environments = Environments(tmp_path / "environments")
     with pytest.raises(ServiceError, match="cannot be installed without the network, which VOICEMODE_OFFLINE") as error:
-        await environments.build(recipe("voicemode[whisper]==99", uv=uv), environments.new("f"), quiet)
+        await environments.build(recipe("voicemode[whisper]==99", uv=uv), environments.new("0123456789abcdef"), quiet)
     assert "VOICEMODE_OFFLINE=false" in error.value.hint
 
 
@@ -212,8 +212,8 @@ async def tell(line):
 
 async def main(root, slow):
     environments = Environments(Path(root))
-    made = Recipe(requirement="tiny", fingerprint="f", uv=slow)
-    await environments.build(made, environments.new("f"), tell)
+    made = Recipe(requirement="tiny", fingerprint="0123456789abcdef", uv=slow)
+    await environments.build(made, environments.new("0123456789abcdef"), tell)
 
 asyncio.run(main(*sys.argv[1:]))
 """
@@ -238,13 +238,29 @@ async def test_what_a_killed_build_left_is_removed_by_the_next_with_what_still_w
 
 async def test_what_was_replaced_is_removed(tmp_path: Path) -> None:
     environments = Environments(tmp_path / "environments")
-    old, new = environments.root / "old", environments.root / "new"
+    old, new = environments.new("0123456789abcdef"), environments.new("fedcba9876543210")
     for folder in (old, new):
         (folder / "bin").mkdir(parents=True)
         (folder / MARKER).write_text("f")
     assert environments.others(new) == [old]
     await environments.keep_only(new)
     assert list(environments.root.iterdir()) == [new]
+
+
+async def test_what_is_not_ours_in_the_folder_of_environments_stays(tmp_path: Path) -> None:
+    environments = Environments(tmp_path / "environments")
+    mine = environments.root / "mine"
+    mine.mkdir(parents=True)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "lib").mkdir(parents=True)
+    (elsewhere / MARKER).write_text("f")
+    link = environments.new("0123456789abcdef")
+    link.symlink_to(elsewhere)
+    await environments.sweep()
+    await environments.keep_only(environments.new("fedcba9876543210"))
+    assert mine.is_dir()
+    assert link.is_symlink()
+    assert (elsewhere / MARKER).exists()
 
 
 FULL = """
@@ -258,7 +274,8 @@ async def quiet(line): pass
 async def main(root, uv, requirement):
     environments = Environments(Path(root) / "environments")
     try:
-        await environments.build(Recipe(requirement=requirement, fingerprint="f", uv=uv), environments.new("f"), quiet)
+        made = Recipe(requirement=requirement, fingerprint="0123456789abcdef", uv=uv)
+        await environments.build(made, environments.new(made.fingerprint), quiet)
     except ServiceError as error:
         print(error, list(environments.root.iterdir()))
 

@@ -1,5 +1,7 @@
 """The real Kokoro engine: what it makes of a text."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,3 +91,27 @@ def test_missing_weights_are_named(tmp_path: Path, kokoro_engine: "KokoroEngine"
 def test_what_it_says_is_understood(kokoro_engine: "KokoroEngine", hear: "Hear") -> None:
     pairs = [(sentence, hear(say(kokoro_engine, sentence))) for sentence in SENTENCES[::3]]
     assert total_wer(pairs) < 0.08, pairs
+
+
+MALLOC = """
+import ctypes
+from voicemode.services._api.kokoro_engine import return_large_blocks
+
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks mapped hblkhd usmblks fsmblks used free keep".split()]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Info
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+return_large_blocks()
+libc.free(libc.malloc(16_000_000))
+before = libc.mallinfo2().mapped
+libc.malloc(4_000_000)
+print(libc.mallinfo2().mapped - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc keeps what is freed")
+def test_large_blocks_go_back_to_the_system_however_large_the_ones_before_were() -> None:
+    done = subprocess.run([sys.executable, "-c", MALLOC], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "1\n", "a block of its own, and no part of what was freed"

@@ -1,6 +1,7 @@
 """The verbs for services, on real processes kept by a supervisor that does what it is told."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
@@ -17,18 +18,23 @@ from tests.agents import free_ports
 from tests.hand_supervisor import HandSupervisor
 from tests.test_process import service as parrot_service
 from tests.test_process import stranger
-from voicemode.config import Settings
+from voicemode.config import Settings, user_file
 from voicemode.errors import ServiceError
 from voicemode.services import find
 from voicemode.services._base import Service
-from voicemode.services._environment import python_of
+from voicemode.services._environment import MARKER, Environments, python_of
 from voicemode.services._following import concerned, follow_settings
 from voicemode.services._health import health
+from voicemode.services._install import Installation
+from voicemode.services._installation import InstallOptions
 from voicemode.services._manager import Manager
+from voicemode.services._origin import Origin
+from voicemode.services._plan import Sight, Wish, plan, survey, wish_for
 from voicemode.services._ports import owner
 from voicemode.services._process import ensure_running, log_path
-from voicemode.services._record import Record, load_record, save_record
+from voicemode.services._record import Record, load_record, save_record, service_dir
 from voicemode.services._supervisor import Supervised
+from voicemode.services._trial import tried_out
 from voicemode.services._unit import unit_for
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="the supervisor of these tests is POSIX")]
@@ -58,6 +64,16 @@ class Hand(HandSupervisor):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.pause: asyncio.Event | None = None
+        """How long a restart takes between its two halves."""
+        self.stopped = asyncio.Event()
+
+    async def restart(self, name: str) -> None:
+        await self.stop(name)
+        self.stopped.set()
+        if self.pause:
+            await self.pause.wait()
+        await self.start(name)
 
     def _spawn(self, unit: dict[str, Any]) -> "subprocess.Popen[bytes]":
         self.processes.append(super()._spawn(unit))
@@ -95,7 +111,7 @@ async def install(parrot: Service, settings: Settings, supervisor: HandSuperviso
     environment = settings.services_dir / parrot.name / "environments/0123456789abcdef-00ff"
     python_of(environment).parent.mkdir(parents=True)
     python_of(environment).symlink_to(sys.executable)
-    unit = unit_for(parrot, settings, python_of(environment))
+    unit = unit_for(parrot, settings, python_of(environment), ())
     record = Record(version="1", environment=environment, supervisor=supervisor.name, unit=unit)
     await supervisor.register(unit)
     save_record(parrot, settings, record)
@@ -225,13 +241,29 @@ async def test_nothing_of_an_uninstalled_service_is_left(
     assert await manager.uninstall(parrot, silent, models=False) == ["There was nothing of Parrot to remove."]
 
 
-async def test_what_another_supervisor_keeps_running_is_not_taken_from_under_it(
-    parrot: Service, manager: Manager, installed: Record, settings: Settings
+@pytest.mark.parametrize("verb", ["start", "stop", "restart", "enable", "disable", "unregister"])
+async def test_what_another_supervisor_keeps_running_is_left_to_it_and_that_is_said(
+    verb: str, parrot: Service, manager: Manager, installed: Record, settings: Settings, supervisor: HandSupervisor
 ) -> None:
+    await manager.start(parrot, silent)
     save_record(parrot, settings, replace(installed, supervisor="systemd"))
-    with pytest.raises(ServiceError, match="kept running by systemd, which is not there in this session"):
-        await manager.uninstall(parrot, silent, models=False)
-    assert installed.environment.exists()
+    act: Callable[..., Awaitable[Any]] = getattr(manager, verb)
+    with pytest.raises(ServiceError, match="kept running by systemd, which is not asked here") as error:
+        await (act(parrot) if verb == "unregister" else act(parrot, silent))
+    assert "VOICEMODE_SUPERVISOR=systemd" in error.value.hint
+    status = await manager.status(parrot)
+    assert (status.ours, status.well, status.problem) == (True, False, error.value.message)
+
+
+async def test_choosing_another_supervisor_tells_of_what_the_old_one_keeps(
+    settings: Settings, supervisor: HandSupervisor
+) -> None:
+    whisper = find("whisper")
+    unit = unit_for(whisper, settings, Path(sys.executable), ())
+    service_dir(whisper, settings).mkdir(parents=True)
+    save_record(whisper, settings, Record(version="1", environment=settings.base_dir, supervisor="systemd", unit=unit))
+    (told,) = await follow_settings(settings, replace(settings, supervisor="voicemode"), supervisor, silent)
+    assert told.startswith("Whisper speech-to-text is kept running by systemd, which is not asked here")
 
 
 async def test_a_change_of_settings_restarts_what_reads_them_with_a_new_unit(
@@ -323,6 +355,24 @@ async def test_an_agent_does_not_start_what_a_person_has_stopped(parrot: Service
     assert list(folder.iterdir()) == []
 
 
+async def test_while_a_service_is_restarted_nobody_takes_it_for_stopped(
+    parrot: Service, manager: Manager, installed: Record, settings: Settings, supervisor: Hand
+) -> None:
+    await manager.start(parrot, silent)
+
+    async def look(service: Service, _settings: Settings) -> Supervised | None:
+        return await supervisor.look(service.name)
+
+    supervisor.pause = asyncio.Event()
+    restarting = asyncio.create_task(manager.restart(parrot, silent))
+    await asyncio.wait_for(supervisor.stopped.wait(), 10)
+    agent = asyncio.create_task(ensure_running(parrot, settings, ask=look))
+    done, _ = await asyncio.wait([agent], timeout=0.2)
+    assert not done
+    supervisor.pause.set()
+    await asyncio.wait_for(asyncio.gather(agent, restarting), 20)
+
+
 async def test_an_agent_is_told_of_a_service_that_ends_again_and_again(parrot: Service, settings: Settings) -> None:
     async with kept_by([Supervised(state="failed", enabled=True)]) as ask:
         with pytest.raises(ServiceError, match="ends again and again") as error:
@@ -362,3 +412,106 @@ async def test_a_healthy_server_costs_no_question_to_the_supervisor(parrot: Serv
         raise AssertionError("it was asked")
 
     await ensure_running(parrot, settings, ask=never)
+
+
+ORIGIN = Origin("1", "==1", "one")
+
+
+def wish(parrot: Service, settings: Settings) -> Wish:
+    return wish_for(parrot, settings, InstallOptions(), ORIGIN)
+
+
+def environment_of(parrot: Service, settings: Settings) -> Path:
+    """One that is complete: nothing has to be installed into it."""
+    folder = Environments(service_dir(parrot, settings) / "environments").new(ORIGIN.fingerprint(parrot.extra))
+    python_of(folder).parent.mkdir(parents=True)
+    python_of(folder).symlink_to(sys.executable)
+    (folder / MARKER).write_text(ORIGIN.fingerprint(parrot.extra))
+    return folder
+
+
+async def test_what_an_agent_started_while_a_service_was_installed_is_replaced_by_it(
+    parrot: Service, settings: Settings, supervisor: Hand, manager: Manager
+) -> None:
+    environment_of(parrot, settings)
+
+    async def report(stage: str) -> None:
+        if stage.startswith("Registering"):  # the plan is made
+            await ensure_running(parrot, settings)
+
+    first = await survey(wish(parrot, settings), supervisor)
+    done = await Installation(first, supervisor, report).carry_out()
+    assert "which was started on demand" in " ".join(done.did)
+    assert (await manager.status(parrot)).runs == "voicemode", "it is what answers, not the other"
+
+
+async def test_a_chosen_port_is_where_it_is_installed_and_if_the_environment_overrules_it_that_is_told(
+    parrot: Service, settings: Settings, supervisor: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICEMODE_WHISPER_PORT", str(settings.whisper_port))
+    environment_of(parrot, settings)
+    (port,) = free_ports(1)
+    first = await survey(wish_for(parrot, settings, InstallOptions(port=port), ORIGIN), supervisor)
+    done = await Installation(first, supervisor, silent).carry_out()
+    assert done.url == f"http://127.0.0.1:{port}/v1"
+    assert f"VOICEMODE_WHISPER_PORT={port}" in user_file().read_text()
+    assert (await Manager(replace(settings, whisper_port=port), supervisor).status(parrot)).ours
+    assert "It has no effect here: VOICEMODE_WHISPER_PORT is also set in the environment, which wins." in done.notices
+
+
+async def test_of_a_first_installation_that_does_not_start_nothing_is_registered(
+    folder: Path, settings: Settings, supervisor: Hand
+) -> None:
+    crashing = parrot_service(folder, "crash")
+    crashing = replace(crashing, installed_command=crashing.command)
+    environment_of(crashing, settings)
+    first = await survey(wish(crashing, settings), supervisor)
+    with pytest.raises(ServiceError, match=r"Parrot does not start\. It ended with exit code 1: no luck"):
+        await Installation(first, supervisor, silent).carry_out()
+    assert list(supervisor.folder.iterdir()) == []
+    assert load_record(crashing, settings) is None
+
+
+async def test_an_installation_that_fails_leaves_a_stopped_service_stopped(
+    folder: Path, settings: Settings, supervisor: Hand
+) -> None:
+    broken = parrot_service(folder, "failed")
+    broken = replace(broken, installed_command=broken.command)
+    python = python_of(environment_of(broken, settings))
+    old = unit_for(broken, settings, python, ())
+    save_record(broken, settings, Record(version="1", environment=python.parent.parent, supervisor="voicemode", unit=old))
+    await supervisor.register(old)
+    change = await survey(wish(broken, replace(settings, whisper_threads=3)), supervisor)
+    with pytest.raises(ServiceError, match="cannot load its engine"):
+        await Installation(change, supervisor, silent).carry_out()
+    assert owner(settings.whisper_port) is None
+    assert json.loads((supervisor.folder / "parrot.json").read_text())["environment"] == old.environment
+
+
+async def test_an_environment_whose_service_ends_again_and_again_is_made_anew(
+    parrot: Service, settings: Settings, supervisor: Hand
+) -> None:
+    there = environment_of(parrot, settings)
+    unit = unit_for(parrot, settings, python_of(there), ())
+    save_record(parrot, settings, Record(version="1", environment=there, supervisor="voicemode", unit=unit))
+    stopped, failed = (Sight(None, None, Supervised(state=state, enabled=True)) for state in ("stopped", "failed"))
+    assert plan(wish(parrot, settings), stopped, supervisor).environment == there
+    again = plan(wish(parrot, settings), failed, supervisor)
+    assert (again.recipe is not None, again.environment != there, again.upgrade) == (True, True, True)
+
+
+async def test_what_another_supervisor_keeps_running_is_not_installed_a_second_time(
+    parrot: Service, settings: Settings, supervisor: Hand, installed: Record
+) -> None:
+    save_record(parrot, settings, replace(installed, supervisor="systemd"))
+    with pytest.raises(ServiceError, match="kept running by systemd, which is not asked here"):
+        await survey(wish(parrot, settings), supervisor)
+
+
+async def test_a_server_on_trial_ends_by_itself_should_whoever_tries_it_be_killed(
+    parrot: Service, settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    done = await tried_out(parrot, settings, Path(sys.executable), tmp_path / "trial")
+    assert done.startswith("listened to a melody")
+    (note,) = folder.iterdir()
+    assert json.loads(note.read_text())["options"] == ["--idle-minutes", "2"]

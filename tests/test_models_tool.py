@@ -125,7 +125,7 @@ def test_choosing_auto_explains_what_that_is() -> None:
 def test_a_choice_that_has_no_effect_is_told() -> None:
     name = env_name(find_setting("whisper_model"))
     done = voicemode("models", "choose", "small", **{name: "base"})
-    assert "But it has no effect here: the environment says otherwise" in done.stdout
+    assert "It has no effect here: VOICEMODE_WHISPER_MODEL is also set in the environment" in done.stdout
 
 
 @pytest.mark.parametrize(("action", "name"), [("choose", "kokoro"), ("choose", ""), ("download", ""), ("remove", "")])

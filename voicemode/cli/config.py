@@ -166,13 +166,11 @@ def _ask(item: Field[Any]) -> str:
 
 def _warn_if_overridden(item: Field[Any]) -> None:
     try:
-        source = load_settings().sources[item.name]
+        overruled = load_settings().overruled(item.name)
     except ConfigError as error:
-        _warn(str(error))
-        return
-    if source.kind in ("environment", "project"):
-        place = source if source.path else "the environment"
-        _warn(f"It has no effect here: {env_name(item)} is also set in {place}, which wins.")
+        overruled = str(error)
+    if overruled:
+        _warn(overruled)
 
 
 def _settings() -> Settings | None:
@@ -188,16 +186,14 @@ def _restart_services(before: Settings | None) -> None:
     after = _settings()
     if before is None or after is None or before == after:
         return
-    from voicemode.services._following import concerned, follow_settings
+    from voicemode.cli.progress import stages
+    from voicemode.services._following import follow_settings
+    from voicemode.services._supervisors import find_supervisor
 
-    if concerned(before, after):
-        from voicemode.cli.progress import stages
-        from voicemode.services._supervisors import find_supervisor
-
-        with stages() as report:
-            told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
-        for sentence in told:
-            click.echo(sentence)
+    with stages() as report:
+        told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
+    for sentence in told:
+        click.echo(sentence)
 
 
 def _editor() -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from voicemode.config.files import Entry, EnvFile, read_env_file
-from voicemode.config.settings import PREFIX, Settings, did_you_mean, env_name, needing_trust
+from voicemode.config.settings import PREFIX, Settings, did_you_mean, env_name, find_setting, needing_trust
 from voicemode.config.values import parse, printable, shown
 from voicemode.errors import ConfigError
 
@@ -58,6 +58,14 @@ class Loaded:
     """What the person should know, though it stops nothing."""
     stamp: tuple[tuple[Path, Mark], ...] = field(repr=False)
     """Every file that was read or missed, for `changed`."""
+
+    def overruled(self, name: str) -> str:
+        """Why the user file has no say in the field `name`, in a sentence; empty if it has."""
+        source = self.sources[name]
+        if source.kind not in ("environment", "project"):
+            return ""
+        place = source if source.path else "the environment"
+        return f"It has no effect here: {env_name(find_setting(name))} is also set in {place}, which wins."
 
 
 def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Loaded:

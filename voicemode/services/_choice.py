@@ -34,15 +34,13 @@ class Choice:
 
 
 def chosen(settings: Settings) -> Choice:
-    """The Whisper that these settings mean on this machine. Blocks: it looks at the hardware."""
-    return whisper_choice(settings, look())
+    """The Whisper that these settings mean on this machine. Blocks: it looks at the hardware if they leave that to us."""
+    return _named(settings) or choose_whisper_model(look(), settings.language)
 
 
 def whisper_choice(settings: Settings, hardware: Hardware) -> Choice:
     """The Whisper that these settings mean on `hardware`."""
-    if settings.whisper_model != "auto":
-        return Choice(settings.whisper_model, "VOICEMODE_WHISPER_MODEL names it")
-    return choose_whisper_model(hardware, settings.language)
+    return _named(settings) or choose_whisper_model(hardware, settings.language)
 
 
 def choose_whisper_model(hardware: Hardware, language: str = "") -> Choice:
@@ -80,6 +78,12 @@ def speed(model: Model, hardware: Hardware) -> Speed | Literal[""]:
     if seconds <= FAST_SECONDS:
         return "fast"
     return "medium" if seconds <= MEDIUM_SECONDS else "slow"
+
+
+def _named(settings: Settings) -> Choice | None:
+    """The one that the settings name themselves."""
+    auto = settings.whisper_model == "auto"
+    return None if auto else Choice(settings.whisper_model, "VOICEMODE_WHISPER_MODEL names it")
 
 
 def _unused_card(hardware: Hardware) -> str:

@@ -6,6 +6,7 @@ service names the folder.
 """
 
 import asyncio
+import re
 import secrets
 import shutil
 import sys
@@ -19,6 +20,8 @@ from voicemode.config.environment import installer_environment, uv_that_started_
 from voicemode.errors import ServiceError
 from voicemode.services._command import CommandError, Report, run
 
+BUILT = re.compile("[0-9a-f]{16}-[0-9a-f]{4}")
+"""What an environment is called."""
 MARKER = "voicemode-complete"
 FULL_BYTES = 20_000_000
 """A disk with less is full: not every installer says so."""
@@ -105,7 +108,9 @@ class Environments:
         return [other for other in self._folders() if other != folder]
 
     def _folders(self) -> list[Path]:
-        return sorted(path for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+        """Those that `build` has made; whatever else is in there is not ours."""
+        there = self.root.iterdir() if self.root.is_dir() else ()
+        return sorted(path for path in there if BUILT.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def python_of(folder: Path) -> Path:

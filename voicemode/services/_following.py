@@ -24,8 +24,12 @@ async def follow_settings(before: Settings, after: Settings, supervisor: Supervi
     What could not be done is among them: the settings are changed all the same. `report` is told how far a download is.
     """
     from voicemode.services._manager import Manager
+    from voicemode.services._record import kept_elsewhere, load_record
 
-    manager, told = Manager(after, supervisor), []
+    manager, told = Manager(after, supervisor), list[str]()
+    if before.supervisor != after.supervisor:
+        records = [(service, load_record(service, after)) for service in services().values()]
+        return [str(error) for each in records if (error := kept_elsewhere(*each, supervisor.name))]
     for service in concerned(before, after):
         try:
             told.append(await manager.follow_settings(service, before, report))

@@ -5,12 +5,11 @@ installed before is left as it is until its successor has proved itself, and com
 """
 
 import asyncio
-import tempfile
+import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from voicemode.config import Settings, env_name, find_setting, set_value
+from voicemode.config import Settings, env_name, find_setting, load_settings, set_value
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
 from voicemode.services._command import Report
@@ -19,14 +18,14 @@ from voicemode.services._environment import python_of
 from voicemode.services._installation import Installed, InstallOptions
 from voicemode.services._models import Status, fetch, sources_from
 from voicemode.services._origin import find_origin
-from voicemode.services._plan import Plan, Wish, survey, wish_for, wished_record
+from voicemode.services._plan import Plan, Wish, see, survey, wish_for, wished_record
 from voicemode.services._process import alone, starting, wait_ready
 from voicemode.services._proof import prove
-from voicemode.services._record import installing_lock, save_record
+from voicemode.services._record import TRIAL, installing_lock, save_record, service_dir
 from voicemode.services._sources import size_text
 from voicemode.services._supervisor import Supervisor
 from voicemode.services._trial import answering, tried_out
-from voicemode.services._vitals import end
+from voicemode.services._vitals import end_server
 
 PATIENCE_SECONDS = 3600.0
 """For another installation of the same service: weights may be long in coming."""
@@ -117,14 +116,15 @@ class Installation:
 
     async def _try_out(self) -> None:
         await self._report("Trying it out on a spare port")
-        python = python_of(self._plan.environment)
-        with tempfile.TemporaryDirectory(prefix="voicemode-trial-", ignore_cleanup_errors=True) as scratch:
-            try:
-                proof = await tried_out(self._service, self._settings, python, Path(scratch))
-            except ServiceError:
-                if self._plan.recipe:  # else an earlier run has made it, and may have got as far as to switch to it
-                    await self._plan.environments.discard(self._plan.environment)
-                raise
+        python, scratch = python_of(self._plan.environment), service_dir(self._service, self._settings) / TRIAL
+        try:
+            proof = await tried_out(self._service, self._settings, python, scratch)
+        except ServiceError:
+            if self._plan.recipe:  # else an earlier run has made it, and may have got as far as to switch to it
+                await self._plan.environments.discard(self._plan.environment)
+            raise
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         self._did.append(f"tried it out on a spare port: it {proof}")
 
     async def _switch(self) -> None:
@@ -135,8 +135,9 @@ class Installation:
         self._notices += [notice] if notice else []
         await self._report("Starting it")
         async with starting(self._service, self._settings):
-            if squatter := plan.sight.unsupervised:
-                await asyncio.to_thread(end, squatter)
+            # An agent may have needed one while the environment was made and the weights came.
+            if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
+                await end_server(self._service, squatter)
                 self._did.append(f"ended {squatter}, which was started on demand")
             await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.start(name))
             await answering(self._service, self._settings, self._ended)
@@ -159,8 +160,7 @@ class Installation:
             await self._supervisor.unregister(name)
             return
         await self._supervisor.register(record.unit)
-        if self._plan.sight.runs:
-            await self._supervisor.restart(name)
+        await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.stop(name))
 
     async def _settle(self) -> None:
         """Write down what is true now, and remove what it took the place of."""
@@ -169,6 +169,8 @@ class Installation:
         for name, text in plan.wish.choices.items():
             path = set_value(name, text)
             self._did.append(f"set {env_name(find_setting(name))}={text} in {path}")
+        overruled = map(load_settings().overruled, plan.wish.choices)
+        self._notices += filter(None, overruled)
         save_record(self._service, self._settings, wished_record(plan.wish, plan.environment, plan.unit, self._supervisor))
         await plan.environments.keep_only(plan.environment)
 

@@ -6,6 +6,7 @@ A link is never followed below the folders a person chose: the link itself goes,
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from voicemode.services._base import Service
 from voicemode.services._places import Kind, Place, places, places_of
 from voicemode.services._record import load_record
 from voicemode.services._supervisor import Supervisor
+from voicemode.services._unit import unit_for
 
 ORDER: tuple[Kind, ...] = ("unit", "environment", "model", "cache", "log", "state", "recording", "config")
 
@@ -75,7 +77,9 @@ def total_bytes(items: Iterable[Item]) -> int:
 
 def _units(service: Service, settings: Settings, supervisor: Supervisor) -> list[Item]:
     record = load_record(service, settings)
-    paths = tuple(path for path in supervisor.files(record.unit) if os.path.lexists(path)) if record else ()
+    # An installation that was killed may have got as far as the unit, and not to the record.
+    unit = record.unit if record else unit_for(service, settings, Path(sys.executable), weights=())
+    paths = tuple(path for path in supervisor.files(unit) if os.path.lexists(path))
     if not paths:
         return []
     title = f"{supervisor.name} unit of {service.title}"

@@ -14,13 +14,13 @@ from voicemode.services._logs import tail
 from voicemode.services._models import fetch, sources_from
 from voicemode.services._ports import is_ours, owner
 from voicemode.services._process import alone, ensure_running, log_path, starting
-from voicemode.services._record import Record, installing_lock, load_record, save_record
+from voicemode.services._record import Record, installing_lock, kept_elsewhere, load_record, refuse_other, save_record
 from voicemode.services._sources import size_text
 from voicemode.services._status import Facts, Status, judge, supervises
 from voicemode.services._supervisor import Supervisor
 from voicemode.services._trial import answering
 from voicemode.services._unit import unit_for
-from voicemode.services._vitals import end, vitals
+from voicemode.services._vitals import end_server, vitals
 
 LOG_LINES = 200
 """Enough to find the traceback of the last ending."""
@@ -48,6 +48,7 @@ class Manager:
 
         One that is not installed as a service is started as an agent would, and ends by itself. Raises ServiceError.
         """
+        await self._refuse_other(service)
         facts = await self._facts(service)
         if facts.ours and (facts.supervised is None or supervises(facts.supervised, facts.owner)):
             return f"{service.title} runs already."
@@ -64,6 +65,7 @@ class Manager:
 
     async def stop(self, service: Service, report: Report) -> str:
         """End it, once what it works on is done; what was done, in a sentence. Raises ServiceError."""
+        await self._refuse_other(service)
         facts = await self._facts(service)
         if not facts.ours and (facts.supervised is None or facts.supervised.state in ("stopped", "failed")):
             return f"{service.title} does not run."
@@ -75,14 +77,16 @@ class Manager:
 
     async def restart(self, service: Service, report: Report) -> str:
         """End it, once what it works on is done, and start it again; what was done, in a sentence. Raises ServiceError."""
+        await self._refuse_other(service)
         facts = await self._facts(service)
         if facts.supervised is None or (facts.ours and not supervises(facts.supervised, facts.owner)):
             await self.end_unsupervised(service)
             return await self.start(service, report)
         _refuse_taken(judge(facts))
         await report(f"restarting {service.title}")
-        await self._supervisor.restart(service.name)
-        await self._answering(service)
+        async with starting(service, self._settings):
+            await self._supervisor.restart(service.name)
+            await self._answering(service)
         return f"{service.title} is restarted."
 
     async def enable(self, service: Service, report: Report) -> str:
@@ -122,8 +126,7 @@ class Manager:
 
     async def unregister(self, service: Service) -> None:
         """End it, whoever started it, and have nobody start it again. Raises ServiceError."""
-        if record := await asyncio.to_thread(load_record, service, self._settings):
-            _refuse_other(service, record, self._supervisor)
+        await self._refuse_other(service)
         await self._supervisor.unregister(service.name)
         await self.end_unsupervised(service)
 
@@ -145,24 +148,30 @@ class Manager:
         return ""
 
     async def _renew(self, service: Service, record: Record, report: Report) -> str:
-        _refuse_other(service, record, self._supervisor)
-        unit = unit_for(service, self._settings, python_of(record.environment))
+        refuse_other(service, record, self._supervisor.name)
+        weights = await asyncio.to_thread(service.weights_for, self._settings)
+        unit = unit_for(service, self._settings, python_of(record.environment), weights)
         if unit == record.unit:
             return ""
         _refuse_taken(await self.status(service))
         # Fetched by us, who know the way to the network; the server works on with the old ones meanwhile.
-        for name in service.weights_for(self._settings):
+        for name in weights:
             await fetch(name, self._settings.models_path, sources_from(self._settings), report)
         await self._supervisor.register(unit)
         await asyncio.to_thread(save_record, service, self._settings, replace(record, unit=unit))
         state = await self._supervisor.look(service.name)
         if state is None or state.state in ("stopped", "failed"):
             return f"{service.title} works with it when it is started: voicemode service start {service.name}"
-        await self._supervisor.restart(service.name)
-        await self._answering(service)
+        await self.restart(service, report)
         return f"{service.title} was restarted and works with it."
 
+    async def _refuse_other(self, service: Service) -> None:
+        """Raise ServiceError if somebody else keeps it running."""
+        record = await asyncio.to_thread(load_record, service, self._settings)
+        refuse_other(service, record, self._supervisor.name)
+
     async def _registered(self, service: Service) -> None:
+        await self._refuse_other(service)
         if await self._supervisor.look(service.name) is None:
             raise ServiceError(
                 f"{service.title} is not installed as a service.", hint=f"voicemode service install {service.name}"
@@ -182,8 +191,7 @@ class Manager:
         found = await asyncio.to_thread(owner, service.port(self._settings)) if said else None
         if found is None or not is_ours(service, found, said):
             return False
-        if not await asyncio.to_thread(end, found):
-            raise ServiceError(f"{service.title} does not end.", hint=f"End it yourself: kill -9 {found.pid}")
+        await end_server(service, found)
         return True
 
     async def _facts(self, service: Service) -> Facts:
@@ -201,6 +209,7 @@ class Manager:
             port_setting=env_name(find_setting(service.port_setting)),
             log=str(log),
             supervisor=self._supervisor.name,
+            elsewhere=kept_elsewhere(service, await asyncio.to_thread(load_record, service, settings), self._supervisor.name),
             supervised=supervised,
             health=said,
             owner=found,
@@ -214,15 +223,6 @@ def _refuse_taken(status: Status) -> None:
     """Raise ServiceError if somebody else has the port."""
     if status.port_owner:
         raise ServiceError(status.problem, hint=status.remedy)
-
-
-def _refuse_other(service: Service, record: Record, supervisor: Supervisor) -> None:
-    """Raise ServiceError if somebody keeps the service running whom we do not reach: under sudo, or in a container."""
-    if record.supervisor != supervisor.name:
-        raise ServiceError(
-            f"{service.title} is kept running by {record.supervisor}, which is not there in this session.",
-            hint=f"Log in as when you installed it, or set VOICEMODE_SUPERVISOR={record.supervisor}, and try again.",
-        )
 
 
 def _told(service: Service, gone: Sequence[Item], *, models: bool) -> str:

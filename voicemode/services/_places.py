@@ -9,14 +9,15 @@ from typing import Literal
 from voicemode.config import Settings, trust_store, user_file
 from voicemode.services import services
 from voicemode.services._base import Service
+from voicemode.services._environment import BUILT
 from voicemode.services._manifests import MODELS, Model
-from voicemode.services._record import FILE, service_dir
+from voicemode.services._record import FILE, TRIAL, service_dir
 from voicemode.services._store import INCOMING, NOTES
 
 Kind = Literal["unit", "environment", "model", "cache", "log", "state", "recording", "config"]
 
-BUILT = "[0-9a-f]{16}-[0-9a-f]{4}"
-"""What an environment is called."""
+SOUND = ".sound"
+"""Of files of the speech cache, half-written ones included."""
 BESIDE = r"\.\w{8}"
 """What `write_atomically` adds to the name of a file that was not finished."""
 
@@ -61,16 +62,21 @@ def places_of(service: Service, settings: Settings) -> Iterator[Place]:
     base, own, name = settings.base_dir.expanduser(), service_dir(service, settings), service.name
     title = service.title
     yield Place(
-        kind="environment", title=f"environment of {title}", folder=own / "environments", root=base, names=BUILT, service=name
+        kind="environment",
+        title=f"environment of {title}",
+        folder=own / "environments",
+        root=base,
+        names=BUILT.pattern,
+        service=name,
     )
-    notes = rf"\.?({re.escape(FILE)}|unit\.json|watch\.json|dev\.voicemode\.{name}\.plist)({BESIDE})?|watch\.lock|stop"
+    notes = rf"\.?({re.escape(FILE)}|unit\.json|watch\.json|dev\.voicemode\.{name}\.plist)({BESIDE})?|watch\.lock|stop|{TRIAL}"
     yield Place(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
     yield Place(
         kind="cache",
         title=f"cache of {title}",
         folder=settings.cache_dir / name,
         root=base,
-        names=rf"([0-9a-f]{{64}}|{BESIDE})\.sound",
+        names=rf"([0-9a-f]{{64}}|{BESIDE}){re.escape(SOUND)}",
         service=name,
     )
     yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names(name), service=name)

@@ -17,7 +17,7 @@ from voicemode.services._installation import InstallOptions
 from voicemode.services._models import Status, status
 from voicemode.services._origin import Origin
 from voicemode.services._ports import Owner, is_ours, owner
-from voicemode.services._record import FILE, Record, load_record, service_dir
+from voicemode.services._record import FILE, Record, load_record, refuse_other, service_dir
 from voicemode.services._sources import size_text
 from voicemode.services._status import supervises
 from voicemode.services._supervisor import Supervised, Supervisor, Unit
@@ -62,6 +62,12 @@ class Sight:
     def runs(self) -> bool:
         """Whether its supervisor keeps it running."""
         return self.supervised is not None and self.supervised.state in ("running", "starting")
+
+    @property
+    def crashes(self) -> bool:
+        """Whether it ends again and again."""
+        seen = self.supervised
+        return self.health is None and seen is not None and (seen.state == "failed" or seen.restarts > 0)
 
     @property
     def unsupervised(self) -> Owner | None:
@@ -141,31 +147,38 @@ class Plan:
 
 async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
     """How things are, and what has to be done. Raises ServiceError if a stranger has the port."""
-    service, settings = wish.service, wish.settings
+    return await asyncio.to_thread(plan, wish, await see(wish.service, wish.settings, supervisor), supervisor)
+
+
+async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Sight:
+    """What runs now. Raises ServiceError if a stranger has the port."""
     found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health(service.health_url(settings)))
     if found and not is_ours(service, found, state):
         raise taken(service, settings, found)
-    sight = Sight(found, state, await supervisor.look(service.name))
-    return await asyncio.to_thread(plan, wish, sight, supervisor)
+    return Sight(found, state, await supervisor.look(service.name))
 
 
 def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
-    """The way from what is on this disk and in `sight` to `wish`. Blocks."""
+    """The way from what is on this disk and in `sight` to `wish`. Blocks. Raises ServiceError."""
     service, settings = wish.service, wish.settings
     environments = Environments(service_dir(service, settings) / "environments")
     fingerprint = wish.origin.fingerprint(service.extra)
-    there = environments.find(fingerprint)
+    there, record = environments.find(fingerprint), load_record(service, settings)
+    refuse_other(service, record, supervisor.name)
+    if sight.crashes and record and record.environment == there:
+        there = None  # what is in it may be damaged
     environment = there or environments.new(fingerprint)
-    unit, record = unit_for(service, settings, python_of(environment)), load_record(service, settings)
-    models = tuple(status(name, settings.models_path) for name in service.weights_for(settings))
+    choice = chosen(settings) if service.model_setting else None
+    weights = service.weights_with(choice.model) if choice else service.weights
+    unit = unit_for(service, settings, python_of(environment), weights)
     return Plan(
         wish=wish,
         sight=sight,
         environments=environments,
         environment=environment,
         recipe=None if there else recipe(wish),
-        models=models,
-        choice=explained_choice(service, settings),
+        models=tuple(status(name, settings.models_path) for name in weights),
+        choice=f"use {choice.model}: {choice.reason}" if choice else "",
         unit=unit,
         files=tuple(supervisor.files(unit)),
         record=record,
@@ -176,14 +189,6 @@ def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
 def wished_record(wish: Wish, environment: Path, unit: Unit, supervisor: Supervisor) -> Record:
     """What is written down once it is all done."""
     return Record(version=wish.origin.version, environment=environment, supervisor=supervisor.name, unit=unit)
-
-
-def explained_choice(service: Service, settings: Settings) -> str:
-    """Which of its models `service` gets, and why. Blocks."""
-    if not service.model_setting:
-        return ""
-    choice = chosen(settings)
-    return f"use {choice.model}: {choice.reason}"
 
 
 def recipe(wish: Wish) -> Recipe:

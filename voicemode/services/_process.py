@@ -33,6 +33,8 @@ POLL_SECONDS = 0.05
 ASK_SECONDS = 0.5
 """Between two questions to a supervisor, each of which starts a process."""
 
+ENDED = ("stopped", "failed")
+
 Ask = Callable[[Service, Settings], Awaitable[Supervised | None]]
 
 
@@ -88,11 +90,11 @@ async def ensure_running(
         ServiceError: The engine is not installed, something else has the port, the server did not come up, or it is
             installed as a service and somebody has stopped it.
     """
-    if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
-        return
-    if not service.installed:
-        raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
     try:
+        if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
+            return
+        if not service.installed:
+            raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
         async with starting(service, settings, limit_seconds):
             if not await _answers(service, settings):
                 await _start(service, settings, limit_seconds)
@@ -195,7 +197,8 @@ async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: 
     try:
         async with asyncio.timeout(limit_seconds):
             while seen := await ask(service, settings):
-                _refuse_ended(service, seen)
+                if seen.state in ENDED:
+                    await _refuse_ended(service, settings, ask)
                 if await _answers_soon(service, settings):
                     return True
     except TimeoutError as error:
@@ -215,7 +218,12 @@ async def _answers_soon(service: Service, settings: Settings) -> bool:
     return False
 
 
-def _refuse_ended(service: Service, seen: Supervised) -> None:
+async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
+    """Raise ServiceError if it has ended and stays so."""
+    async with starting(service, settings):  # whoever restarts it is in there meanwhile
+        seen = await ask(service, settings)
+    if seen is None:
+        return
     if seen.state == "stopped":
         raise ServiceError(
             f"{service.title} is installed as a service but stopped.", hint=f"voicemode service start {service.name}"

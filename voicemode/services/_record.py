@@ -8,10 +8,13 @@ from typing import Any
 
 from voicemode.config import Settings
 from voicemode.config.files import write_atomically
+from voicemode.errors import ServiceError
 from voicemode.services._base import Service
 from voicemode.services._supervisor import Unit
 
 FILE = "installed.json"
+TRIAL = "trial"
+"""A folder: what one that is tried out writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,23 @@ def load_record(service: Service, settings: Settings) -> Record | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _decoded(json.loads((service_dir(service, settings) / FILE).read_text(encoding="utf-8")))
     return None
+
+
+def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> ServiceError | None:
+    """What to say if somebody keeps the service running whom we do not ask here: other settings, under sudo, in a container."""
+    if record is None or record.supervisor == supervisor:
+        return None
+    keeper = record.supervisor
+    return ServiceError(
+        f"{service.title} is kept running by {keeper}, which is not asked here.",
+        hint=f"Log in as when you installed it, and set VOICEMODE_SUPERVISOR={keeper}. For another: uninstall it first.",
+    )
+
+
+def refuse_other(service: Service, record: Record | None, supervisor: str) -> None:
+    """Raise ServiceError if it is kept elsewhere."""
+    if error := kept_elsewhere(service, record, supervisor):
+        raise error
 
 
 def save_record(service: Service, settings: Settings, record: Record) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from voicemode.errors import ServiceError
 from voicemode.services._health import Health
 from voicemode.services._logs import Ending, explain
 from voicemode.services._ports import Owner
@@ -38,6 +39,8 @@ class Facts:
     vitals: Vitals | None = None
     lines: tuple[str, ...] = ()
     """The end of its log, if it does not run as it should."""
+    elsewhere: ServiceError | None = None
+    """What to say if another supervisor has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +150,8 @@ def _runs(facts: Facts) -> str:
 def _trouble(facts: Facts, state: State) -> Ending:
     """What is wrong with it, and what to do; two empty texts if all is well."""
     nothing = Ending("", "")
+    if facts.elsewhere:
+        return Ending(facts.elsewhere.message, facts.elsewhere.hint)
     if facts.ours:
         error = facts.health.error if facts.health else ""
         return Ending(error, f"voicemode service logs {facts.name}") if error else nothing

@@ -22,6 +22,8 @@ from voicemode.services._unit import unit_for
 START_SECONDS = 60.0
 """A server answers about 2 s after its start; a machine may be busy with what was just installed."""
 LOG_LINES = 40
+ALONE_MINUTES = "2"
+"""A server on trial ends by itself after so long: whoever tries it out may have been killed."""
 
 Reason = Callable[[], Awaitable[str]]
 """Why the service has ended; empty while it may still come up."""
@@ -60,9 +62,14 @@ async def tried_out(service: Service, settings: Settings, python: Path, scratch:
     """
     other: dict[str, Any] = {service.port_setting: free_port(), "base_dir": scratch, "models_dir": settings.models_path}
     beside = replace(settings, **other)
-    unit = unit_for(service, beside, python)
+    unit = unit_for(service, beside, python, weights=())
     unit.log.parent.mkdir(parents=True, exist_ok=True)
-    process = await spawn(unit.command, {**installer_environment(), **unit.environment}, scratch, output=DEVNULL)
+    process = await spawn(
+        (*unit.command, "--idle-minutes", ALONE_MINUTES),
+        {**installer_environment(), **unit.environment},
+        scratch,
+        output=DEVNULL,
+    )
     try:
         await answering(service, beside, lambda: _ended(process))
         await wait_ready(service, beside)

@@ -1,5 +1,6 @@
 """The unit of a service: what a supervisor is given, rendered from the Service and the settings."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from voicemode.config import Settings
@@ -13,8 +14,8 @@ WEIGHT_FACTOR = 3
 """Engines hold weights once, a second time while they load them, and need room to work."""
 
 
-def unit_for(service: Service, settings: Settings, python: Path) -> Unit:
-    """The unit that runs `service` with the interpreter `python`. It changes whenever what concerns it does."""
+def unit_for(service: Service, settings: Settings, python: Path, weights: Sequence[str]) -> Unit:
+    """The unit that runs `service` with the interpreter `python` and `weights`. It changes whenever what concerns it does."""
     log = log_path(service, settings)
     return Unit(
         name=service.name,
@@ -23,11 +24,11 @@ def unit_for(service: Service, settings: Settings, python: Path) -> Unit:
         environment=unit_environment(settings, service.settings),
         log=log,
         writable=(settings.logs_dir, settings.models_path, settings.state_dir, settings.cache_dir),
-        memory_mb=memory_mb(service, settings),
+        memory_mb=memory_mb(service, weights),
     )
 
 
-def memory_mb(service: Service, settings: Settings) -> int:
+def memory_mb(service: Service, weights: Sequence[str]) -> int:
     """How much it may hold with its models."""
-    weights = sum(MODELS[name].size_bytes for name in service.weights_for(settings) if name in MODELS)
-    return service.memory_mb + WEIGHT_FACTOR * weights // 1_000_000
+    size_bytes = sum(MODELS[name].size_bytes for name in weights if name in MODELS)
+    return service.memory_mb + WEIGHT_FACTOR * size_bytes // 1_000_000

@@ -1,9 +1,12 @@
 """What a running process takes, and how it is asked to end."""
 
+import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
 
+from voicemode.errors import ServiceError
+from voicemode.services._base import Service
 from voicemode.services._ports import Owner
 
 SAMPLE_SECONDS = 0.1
@@ -31,6 +34,12 @@ def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
         cpu = process.cpu_percent(sample_seconds)
         return Vitals(max(0.0, time.time() - process.create_time()), process.memory_info().rss, cpu)
     return None
+
+
+async def end_server(service: Service, found: Owner) -> None:
+    """End a server of ours, once what it works on is done. Raises ServiceError if it does not end."""
+    if not await asyncio.to_thread(end, found):
+        raise ServiceError(f"{service.title} does not end.", hint=f"End it yourself: kill -9 {found.pid}")
 
 
 def end(owner: Owner, limit_seconds: float = END_SECONDS) -> bool:

@@ -134,9 +134,8 @@ async def choose(app: App, name: str) -> str:
     wanted = model.short_name if model else name
     path = await asyncio.to_thread(set_value, "whisper_model", wanted)
     told = " ".join([f"VOICEMODE_WHISPER_MODEL is {wanted} in {path}.", *await followed(app)])
-    source = app.loaded.sources["whisper_model"]
-    if source.kind in ("environment", "project"):
-        told += f" But it has no effect here: {source.path or 'the environment'} says otherwise, and wins."
+    if overruled := app.loaded.overruled("whisper_model"):
+        told += f" {overruled}"
     if model is None:
         choice = await asyncio.to_thread(chosen, Settings(language=app.settings.language))
         return f"{told} Here that is {choice.model}: {choice.reason}."

@@ -19,6 +19,7 @@ from voicemode import __version__
 from voicemode.services._api.kokoro_request import Ask
 from voicemode.services._api.kokoro_spelling import speakable
 from voicemode.services._manifests import MODELS
+from voicemode.services._places import SOUND
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,6 @@ LARGEST_PART = 16
 SHAPING = ("onnxruntime", "sanotts", "av")
 """Packages whose versions may change the sound."""
 DIGEST_BYTES = 16
-SUFFIX = ".sound"
-"""Of our files, half-written ones included. No other file is touched."""
 
 
 def engine_identity() -> str:
@@ -106,13 +105,13 @@ class SoundCache:
                     entry.path.unlink()
 
     def _path(self, key: str) -> Path:
-        return self._folder / (key + SUFFIX)
+        return self._folder / (key + SOUND)
 
     def _entries(self) -> list["Entry"]:
         """All sounds, those of writers that were killed included; none if there is no folder."""
         entries = []
         with contextlib.suppress(OSError), os.scandir(self._folder) as files:
-            for file in filter(lambda file: file.name.endswith(SUFFIX), files):
+            for file in filter(lambda file: file.name.endswith(SOUND), files):
                 with contextlib.suppress(OSError):
                     state = file.stat(follow_symlinks=False)
                     entries.append(Entry(Path(file.path), state.st_size, state.st_mtime_ns))
@@ -132,7 +131,7 @@ def checksum_of(sound: bytes) -> bytes:
 
 def write_whole(path: Path, content: bytes) -> None:
     """All of `content` is in `path`, for its owner alone, or `path` is as it was."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=SUFFIX, delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=SOUND, delete=False) as file:
         try:
             file.write(content)
             file.close()
