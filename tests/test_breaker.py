@@ -69,6 +69,31 @@ def test_it_is_half_open_while_it_is_probed_and_open_again_if_that_fails(clock: 
     assert [*seen, breaker.state] == [State.HALF_OPEN, State.OPEN, State.CLOSED]
 
 
+def test_one_that_is_merely_there_again_is_tried_and_rests_longer_if_it_fails(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    for _ in range(3):
+        breaker.failed(DOWN)
+    clock.now += 4
+    breaker.probed()
+    breaker.reached()
+    assert (breaker.state, breaker.trusted, breaker.ailing) == (State.HALF_OPEN, True, False)
+    breaker.failed(DOWN)
+    assert (breaker.state, breaker.trusted, breaker.resting_seconds) == (State.OPEN, False, 8)
+    breaker.reached()
+    breaker.succeeded()
+    breaker.failed(DOWN)
+    assert (breaker.state, breaker.resting_seconds) == (State.CLOSED, 1)
+
+
+def test_one_that_fails_is_not_probed_all_the_time_because_it_says_come_back_at_once(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    breaker.failed(DOWN)
+    breaker.failed(DOWN)
+    clock.now += 2
+    breaker.failed(ProviderError("asked too often", transient=True, retry_after_seconds=0))
+    assert breaker.resting_seconds == 2
+
+
 def test_a_refused_key_opens_it_at_once_and_for_long(clock: Clock) -> None:
     breaker = Breaker(clock)
     breaker.failed(RefusedKeyError("did not accept the key", hint="Set OPENAI_API_KEY to a valid key."))

@@ -105,5 +105,7 @@ def test_why_it_is_asked_is_said_in_words() -> None:
     assert why(b, members) == "it has less to do"
     a.failed(down("connection refused"))
     assert why(b, members) == "a is left alone for now: connection refused"
+    a.failed(down("a is not reachable."))
+    assert why(b, members) == "a is left alone for now: is not reachable."
     only = [member("c", Source.CLOUD)]
     assert why(only[0], only) == "nothing else is configured"

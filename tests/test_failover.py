@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -182,6 +182,65 @@ async def test_one_that_costs_money_is_not_probed_with_work() -> None:
     await both.close()
 
 
+async def test_one_that_costs_money_and_merely_lists_what_it_has_is_not_asked_at_every_turn() -> None:
+    class Listing(FakeSpeech):
+        async def check(self) -> str:
+            return "answers"
+
+    both = providers(Listing(error=down()), FakeSpeech("hello"), paid=[0])
+    breaker = both.stt.members[0].breaker
+    for failures in (1, 2):
+        await both.turn().transcribe(tone(1))
+        assert (breaker.failures, breaker.trusted) == (failures, False)
+        async with asyncio.timeout(10):
+            while not breaker.trusted:
+                await asyncio.sleep(0.05)
+    await both.close()
+
+
+async def test_one_that_does_not_list_what_it_has_is_asked_all_the_same() -> None:
+    class Mute(FakeSpeech):
+        async def check(self) -> str:
+            checked.set()
+            raise ProviderError("has nothing here (404)", transient=False)
+
+    checked = asyncio.Event()
+    both = providers(Mute("I work"), FakeSpeech("hello"), paid=[0])
+    await both.stt.warm_up(print)
+    await asyncio.wait_for(checked.wait(), 10)
+    assert (await both.turn().transcribe(tone(1))).text == "I work"
+    await both.close()
+
+
+async def test_no_turn_waits_again_for_who_does_not_say_what_it_has() -> None:
+    class Mute(FakeSpeech):
+        async def learn(self) -> None:
+            learned.append(self)
+
+    learned: list[FakeSpeech] = []
+    both = providers(Mute(), Mute())
+    for _ in range(3):
+        await both.turn().transcribe(tone(1), language="de")
+    assert len(learned) == 2
+
+
+async def test_an_answer_ends_the_probing() -> None:
+    before, one = asyncio.all_tasks(), providers(Flaky(2))
+    with pytest.raises(NoProviderError):
+        await one.turn().transcribe(tone(1))
+    (probe,) = asyncio.all_tasks() - before
+    assert (await one.turn().transcribe(tone(1))).text == "well again"
+    await asyncio.wait_for(asyncio.wait([probe]), 0.5)
+
+
+async def test_a_turn_that_outlives_its_settings_leaves_nothing_behind() -> None:
+    before, one = asyncio.all_tasks(), providers(FakeSpeech(error=down()))
+    await one.close()
+    with pytest.raises(NoProviderError):
+        await one.turn().transcribe(tone(1))
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_slow_one_is_overtaken_and_given_up() -> None:
     slow, quick = Hanging(), FakeSpeech("quick")
     both = providers(slow, quick)
@@ -288,6 +347,12 @@ async def test_a_sentence_that_broke_off_is_not_begun_again_and_the_rest_is_said
     assert len(frames) == 2 + len(" ".join(second.said).split())
 
 
+async def test_who_broke_off_is_named_whoever_spoke_before() -> None:
+    turn = providers(FakeSpeech(error=down("broke off"), fail_after=2)).turn(Account(spoke=["p0", "p1"]))
+    await say_all(turn, "One two three four.")
+    assert [(failure.provider, failure.reason) for failure in turn.account.failures] == [("p0", "broke off")]
+
+
 class Dying(FakeSpeech):
     """Breaks off its first answer; from then on there is none."""
 
@@ -335,6 +400,20 @@ async def test_what_was_said_before_and_after_a_stream_broke_off_is_understood_b
     assert heard[-1] == Transcript("all of it", provider="p1")
     assert round(second.heard[0].seconds, 3) == 0.5
     assert [failure.reason for failure in turn.account.failures] == ["broke off"]
+
+
+async def test_a_turn_understood_while_it_was_said_shows_that_the_provider_is_well() -> None:
+    class Lingering(StreamingSpeech):
+        async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+            yield Transcript("done")
+            await asyncio.Event().wait()
+
+    one = providers(Lingering())
+    member = one.stt.members[0]
+    member.failed(down())
+    _ = [transcript async for transcript in one.turn().transcripts(stream())]
+    assert member.breaker.trusted
+    await one.close()
 
 
 async def test_rows_say_what_is_known_of_each(tmp_path: Path) -> None:

@@ -7,10 +7,21 @@ from typing import Any
 
 import pytest
 from mcp.client import Client, ClientRequestContext
-from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult
+from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, ErrorData
 
 from tests.agents import free_ports
-from tests.endpoints import Behaviour, FakeEndpoint, answers, breaks_off_after, endpoint, in_turn, routes, speaks
+from tests.endpoints import (
+    Behaviour,
+    FakeEndpoint,
+    Reply,
+    Request,
+    answers,
+    breaks_off_after,
+    endpoint,
+    in_turn,
+    routes,
+    speaks,
+)
 from tests.mcp_client import COMMAND, Progress, connect, environment, text
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +124,24 @@ async def test_who_does_not_want_to_write_leaves_the_agent_with_its_text(failing
     assert (got["text"], got["ended"], got["unspoken"]) == ("", "not spoken", QUESTION)
 
 
+@pytest.mark.parametrize("odd", [ElicitResult(action="accept"), ElicitResult(action="accept", content={"colour": "red"})])
+async def test_a_client_that_answers_oddly_leaves_the_agent_with_its_text(
+    failing: FakeEndpoint, era: str, odd: ElicitResult
+) -> None:
+    async with connect(settings(failing), mode=era, elicit=Person(odd)) as client:
+        got = reply(await call(client, "converse", message=QUESTION))
+    assert (got["text"], got["ended"], got["unspoken"]) == ("", "not spoken", QUESTION)
+
+
+async def test_a_client_that_fails_to_ask_leaves_the_agent_with_its_text(failing: FakeEndpoint) -> None:
+    async def fail(context: ClientRequestContext, params: ElicitRequestParams) -> ErrorData:
+        return ErrorData(code=-32603, message="no window to ask in")
+
+    async with connect(settings(failing), mode="legacy", elicit=fail) as client:
+        got = reply(await call(client, "converse", message=QUESTION))
+    assert (got["text"], got["ended"], got["unspoken"]) == ("", "not spoken", QUESTION)
+
+
 async def test_a_client_that_cannot_ask_in_writing_gets_the_text_and_what_to_do(failing: FakeEndpoint, era: str) -> None:
     async with connect(settings(failing), mode=era) as client:
         result = await call(client, "converse", message=QUESTION)
@@ -123,6 +152,20 @@ async def test_a_client_that_cannot_ask_in_writing_gets_the_text_and_what_to_do(
     assert any(attempt.startswith(f"tts {failing.url} wants a key") for attempt in got["tried"])
     assert got["provider"] == {}
     assert text(result).startswith(f"Not spoken: {QUESTION}\nNo speech service could speak.\n- ")
+
+
+async def test_who_gives_up_waiting_leaves_no_request_behind(era: str) -> None:
+    asked = asyncio.Event()
+
+    async def hang(_: Request, __: Reply) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with endpoint(voice(hang)) as server, connect(settings(server), mode=era) as client:
+        calling = asyncio.create_task(call(client, "say", message="I am done."))
+        await asyncio.wait_for(asked.wait(), 60)
+        calling.cancel()
+        await asyncio.wait_for(server.hung_up.wait(), 10)
 
 
 async def test_what_is_only_told_is_not_asked_in_writing(failing: FakeEndpoint, era: str) -> None:

@@ -15,6 +15,7 @@ from tests.settings_files import POSIX
 from voicemode import egress
 from voicemode.audio.codec import wav_bytes
 from voicemode.audio.frames import Frame, Frames, stream
+from voicemode.audio.line import Line
 from voicemode.config import Settings
 from voicemode.errors import (
     AudioDeviceError,
@@ -24,6 +25,7 @@ from voicemode.errors import (
     UnsupportedAudioError,
     VoiceModeError,
 )
+from voicemode.providers import Provider, Providers
 from voicemode.providers.discovery import Found
 from voicemode.providers.guarded import GuardedSpeaker, GuardedTranscriber
 from voicemode.providers.listeners import Listener, Listeners
@@ -212,6 +214,55 @@ async def test_a_plugin_that_hangs_is_left() -> None:
     for hanging in (ears(Asleep()).transcribe(tone(0.01)), anext(frames), anext(transcripts)):
         with pytest.raises(ProviderError, match="in time"):
             await asyncio.wait_for(hanging, 5)
+
+
+async def test_a_plugin_that_never_takes_the_audio_is_left() -> None:
+    class Deaf(Parrot):
+        async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+            await asyncio.Event().wait()
+            yield Transcript("")
+
+    with pytest.raises(ProviderError, match="in time"):
+        await asyncio.wait_for(anext(aiter(ears(Deaf()).transcripts(stream(tone(0.01))))), 5)
+
+
+async def test_what_is_said_after_a_hasty_answer_is_not_lost() -> None:
+    class Hasty(Parrot):
+        streams = True
+
+        async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+            async for _ in frames:
+                yield Transcript("half of it")
+
+    turn = Providers([Provider(name="hasty", kind="stt", speech=ears(Hasty()))], []).turn()
+    line = Line()
+    line.put(tone(0.1))
+    line.put(tone(0.2))
+    line.end()
+    heard = [transcript async for transcript in turn.transcripts(line)]
+    assert heard == [Transcript("0.3 s", provider="hasty")]
+    assert "answered before all had been said" in turn.account.failures[0].reason
+
+
+async def test_a_voice_without_sound_is_a_failure() -> None:
+    class Silent(Parrot):
+        async def synthesize(self, text: str, voice: Voice) -> Frames:
+            yield Frame(b"", 24_000)
+
+    with pytest.raises(ProviderError, match="no audio"):
+        await anext(aiter(mouth(Silent()).synthesize("one", Voice())))
+
+
+async def test_a_voice_that_never_comes_to_an_end_is_left() -> None:
+    class Droning(Parrot):
+        async def synthesize(self, text: str, voice: Voice) -> Frames:
+            while True:
+                await asyncio.sleep(0.01)
+                yield tone(0.1)
+
+    with pytest.raises(ProviderError, match="in time"):
+        async with asyncio.timeout(5):
+            _ = [frame async for frame in mouth(Droning()).synthesize("one", Voice())]
 
 
 async def test_a_person_may_speak_for_longer_than_an_answer_may_take() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from tests.agents import free_ports
-from tests.endpoints import FakeEndpoint, endpoint, speech_api
+from tests.endpoints import FakeEndpoint, answers, endpoint, routes, speech_api, transcribes
 from tests.mcp_client import connect, environment, text
+from voicemode.audio.frames import silence
+from voicemode.audio.wav import wav_bytes
 from voicemode.providers.row import Row
 from voicemode.speech.base import Offer
 from voicemode.tools.providers import COLUMNS, Listing, condition, sent
@@ -143,6 +145,42 @@ async def test_an_agent_sees_who_has_spoken_how_often_and_what_each_says_now(ser
     assert len(answers) == len(rows)
     assert answers[rows.index(spoke)].startswith("answers")
     assert "now: " in text(result)
+
+
+async def test_who_is_found_down_is_asked_after_others_from_now_on(server: FakeEndpoint) -> None:
+    async with endpoint(speech_api(pcm=bytes(48_000))) as other:
+        environ = settings(server) | {"VOICEMODE_TTS_BASE_URLS": f"{server.url},{other.url}"}
+        async with connect(environ) as client:
+            await client.call_tool("converse", {"message": "Hello.", "wait_for_response": False})
+            await server.stop()
+            listed = await client.call_tool("providers", {"check": True})
+    assert listed.structured_content is not None
+    rows = [row for row in listed.structured_content["rows"] if row["kind"] == "tts"]
+    assert [row["name"] for row in rows if row["chosen"]] == [other.url]
+    assert "last error" not in text(listed)
+
+
+async def test_an_agent_is_told_why_it_was_this_endpoint(server: FakeEndpoint) -> None:
+    async with connect(settings(server)) as client:
+        result = await client.call_tool("converse", {"message": "Hello.", "wait_for_response": False})
+    assert result.structured_content is not None
+    assert result.structured_content["why"] == {"tts": "the first of your endpoints"}
+
+
+async def test_a_transcription_says_what_was_not_had_as_asked_for(server: FakeEndpoint, tmp_path: Path) -> None:
+    recording = tmp_path / "turn.wav"
+    recording.write_bytes(wav_bytes(silence(0.5, 16_000)))
+    server.behaviour = routes(
+        {"/v1/audio/transcriptions": transcribes("hello"), "/v1/models": answers(200, {"data": [{"id": "whisper-base.en"}]})}
+    )
+    environ = settings(server) | {"VOICEMODE_STT_BASE_URLS": server.url}
+    async with connect(environ) as client:
+        result = await client.call_tool("transcribe", {"file": str(recording), "language": "de"})
+    assert result.structured_content == {
+        "text": "hello",
+        "provider": server.url,
+        "note": f"{server.url} has no language de; it did what it could.",
+    }
 
 
 async def test_nobody_is_asked_without_need(server: FakeEndpoint) -> None:

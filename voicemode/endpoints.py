@@ -52,8 +52,8 @@ def distinct(urls: Sequence[tuple[Source, str]]) -> list[tuple[Source, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Makers:
-    """Make providers of URLs, as the settings say."""
+class Maker:
+    """Makes providers of URLs, as the settings say."""
 
     settings: Settings
     http: "httpx2.AsyncClient"
@@ -97,10 +97,10 @@ class Endpoints:
         """Raises ConfigError if a URL has a scheme that nobody knows."""
         settings = loaded.settings
         self.plugins = Plugins(settings.providers_dir)
-        make = Makers(settings, http, self.plugins)
+        make = Maker(settings, http, self.plugins)
         named = settings.stt_model if loaded.sources["stt_model"].kind != "default" else ""
-        self._ears = Catalogue(make.transcriber, configured(settings, service_for("stt")))
-        self._voices = Catalogue(make.speaker, configured(settings, service_for("tts")))
+        self._ears = Roster(make.transcriber, configured(settings, service_for("stt")))
+        self._voices = Roster(make.speaker, configured(settings, service_for("tts")))
         self.providers = Providers(
             self._ears.now([]), self._voices.now([]), hedge=settings.hedge, stt_model=named, voices=settings.voices
         )
@@ -127,7 +127,7 @@ class Endpoints:
         self.providers.tts.update(self._voices.now([one.url for one in found if one.kind == "tts"]))
 
 
-class Catalogue(Generic[S]):
+class Roster(Generic[S]):
     """The providers for one job: those that are configured, and those that are found beside them."""
 
     def __init__(self, make: Callable[[str, Source], Provider[S]], configured: Sequence[tuple[Source, str]]) -> None:

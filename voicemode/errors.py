@@ -174,6 +174,11 @@ def named(name: str, message: str) -> str:
     return message if name in message else f"{name}: {message}"
 
 
+def unnamed(name: str, message: str) -> str:
+    """`message` without who it is about, where that stands beside it."""
+    return message.removeprefix(name).removeprefix(":").strip()
+
+
 class LocalOnlyError(VoiceModeError, PermissionError):
     """Something would have left this machine, and nothing may.
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from voicemode.audio.alongside import ended
 from voicemode.errors import VoiceModeError
 
 log = logging.getLogger(__name__)
@@ -42,9 +43,7 @@ class Readiness:
 
     async def close(self) -> None:
         """Give up what is still going on."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await ended(*self._tasks.values())
 
     def _begun(self, name: str) -> asyncio.Task[None]:
         if name not in self._tasks or self._tasks[name].done():

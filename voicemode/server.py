@@ -8,13 +8,14 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, RequestStateSecurity, Resolve
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool as McpTool
+from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import BaseModel, Field
 
@@ -54,32 +55,42 @@ class Heartbeat:
             await self(self._stage)
 
 
+@dataclass(slots=True)
+class Call:
+    """A call being answered."""
+
+    report: Heartbeat
+    """How to tell its client."""
+    unasked: Any = None
+    """Its result, if the person is being asked in writing: what the agent gets if that fails."""
+
+
 class Calls:
     """The calls being answered. Each one's client hears of it until the end."""
 
     def __init__(self) -> None:
-        self._heartbeats: dict[asyncio.Task[Any], Heartbeat] = {}
+        self._calls: dict[asyncio.Task[Any], Call] = {}
 
     @contextmanager
-    def answering(self, context: Context[Any, Any]) -> Iterator[None]:
+    def answering(self, context: Context[Any, Any]) -> Iterator[Call]:
         """For as long as the call of `context` is answered, in this task."""
-        heartbeat = Heartbeat(context)
-        beating = asyncio.create_task(heartbeat.run())
-        self._heartbeats[this_task()] = heartbeat
+        call = Call(Heartbeat(context))
+        beating = asyncio.create_task(call.report.run())
+        self._calls[this_task()] = call
         try:
-            yield
+            yield call
         finally:
-            del self._heartbeats[this_task()]
+            del self._calls[this_task()]
             beating.cancel()
 
     @property
-    def report(self) -> Heartbeat:
-        """How to tell the client of the call that is answered in this task."""
-        return self._heartbeats[this_task()]
+    def current(self) -> Call:
+        """The one that is answered in this task."""
+        return self._calls[this_task()]
 
     async def cancel(self) -> None:
         """End all of them; return when they have tidied up, or after GRACE_SECONDS."""
-        tasks = list(self._heartbeats)
+        tasks = list(self._calls)
         for task in tasks:
             task.cancel()
         if tasks:
@@ -138,8 +149,14 @@ class VoiceServer(MCPServer[None]):
             raise ToolError(f"{name} has no argument {', '.join(unknown)}. It takes: {', '.join(known) or 'none'}.")
         context = context or Context(mcp_server=self)
         try:
-            with self._calls.answering(context):
-                return await super().call_tool(name, arguments, context)
+            with self._calls.answering(context) as call:
+                try:
+                    return await super().call_tool(name, arguments, context)
+                except (MCPError, ToolError):
+                    # Whatever the client made of the question in writing, the agent gets to know what was not spoken.
+                    if call.unasked is None:
+                        raise
+                    return shown(call.unasked)
         except UnexpectedToolError as error:
             raise UnexpectedToolError(f"{name} failed inside VoiceMode; its log has the details.") from error
         except ToolError as error:
@@ -193,7 +210,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> 
         if ctx.request_state is not None:
             return questions.find(arguments)
         try:
-            return await fn(await get_opened().now(calls.report), **arguments)
+            return await fn(await get_opened().now(calls.current.report), **arguments)
         except VoiceModeError as error:
             raise ToolError(str(error)) from error
 
@@ -202,7 +219,8 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> 
         if not question or not takes_forms(ctx):
             return None
         questions.keep(arguments, result)
-        await calls.report("asking in writing")
+        calls.current.unasked = result
+        await calls.current.report("asking in writing")
         return Elicit(question, Written)
 
     async def call(
@@ -211,7 +229,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> 
         match written:
             case AcceptedElicitation(data=Written(answer=answer)):
                 result = result.answered(answer)
-        return CallToolResult(content=[TextContent(type="text", text=str(result))], structured_content=asdict(result))
+        return shown(result)
 
     description = tools.describe(fn)
     takes = [described(parameter, description.parameters[parameter.name]) for parameter in tools.parameters(fn)]
@@ -220,6 +238,11 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> 
     tool = McpTool.from_function(call, name=fn.__name__, description=description.summary)
     tool.parameters = lean(tool.parameters) | {"additionalProperties": False}
     return tool
+
+
+def shown(result: Any) -> CallToolResult:
+    """What a tool gave, as text and as data."""
+    return CallToolResult(content=[TextContent(type="text", text=str(result))], structured_content=asdict(result))
 
 
 def takes_forms(ctx: Context[Any, Any]) -> bool:

@@ -16,7 +16,19 @@ async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[
         yield task
         await task
     finally:
+        await ended(task)
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel `tasks` and wait until they have tidied up, well or not.
+
+    Whoever waits here may be cancelled again, as an MCP library does until it is obeyed: that does not reach the tasks, for
+    tidying up that is interrupted leaves a connection open.
+    """
+    for task in tasks:
         task.cancel()
-        await asyncio.wait([task])
+    if tasks:
+        await asyncio.wait(tasks)
+    for task in tasks:
         if not task.cancelled():
             task.exception()

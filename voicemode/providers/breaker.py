@@ -16,7 +16,7 @@ class State(Enum):
     OPEN = "open"
     """Asked only if nobody else is left."""
     HALF_OPEN = "half-open"
-    """Has rested; a probe is finding out."""
+    """Has rested; a probe is finding out, or the next request will."""
 
 
 class Breaker:
@@ -30,6 +30,7 @@ class Breaker:
         self._clock = clock
         self._opened = False
         self._probing = False
+        self._on_trial = False
         self._busy_until = 0.0
         self._rests_until = 0.0
         self.failures = 0
@@ -40,12 +41,17 @@ class Breaker:
     def state(self) -> State:
         if not self._opened:
             return State.CLOSED
-        return State.HALF_OPEN if self._probing else State.OPEN
+        return State.HALF_OPEN if self._probing or self._on_trial else State.OPEN
 
     @property
     def trusted(self) -> bool:
         """Whether there is no reason to ask somebody else first."""
-        return not self.failures and self._clock() >= self._busy_until
+        return not self.ailing and self._clock() >= self._busy_until
+
+    @property
+    def ailing(self) -> bool:
+        """Whether it has failed, and nothing has shown since that it is worth asking."""
+        return self.failures > 0 and not self._on_trial
 
     @property
     def resting_seconds(self) -> float:
@@ -55,7 +61,11 @@ class Breaker:
 
     def succeeded(self) -> None:
         """It answered."""
-        self.failures, self._opened, self._probing, self.last_error = 0, False, False, ""
+        self.failures, self._opened, self._probing, self._on_trial, self.last_error = 0, False, False, False, ""
+
+    def reached(self) -> None:
+        """It is there again. Whether it works as well shows the next request; if not, it rests for longer than before."""
+        self._probing, self._on_trial = False, True
 
     def failed(self, error: ProviderError) -> None:
         """It did not, or not as it should."""
@@ -63,16 +73,19 @@ class Breaker:
         self.last_error = error.message
         if error.retry_after_seconds is not None:
             self._busy_until = self._clock() + min(error.retry_after_seconds, LONGEST_REST_SECONDS)
+            # However soon it wants to be asked again, one that fails is not probed all the time.
+            self._rests_until = self._clock() + rest_seconds(self.failures)
             return
         if isinstance(error, UnsuitableError):
             return
         refused = isinstance(error, RefusedKeyError)
         self.failures += 1
+        self._on_trial = False
         self._opened = self._opened or refused or self.failures >= FAILURES_TO_OPEN
         self._rests_until = self._clock() + (LONGEST_REST_SECONDS if refused else rest_seconds(self.failures))
 
     def probed(self) -> None:
-        """A probe has begun; `succeeded` or `failed` follows."""
+        """A probe has begun; `succeeded`, `reached` or `failed` follows."""
         self._probing = True
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from voicemode.errors import unnamed
 from voicemode.providers.breaker import State
 from voicemode.providers.member import Member
 from voicemode.providers.provider import Provider, Source
@@ -91,7 +92,8 @@ def why(chosen: Member[S], members: Sequence[Member[S]], wanted: Wanted = ANYTHI
     """Why `chosen` is asked first, in words."""
     before = [member for member in members[: members.index(chosen)] if member is not chosen]
     if failing := next((member for member in before if not member.breaker.trusted), None):
-        return f"{failing.name} is left alone for now: {failing.breaker.last_error or 'it is asked too often'}"
+        reason = unnamed(failing.name, failing.breaker.last_error) or "it is asked too often"
+        return f"{failing.name} is left alone for now: {reason}"
     offer = chosen.provider.speech.offer
     if any(lacking(member.provider.speech.offer, wanted) > lacking(offer, wanted) for member in before):
         return f"it has {_words(wanted)}"

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from voicemode.audio.alongside import ended
 from voicemode.config import Settings
 from voicemode.providers.listeners import TAKERS, Listeners, listeners, may_be_asked
 from voicemode.speech.bare_http import get
@@ -89,9 +90,7 @@ async def _ask_all(questions: Sequence[tuple[Spot, str]], limit_seconds: float) 
     try:
         done, _ = await asyncio.wait(tasks, timeout=max(limit_seconds, 0.0))
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*tasks)
     return {tasks[task]: task.result() for task in done}
 
 

@@ -49,19 +49,13 @@ class Providers:
         await asyncio.gather(self.stt.close(), self.tts.close())
 
 
-async def probe_transcriber(provider: Provider[Transcriber]) -> None:
-    """A request as a turn would make it, if that is free: a server may list its models and yet fail at its work."""
-    if provider.paid:
-        await provider.speech.check()
-    else:
-        await provider.speech.transcribe(silence(PROBE_SECONDS, RATE))
+async def probe_transcriber(stt: Transcriber) -> None:
+    """A request as a turn would make it: a server may list its models and yet fail at its work."""
+    await stt.transcribe(silence(PROBE_SECONDS, RATE))
 
 
-async def probe_speaker(provider: Provider[Speaker]) -> None:
+async def probe_speaker(tts: Speaker) -> None:
     """The same for a voice."""
-    if provider.paid:
-        await provider.speech.check()
-        return
-    async with closing(provider.speech.synthesize(PROBE_TEXT, Voice())) as frames:
+    async with closing(tts.synthesize(PROBE_TEXT, Voice())) as frames:
         async for _ in frames:
             return

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from voicemode.audio.alongside import ended
 from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame, Frames, closing, join
 from voicemode.audio.vad import RATE
@@ -124,13 +125,19 @@ class GuardedTranscriber(Guarded):
                 yield transcript
             return
         audio = _Witnessed(frames, self._settings.answer_timeout)
-        with self._culprit.blamed(audio.is_to_blame):
-            async with closing(self._thing.transcripts(audio.frames(), prompt=prompt, language=language)) as theirs:
-                final = False
-                while not final:
-                    transcript = _checked(await audio.in_time(anext(theirs, None)), Transcript)
-                    yield transcript
-                    final = transcript.final
+        passing = asyncio.create_task(audio.pass_on())
+        try:
+            with self._culprit.blamed(audio.is_to_blame):
+                async with closing(self._thing.transcripts(audio.frames(), prompt=prompt, language=language)) as theirs:
+                    final = False
+                    while not final:
+                        transcript = _checked(await audio.in_time(anext(theirs, None)), Transcript)
+                        final = transcript.final
+                        if final and not audio.taken:
+                            raise UnsuitableError(f"{self._culprit.name} answered before all had been said.")
+                        yield transcript
+        finally:
+            await ended(passing)
 
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
         """As `Transcriber.transcribe_file`; raises VoiceModeError if the file cannot be read."""
@@ -152,12 +159,20 @@ class GuardedSpeaker(Guarded):
     """A Speaker made of a TextToSpeech."""
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
-        patience = self._settings.first_byte_timeout
+        clock = asyncio.get_running_loop().time
+        patience, left, heard = self._settings.first_byte_timeout, self._settings.answer_timeout, False
         with self._culprit.blamed():
             async with closing(self._thing.synthesize(text, voice)) as frames:
-                while (frame := await _within(patience, anext(frames, None))) is not None:
-                    yield _checked(frame, Frame)
-                    patience = self._settings.idle_timeout
+                asked_at = clock()
+                while (frame := await _within(min(patience, left), anext(frames, None))) is not None:
+                    # Time that the listener takes is not held against the plugin.
+                    left -= clock() - asked_at
+                    if _checked(frame, Frame).pcm:
+                        heard, patience = True, self._settings.idle_timeout
+                        yield frame
+                    asked_at = clock()
+        if not heard:
+            raise ProviderError(f"{self._culprit.name} answered with no audio.", transient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,28 +195,43 @@ class Broken:
 
 
 class _Witnessed:
-    """Audio on its way through a plugin: what goes wrong with it is not the plugin's fault, and when it ends, time runs."""
+    """Audio on its way to a plugin, which may leave it lying.
 
-    def __init__(self, frames: Frames, limit_seconds: float) -> None:
-        self._frames = frames
+    What goes wrong with it is not the plugin's fault; when it ends, time runs.
+    """
+
+    def __init__(self, source: Frames, limit_seconds: float) -> None:
+        self._source = source
+        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self.taken = False
+        """Whether the plugin has had all of it."""
         self._limit_seconds = limit_seconds
         self._seconds = 0.0
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._deadline: float | None = None
         self._waiting: asyncio.Timeout | None = None
 
-    async def frames(self) -> Frames:
+    async def pass_on(self) -> None:
+        """Take all of it, whether the plugin does or not."""
         try:
-            async with closing(self._frames) as frames:
-                async for frame in frames:
+            async with closing(self._source) as source:
+                async for frame in source:
                     self._seconds += frame.seconds
-                    yield frame
+                    self._frames.put_nowait(frame)
         except Exception as error:
             self._error = error
-            raise
+        self._frames.put_nowait(None)
         self._deadline = asyncio.get_running_loop().time() + self._limit_seconds + self._seconds
         if self._waiting:
             self._waiting.reschedule(self._deadline)
+
+    async def frames(self) -> Frames:
+        """What the plugin gets."""
+        while (frame := await self._frames.get()) is not None:
+            yield frame
+        self.taken = True
+        if self._error:
+            raise self._error
 
     def is_to_blame(self, error: BaseException) -> bool:
         return error is self._error

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
+from voicemode.audio.alongside import ended
 from voicemode.providers.discovery import Found
 
 AGAIN_SECONDS = 60.0
+FIRST_SECONDS = 2.0
+"""How long anybody waits for the first look: what somebody else wrote may take for ever to load."""
 
 
 class Lookout:
@@ -25,14 +29,15 @@ class Lookout:
             self._task = asyncio.create_task(self._watch())
 
     async def first(self) -> None:
-        """Return once it has looked; 0.3 s after the beginning at the latest, as a rule at once."""
+        """Return once it has looked: as a rule at once, 0.3 s after the beginning if a server hangs."""
         self.begin()
-        await self._looked.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await self._looked.wait()
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
 
     async def _watch(self) -> None:
         found: Sequence[Found] = ()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from voicemode.audio.alongside import ended
 from voicemode.audio.frames import closing
 from voicemode.errors import ProviderError
 from voicemode.providers.breaker import Breaker
@@ -28,6 +29,8 @@ class Member(Generic[S]):
     hedged: int = 0
     """Times another was asked as well, because this one was slow."""
     outstanding: int = 0
+    learn_at: float = 0.0
+    """When it may be asked again what it has, if it does not say."""
 
     def __post_init__(self) -> None:
         self.breaker = Breaker(self.clock)
@@ -61,15 +64,15 @@ class Attempt(Generic[S, T]):
         self._asked_at = self._ended_at = member.clock()
         # Counted from now on, not from when the task runs: who chooses next has to see it.
         member.outstanding += 1
-        self._task = asyncio.create_task(self._run(items, cost, delay_seconds))
-        self._task.add_done_callback(self._ended)
+        self.task = asyncio.create_task(self._run(items, cost, delay_seconds))
+        self.task.add_done_callback(self._ended)
 
     @property
     def failure(self) -> BaseException | None:
         """Why there is not even a first item."""
-        if self._got_one or not self._task.done() or self._task.cancelled():
+        if self._got_one or not self.task.done() or self.task.cancelled():
             return None
-        return self._task.exception()
+        return self.task.exception()
 
     @property
     def seconds(self) -> float:
@@ -80,12 +83,11 @@ class Attempt(Generic[S, T]):
         """All of the answer. Raises what went wrong after the items that came before it."""
         while (item := await self._items.get()) is not None:
             yield item
-        await self._task
+        await self.task
 
     async def end(self) -> None:
         """Give it up, and everything it holds open."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self.task)
 
     async def _run(self, items: AsyncIterator[T], cost: float | None, delay_seconds: float) -> None:
         await asyncio.sleep(delay_seconds)

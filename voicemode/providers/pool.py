@@ -3,8 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Generic, TypeVar
 
+from voicemode.audio.alongside import ended
 from voicemode.errors import NoProviderError, ProviderError, UnsuitableError, VoiceModeError
 from voicemode.providers.account import Account
 from voicemode.providers.choice import ANYTHING, Wanted, in_order, why
@@ -18,23 +21,24 @@ log = logging.getLogger(__name__)
 S = TypeVar("S", bound=Serving)
 T = TypeVar("T")
 
-LEAST_REST_SECONDS = 0.2
-"""Between two probes, whatever an endpoint says of when to come back."""
+LEARN_AGAIN_SECONDS = 60.0
+"""How long one that has not said what it has is not asked again: no turn is to wait for it each time."""
 
 
 class Pool(Generic[S]):
     """The endpoints for one job, best first. Only ProviderError fails over, a bug does not."""
 
     def __init__(
-        self, kind: Kind, providers: Sequence[Provider[S]], hedge: Hedge, probe: Callable[[Provider[S]], Awaitable[object]]
+        self, kind: Kind, providers: Sequence[Provider[S]], hedge: Hedge, probe: Callable[[S], Awaitable[object]]
     ) -> None:
-        """`probe` asks an endpoint for something small; raises ProviderError if it is still not well."""
+        """`probe` has an endpoint do a little work; raises ProviderError if it is still not well."""
         self.kind = kind
         self.members = [Member(provider) for provider in providers]
         self._hedge = hedge
         self._probe = probe
         self._probes: dict[Member[S], asyncio.Task[None]] = {}
         self._met: dict[Member[S], asyncio.Task[None]] = {}
+        self._closed = False
 
     def update(self, providers: Sequence[Provider[S]]) -> None:
         """From now on these, best first; who was there before keeps what is known of it."""
@@ -65,14 +69,27 @@ class Pool(Generic[S]):
             async for item in attempt.items():
                 yield attempt.member, item
         finally:
+            self.look_after(members)
             if attempt is not None:
                 await attempt.end()
-            self.look_after(members)
 
     async def learn(self) -> None:
-        """Ask those of whom it is not known what they have. Never fails."""
-        unknown = [member.provider.speech for member in self.members if member.provider.speech.offer == Offer()]
-        await asyncio.gather(*(speech.learn() for speech in unknown))
+        """Ask those of whom it is not known what they have, unless that was tried just now. Never fails."""
+        unknown = [member for member in self.members if _worth_learning(member)]
+        for member in unknown:
+            member.learn_at = member.clock() + LEARN_AGAIN_SECONDS
+        await asyncio.gather(*(member.provider.speech.learn() for member in unknown))
+
+    async def check(self, member: Member[S]) -> str:
+        """What it says of itself now, in words. Raises ProviderError; if it is down, others are asked first from now on."""
+        try:
+            return await member.provider.speech.check()
+        except ProviderError as error:
+            # Who refuses to tell what it has, or has no such list, may well do its work.
+            if error.transient:
+                member.breaker.failed(error)
+                self.look_after([member])
+            raise
 
     async def warm_up(self, tell: Tell) -> None:
         """Get the one ready that the next turn will ask. Raises VoiceModeError.
@@ -89,38 +106,50 @@ class Pool(Generic[S]):
             self._met[best] = asyncio.create_task(self._meet(best))
 
     async def close(self) -> None:
-        """End what goes on in the background."""
-        tasks = [*self._probes.values(), *self._met.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End what goes on in the background, and begin no more of it."""
+        self._closed = True
+        await ended(*self._probes.values(), *self._met.values())
 
     def look_after(self, members: Sequence[Member[S]]) -> None:
-        """Begin to probe those that have failed."""
+        """Begin to probe those that have failed; those that are well need no probe any more."""
         for member in members:
-            if member.breaker.failures and member not in self._probes:
+            if not member.breaker.ailing:
+                if probe := self._probes.pop(member, None):
+                    probe.cancel()
+            elif member not in self._probes and not self._closed:
                 task = self._probes[member] = asyncio.create_task(self._until_well(member))
-                task.add_done_callback(lambda _, member=member: self._probes.pop(member, None))  # type: ignore[misc]
+                task.add_done_callback(partial(self._ended, member))
+
+    def _ended(self, member: Member[S], probe: asyncio.Task[None]) -> None:
+        if self._probes.get(member) is probe:
+            del self._probes[member]
 
     async def _meet(self, member: Member[S]) -> None:
-        try:
-            await member.provider.speech.check()
+        with suppress(ProviderError):
+            await self.check(member)
             await member.provider.speech.warm_up(log.debug)
-        except ProviderError as error:
-            member.breaker.failed(error)
-            self.look_after([member])
 
     async def _until_well(self, member: Member[S]) -> None:
         """Probe after each rest, so that no person's turn has to find out."""
-        while member in self.members and member.breaker.failures:
-            await asyncio.sleep(max(LEAST_REST_SECONDS, member.breaker.resting_seconds))
-            if member.breaker.failures and not member.breaker.resting_seconds:
-                await self._probed(member)
+        while member in self.members and member.breaker.ailing:
+            await asyncio.sleep(member.breaker.resting_seconds)
+            if member.breaker.ailing and not member.breaker.resting_seconds:
+                member.breaker.probed()
+                await (self._reach(member) if member.provider.paid else self._try_out(member))
 
-    async def _probed(self, member: Member[S]) -> None:
-        member.breaker.probed()
+    async def _reach(self, member: Member[S]) -> None:
+        """Find out whether one that costs money is there again, without having it work."""
         try:
-            await self._probe(member.provider)
+            await self.check(member)
+        except ProviderError as error:
+            if error.transient:
+                return
+        member.breaker.reached()
+
+    async def _try_out(self, member: Member[S]) -> None:
+        """Find out whether it does its work again."""
+        try:
+            await self._probe(member.provider.speech)
         except UnsuitableError:
             # It is there, and says what it does not do.
             member.breaker.succeeded()
@@ -131,3 +160,8 @@ class Pool(Generic[S]):
         else:
             log.info("%s is well again.", member.name)
             member.breaker.succeeded()
+
+
+def _worth_learning(member: Member[S]) -> bool:
+    """Whether it has not said what it has, and may do so now."""
+    return member.provider.speech.offer == Offer() and member.breaker.trusted and member.clock() >= member.learn_at

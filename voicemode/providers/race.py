@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from voicemode.audio.alongside import ended
 from voicemode.errors import NoProviderError, ProviderError
 from voicemode.providers.account import Account, Failure
 from voicemode.providers.member import Attempt, Member
@@ -65,7 +66,7 @@ class Race(Generic[S, T]):
             losers = [attempt for attempt in self._running if attempt is not won]
             if won is not None:
                 self._overtaken(losers)
-            await asyncio.gather(*(attempt.end() for attempt in losers))
+            await ended(*(attempt.task for attempt in losers))
 
     def _ask_next(self, delay_seconds: float = 0.0) -> None:
         if not self._waiting:

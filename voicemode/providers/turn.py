@@ -68,10 +68,11 @@ class Turn:
         wanted = wanted_of(voice)
         await self._ask_around(self.tts, wanted)
         while text:
-            seconds = 0.0
+            seconds, name = 0.0, ""
             try:
                 async with closing(self.tts.stream(speaking(text, voice), wanted, self.account)) as frames:
                     async for member, frame in frames:
+                        name = member.name
                         self._spoken_by(member, voice)
                         seconds += frame.seconds
                         yield frame
@@ -80,7 +81,7 @@ class Turn:
                 if not seconds:
                     self.account.unheard.append(text)
                     raise
-                self.account.failures.append(Failure("tts", self.account.spoke[-1], error.message))
+                self.account.failures.append(Failure("tts", name, error.message))
                 begun, text = broken_off(text, seconds, voice.speed)
                 self.account.unheard.append(begun)
 
@@ -102,6 +103,8 @@ class Turn:
         try:
             async for transcript in attempt.items():
                 if transcript.final:
+                    # Whoever has what it wanted ends the request, which then is neither a success nor a failure by itself.
+                    member.breaker.succeeded()
                     self.account.transcribed = member.name
                     self.account.why["stt"] = "it understands while you speak"
                 yield replace(transcript, provider=member.name)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from voicemode.audio.alongside import ended
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
 from voicemode.speech.base import TextToSpeech, Voice
@@ -54,8 +55,7 @@ class Sentences:
                     room.release()
             await making
         finally:
-            making.cancel()
-            await asyncio.gather(making, return_exceptions=True)
+            await ended(making)
 
     async def _make(self, parts: list[str], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
         try:

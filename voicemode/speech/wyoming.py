@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from voicemode.audio.alongside import ended
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.config.urls import Address
@@ -104,8 +105,7 @@ class Wyoming:
                         yield Transcript(text.strip(), final=False)
                 yield Transcript(text_of(event).strip(), iso_639_1(event.data.get("language")))
             finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+                await ended(sending)
 
     async def _next(self, line: Line, sending: "asyncio.Task[Sent]") -> "Event":
         """The next event: awaited for as long as the person speaks, and then for as long as the settings allow."""
@@ -122,8 +122,7 @@ class Wyoming:
                 raise
             return await line.in_time(reading, limit)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await ended(reading)
 
     def _limit(self, sent: Sent) -> float:
         """How long the next event may take: each as long as the beginning of an answer, all as long as an answer."""

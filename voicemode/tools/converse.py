@@ -28,6 +28,8 @@ class Reply:
     """What of the message was not heard: all of it, the rest, or a sentence that broke off."""
     tried: list[str] = field(default_factory=list)
     """Attempts that failed on the way: endpoint and reason."""
+    why: dict[str, str] = field(default_factory=dict)
+    """Why it was these endpoints."""
 
     @property
     def failed(self) -> bool:
@@ -55,7 +57,7 @@ class Unasked(Reply):
     def answered(self, text: str) -> Reply:
         """The reply, once the person has written `text`."""
         note = f"The question was asked in writing. {self.note}"
-        return Reply(text, "in writing", note, self.provider, self.seconds, tried=self.tried)
+        return Reply(text, "in writing", note, self.provider, self.seconds, tried=self.tried, why=self.why)
 
 
 @tool
@@ -124,6 +126,7 @@ def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: 
         seconds={name: round(value, 3) for name, value in seconds.items()},
         unspoken=" ".join(account.unheard),
         tried=tried(account),
+        why={kind: why for kind, why in account.why.items() if kind in provider},
     )
 
 

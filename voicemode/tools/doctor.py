@@ -7,14 +7,14 @@ from voicemode import __version__, egress
 from voicemode.app import App
 from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
 from voicemode.conversation import DEAD_MICROPHONE
-from voicemode.errors import AudioDeviceError, ProviderError, VoiceModeError
+from voicemode.errors import AudioDeviceError, ProviderError, VoiceModeError, unnamed
 from voicemode.providers.row import Row
 from voicemode.services import services
 from voicemode.services._base import Service
 from voicemode.services._health import health
 from voicemode.services._models import status
 from voicemode.tools import tool
-from voicemode.tools.providers import condition, questions, seconds, unnamed
+from voicemode.tools.providers import condition, questions, seconds
 
 LISTEN_SECONDS = 0.3
 """Enough to tell a dead microphone from a quiet one."""

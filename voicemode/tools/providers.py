@@ -5,8 +5,9 @@ from textwrap import wrap
 
 from voicemode import egress
 from voicemode.app import App
-from voicemode.errors import ProviderError
+from voicemode.errors import ProviderError, unnamed
 from voicemode.providers.row import Row
+from voicemode.speech.base import Kind
 from voicemode.tools import tool
 
 COLUMNS = 100
@@ -48,17 +49,26 @@ async def providers(app: App, check: bool = False) -> Listing:
         check: Ask each of them now, too.
     """
     await app.endpoints.lookout.first()
+    said = await ask_all(app) if check else {}
+    # Only now: who is down is asked after others from now on.
     rows = app.providers.rows()
-    asking = [answer(row.name, question) for row, question in zip(rows, questions(app), strict=True)] if check else []
-    answers = await asyncio.gather(*asking)
+    answers = [said.get((row.kind, row.name), "") for row in rows] if check else []
     problems = [f"{problem.name}: {problem.reason}" for problem in app.endpoints.plugins.problems()]
     return Listing(rows, [sent(row) for row in rows], answers, egress.active(), problems)
 
 
+async def ask_all(app: App) -> dict[tuple[Kind, str], str]:
+    """What each endpoint answers now, by its job and its name."""
+    rows = app.providers.rows()
+    answers = await asyncio.gather(*(answer(row.name, asking) for row, asking in zip(rows, questions(app), strict=True)))
+    return {(row.kind, row.name): said for row, said in zip(rows, answers, strict=True)}
+
+
 def questions(app: App) -> list[Awaitable[str]]:
     """Whether it answers, to be asked of each endpoint, in the order of `Providers.rows`."""
-    asking: list[Awaitable[str]] = [member.provider.speech.check() for member in app.providers.stt.order()]
-    return asking + [member.provider.speech.check() for member in app.providers.tts.order()]
+    stt, tts = app.providers.stt, app.providers.tts
+    asking: list[Awaitable[str]] = [stt.check(member) for member in stt.order()]
+    return asking + [tts.check(member) for member in tts.order()]
 
 
 async def answer(name: str, question: Awaitable[str]) -> str:
@@ -67,11 +77,6 @@ async def answer(name: str, question: Awaitable[str]) -> str:
         return await question
     except ProviderError as error:
         return unnamed(name, str(error))
-
-
-def unnamed(name: str, message: str) -> str:
-    """`message` without who it is about, where that stands beside it."""
-    return message.removeprefix(name).removeprefix(":").strip()
 
 
 def sent(row: Row) -> str:
@@ -97,13 +102,14 @@ def condition(row: Row) -> str:
 
 def card(row: Row, sent: str, answer: str) -> list[str]:
     """What there is to say of an endpoint: a line of figures, then what is special about it."""
+    error = unnamed(row.name, row.last_error)
     name = row.name if len(row.name) <= NAME_COLUMNS else f"{row.name[: NAME_COLUMNS - 1]}…"
     figures = f"{seconds(row.p50_seconds):>8}{seconds(row.p95_seconds):>8}{row.requests:>11,}{row.errors:>8,}"
     return [
         f"{'→' if row.chosen else ' '} {name:{NAME_COLUMNS}}  {condition(row):14}{figures}",
         *folded(f"asked first: {row.why}" if row.chosen else ""),
         *folded(sent),
-        *folded(f"last error: {unnamed(row.name, row.last_error)}" if row.last_error else ""),
+        *folded(f"last error: {error}" if error and error not in answer else ""),
         *folded(f"now: {answer}" if answer else ""),
     ]
 

@@ -12,6 +12,8 @@ class Transcription:
     text: str
     provider: str
     """Which endpoint transcribed."""
+    note: str = ""
+    """What was not had as asked for: another language, another model."""
 
     def __str__(self) -> str:
         return self.text
@@ -33,7 +35,7 @@ async def transcribe(
     await app.report("transcribing")
     turn = app.providers.turn()
     text = await turn.transcribe_file(path, language=language or app.settings.language, response_format=response_format)
-    return Transcription(text, turn.account.transcribed)
+    return Transcription(text, turn.account.transcribed, " ".join(turn.account.notes))
 
 
 def existing(file: str) -> Path:
