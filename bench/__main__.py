@@ -12,11 +12,13 @@ from pathlib import Path
 from bench import engine_room, failover, hearing, install, memory, playback, speaking, start, turn
 from bench.figures import Figure, table
 from bench.lab import Lab
+from bench.turn_taking import brief
 
 MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "start": start.measure,
     "memory": memory.measure,
     "turn": turn.measure,
+    "turn_taking": brief.measure,
     "playback": playback.measure,
     "hearing": hearing.measure,
     "speaking": speaking.measure,

@@ -79,7 +79,7 @@ class Lab:
 
     def speech_service(self, seconds: float) -> str:
         """URL of a service with known delays that says `seconds` of sound, whatever the text."""
-        return self._stack.enter_context(speech_service(seconds))
+        return self._stack.enter_context(speech_service(seconds)).url
 
     def start(self, service: Service, settings: Settings | None = None) -> str:
         """URL of `service`, its engine loaded."""
@@ -104,15 +104,32 @@ def end(pid: int) -> None:
         server.wait(END_SECONDS)
 
 
-@contextmanager
-def speech_service(seconds: float) -> Iterator[str]:
-    """`programs/speech_service` in a process of its own; its URL."""
-    command = [sys.executable, "-m", "bench.programs.speech_service", str(seconds)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+class SpeechService:
+    """`programs/speech_service`, in a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdin
         assert process.stdout
-        yield process.stdout.readline().strip()
-        process.stdin.close()
+        self._stdin, self._stdout = process.stdin, process.stdout
+        self.url = self._stdout.readline().strip()
+
+    def tell(self, listener: Path) -> None:
+        """Hear what that file says from now on; see `turn_taking.listener`."""
+        print(listener, file=self._stdin, flush=True)
+        self._stdout.readline()
+
+    def close(self) -> None:
+        self._stdin.close()
+
+
+@contextmanager
+def speech_service(seconds: float) -> Iterator[SpeechService]:
+    """A speech service that says `seconds` of sound."""
+    command = [sys.executable, "-m", "bench.programs.speech_service", str(seconds)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+        service = SpeechService(process)
+        yield service
+        service.close()
 
 
 def utterance() -> Frame:

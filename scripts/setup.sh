@@ -52,6 +52,13 @@ container_packages() {
   system_packages podman runc netavark aardvark-dns iptables catatonit debootstrap iproute2 util-linux
 }
 
+# The package that carries the turn model as data; without the hundred others that it would bring.
+turn_model_package() {
+  "$python" -c 'import importlib.metadata as m; m.version("pipecat-ai")' 2>/dev/null && return 0
+  UV_SYSTEM_CERTS=1 "$venv/bin/uv" pip install --quiet --python "$python" --no-deps pipecat-ai==1.14.0 ||
+    say "Not installed: pipecat-ai. The tests of the turn model are left out."
+}
+
 # For tests and figures: the virtual card, a systemd, containers, and PyAudio's headers.
 setup_check() {
   virtual_sound_packages
@@ -59,4 +66,5 @@ setup_check() {
   container_packages
   system_packages portaudio19-dev gcc python3-dev
   python_packages local,weights,dev,pyaudio
+  turn_model_package
 }

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from voicemode.audio.devices import Deliver, Device, Fill
 from voicemode.audio.endpoint import Rules
-from voicemode.audio.frames import Frame, Frames
+from voicemode.audio.frames import PAUSE, Frame, Frames
+from voicemode.audio.record import Senses
 from voicemode.conversation import Conversation
 from voicemode.errors import AudioDeviceError, ProviderError
+from voicemode.floor import Floor
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.whole import at_the_end
 from voicemode.transports.base import Played, Transport
@@ -59,6 +61,9 @@ class FakeSpeech:
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         return at_the_end(self, frames, prompt=prompt, language=language)
 
+    def early(self, language: str = "") -> bool:
+        return False
+
     async def learn(self) -> None:
         """Its offer is known from the start."""
 
@@ -95,7 +100,9 @@ class StreamingSpeech(FakeSpeech):
 
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         words: list[str] = []
-        async for _ in frames:
+        async for frame in frames:
+            if frame == PAUSE:
+                continue
             if len(words) == self.breaks_after:
                 raise down("broke off")
             words.append(f"word{len(words)}")
@@ -218,8 +225,12 @@ class Stages(list[str]):
             self._transport.our_voice_ended()
 
 
-def conversation(transport: Transport, speech: FakeSpeech, recordings: Path) -> Conversation:
-    return Conversation(transport, (speech, speech), LoudnessVad, recordings, asyncio.Lock())
+def conversation(transport: Transport, speech: FakeSpeech, recordings: Path, floor: Floor | None = None) -> Conversation:
+    return Conversation(transport, (speech, speech), senses, recordings, floor or Floor())
+
+
+def senses() -> Senses:
+    return Senses(vad=LoudnessVad())
 
 
 QUICK = Rules(silence_seconds=0.5, patience_seconds=2.0, max_seconds=5.0)

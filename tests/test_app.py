@@ -35,7 +35,7 @@ async def test_what_the_caller_wants_wins_over_the_settings_and_is_checked() -> 
         app = await opened.now()
         assert app.manners(max_seconds=5).rules.max_seconds == 5
         assert app.manners(max_seconds=5).rules.patience_seconds == 5
-        assert app.manners(language="DE").language == "de"
+        assert app.manners(language="DE").expected.language == "de"
         assert app.voice("af_bella", 1.5).speed == 1.5
         with pytest.raises(ArgumentError, match="listen_duration_max is 0"):
             app.manners(max_seconds=0)

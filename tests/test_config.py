@@ -256,7 +256,7 @@ def test_what_the_attacker_of_a_repository_would_want_needs_trust() -> None:
             "idle_timeout",
             "answer_timeout",
         ),
-        *("audio_backend", "vad", "vad_aggressiveness", "silence_threshold_ms"),
+        *("audio_backend", "vad", "vad_aggressiveness", "silence_threshold_ms", "pace", "turn_model"),
         *(
             "patience_seconds",
             "default_listen_duration",

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -182,7 +183,7 @@ async def test_what_was_heard_before_the_voice_failed_is_known_and_nothing_is_li
 
 async def test_cancelling_while_listening_closes_the_microphone_and_keeps_what_was_said(tmp_path: Path) -> None:
     transport = ScriptedTransport([tone(1)])
-    never = Manners(rules=QUICK.__class__(silence_seconds=1e9, patience_seconds=1e9, max_seconds=1e9))
+    never = Manners(rules=replace(QUICK, silence_seconds=1e9, patience_seconds=1e9, max_seconds=1e9))
     stages = Stages(transport)
     task = asyncio.create_task(conversation(transport, FakeSpeech(), tmp_path).converse("Well?", Voice(), never, stages))
     while "listening" not in stages:

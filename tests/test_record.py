@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import LoudnessVad, tone
+from tests.fakes import senses, tone
 from voicemode.audio.endpoint import Rules, Turn
 from voicemode.audio.frames import Frame, Frames, stream
 from voicemode.audio.record import Recorder, Recording
 from voicemode.audio.tape import Tape
+from voicemode.hands import Hands
 
 RULES = Rules(silence_seconds=1.0, patience_seconds=3.0, max_seconds=60.0)
 
@@ -21,14 +22,14 @@ async def record(folder: Path, *heard: Frame, listening: bool = True) -> tuple[R
         dead += 1
 
     async with Tape(folder) as tape:
-        recording = await Recorder(LoudnessVad(), RULES, tape).record(stream(*heard), lambda: listening, on_dead)
+        recording = await Recorder(senses(), RULES, tape, Hands()).record(stream(*heard), lambda: listening, on_dead)
     return recording, tape, dead
 
 
 @pytest.mark.anyio
 async def test_a_turn_is_kept_with_its_pre_roll(tmp_path: Path) -> None:
     recording, _, _ = await record(tmp_path, tone(2, 1), tone(1), tone(2, 1))
-    assert recording.ended is Turn.ENDED
+    assert recording.ended is Turn.SILENCE
     assert recording.audio.seconds == pytest.approx(0.5 + 1 + 1, abs=0.05)
 
 
@@ -87,7 +88,7 @@ async def test_a_crash_in_mid_turn_leaves_what_was_said(tmp_path: Path) -> None:
     tape = Tape(tmp_path)
     with pytest.raises(RuntimeError):
         async with tape:
-            await Recorder(LoudnessVad(), RULES, tape).record(broken(), lambda: True, fail)
+            await Recorder(senses(), RULES, tape, Hands()).record(broken(), lambda: True, fail)
     with wave.open(str(tape.path)) as file:
         assert file.getnframes() == pytest.approx(2.5 * 16_000, abs=400)
 

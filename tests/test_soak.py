@@ -10,10 +10,11 @@ import psutil
 import pytest
 
 from tests.chaos import SLOW, Fault
-from tests.fakes import QUICK, LoudnessVad, tone
+from tests.fakes import QUICK, senses, tone
 from tests.flock import LIMITS, Flock, flock
 from voicemode.conversation import Conversation, Manners
 from voicemode.errors import NotSpokenError, RecordingKeptError
+from voicemode.floor import Floor
 from voicemode.speech.base import Voice
 from voicemode.speech.sentences import Sentences
 from voicemode.transports.memory import MemoryTransport
@@ -81,7 +82,7 @@ async def turns(count: int, flight: Flock, chance: random.Random, tally: Tally, 
             await chance.choice(flight.servers).become(chance.choice([*FAULTS, *[Fault.NONE] * len(FAULTS)]))
         turn = flight.providers.turn()
         speech = turn, Sentences(turn, turn.account.unheard)
-        conversation = Conversation(MemoryTransport(ANSWER), speech, LoudnessVad, folder, asyncio.Lock())
+        conversation = Conversation(MemoryTransport(ANSWER), speech, senses, folder, Floor())
         try:
             await conversation.converse("Shall I?", Voice(), Manners(rules=QUICK, cues=False), silent)
             tally.answered += 1

@@ -37,10 +37,10 @@ async def test_a_person_reading_is_speech(clip: str, kind: Kind) -> None:
 async def test_a_sentence_is_one_turn_that_ends_soon_after_it(clip: str, kind: Kind) -> None:
     said = read_wav(SPEECH / clip)
     sound = join([silence(1, RATE), said, silence(2, RATE)], RATE)
-    vad, endpointer, ended_at, elapsed = create_vad(kind, 2), Endpointer(Rules()), 0.0, 0.0
+    vad, endpointer, ended_at, elapsed = create_vad(kind, 2), Endpointer(Rules(silence_seconds=1.0)), 0.0, 0.0
     async for frame in rechunk(stream(sound), vad.frame_seconds):
         elapsed += frame.seconds
-        if endpointer.feed(vad.is_speech(frame), frame.seconds) is Turn.ENDED:
+        if endpointer.feed(vad.is_speech(frame), frame.seconds) is Turn.SILENCE:
             ended_at = elapsed
             break
     assert 1 + said.seconds - 0.2 < ended_at < 1 + said.seconds + 1.5

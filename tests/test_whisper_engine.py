@@ -12,9 +12,9 @@ from tests.engines import Whisper, recording
 from tests.people import sentences
 from tests.wer import total_wer, wer
 from voicemode.audio.frames import Frame, join, silence
+from voicemode.audio.log_mel import RATE, log_mel, mel_filters
 from voicemode.errors import WeightsError
 from voicemode.services._api.whisper_engine import FULL_WINDOW, load_whisper, most_tokens, reduced_window
-from voicemode.services._api.whisper_mel import RATE, log_mel, mel_filters
 from voicemode.services._api.whisper_split import LONGEST_SECONDS, SHORTEST_SECONDS, has_speech, stretches
 from voicemode.services._api.whisper_transcript import Options, Segment, Word
 from voicemode.services._api.whisper_words import cues, tightened, token_starts, words_of

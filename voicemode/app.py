@@ -1,6 +1,5 @@
 """The composition root: settings in, a working object graph out. Nothing else builds these."""
 
-import asyncio
 import importlib
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -10,26 +9,33 @@ from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from voicemode import egress
-from voicemode.audio.endpoint import Rules
-from voicemode.audio.vad import create_vad
+from voicemode.audio.endpoint import Pace, Rules
 from voicemode.config import Loaded, Settings, changed, load_settings
 from voicemode.config.values import language_code
-from voicemode.conversation import Conversation, Manners, Report
+from voicemode.control.server import steerable
+from voicemode.conversation import Conversation, Manners
 from voicemode.endpoints import Endpoints
 from voicemode.errors import ArgumentError
+from voicemode.floor import Floor
+from voicemode.hearing import Hearing
 from voicemode.log import configure as configure_log
 from voicemode.providers import Account, Providers
 from voicemode.readiness import Readiness
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai_api import open_http
 from voicemode.speech.sentences import Sentences
+from voicemode.speech.steering import chosen
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
+from voicemode.understanding import Expected, Report
 
 if TYPE_CHECKING:
     import httpx2
 
 log = logging.getLogger(__name__)
+
+LEAST_SILENCE_SECONDS = 0.2
+"""Less lies between two words."""
 
 
 async def silent(stage: str) -> None:
@@ -44,8 +50,8 @@ class App:
     endpoints: Endpoints
     readiness: Readiness
     report: Report
-    floor: asyncio.Lock
-    """Held while something is said or heard."""
+    floor: Floor
+    hearing: Hearing
     transports: dict[str, Transport]
 
     @property
@@ -58,36 +64,41 @@ class App:
 
     def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
         """What is said and heard over `transport`; what happens to its requests is written into `account`."""
-        turn = self.providers.turn(account)
+        turn = self.providers.turn(account, self.settings.speculate)
         return Conversation(
             self.transport(transport),
             speech=(turn, Sentences(turn, turn.account.unheard)),
-            vad=partial(create_vad, self.settings.vad, self.settings.vad_aggressiveness),
+            senses=self.hearing.senses,
             recordings=self.settings.recordings_dir,
             floor=self.floor,
         )
 
     async def ready(self, *, speaking: bool, listening: bool) -> None:
         """Wait until those who are needed can be asked, reporting what that waits for."""
+        if listening:
+            # A turn goes without it, so nobody waits.
+            self.readiness.begin("turn model")
         kinds = {"tts": speaking, "stt": listening}
         await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
-    def manners(self, *, language: str = "", max_seconds: float | None = None) -> Manners:
+    def manners(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> Manners:
         """How to converse: the settings, with what the caller wants differently."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
             raise ArgumentError(f"listen_duration_max is {max_seconds:g}; it must be 1 to 3600 seconds.")
-        language = checked_language(language)
+        language = checked_language(language) or settings.language
+        silence = max(LEAST_SILENCE_SECONDS, settings.silence_threshold_ms / 1000) if settings.silence_threshold_ms else None
         return Manners(
             rules=Rules(
-                silence_seconds=settings.silence_threshold_ms / 1000,
+                pace=pace or settings.pace,
+                # Who asks for a pace wants the evidence to be weighed.
+                silence_seconds=None if pace else silence,
                 patience_seconds=min(settings.patience_seconds, max_seconds or settings.patience_seconds),
                 max_seconds=max_seconds or settings.default_listen_duration,
             ),
             cues=settings.audio_feedback,
             pronounce=settings.pronunciations,
-            prompt=settings.stt_prompt,
-            language=language or settings.language,
+            expected=Expected(prompt=settings.stt_prompt, language=language, phrases=chosen(settings.steering_words, language)),
             save_audio=settings.save_audio,
         )
 
@@ -113,7 +124,7 @@ class Opened:
     def __init__(self, load: Callable[[], Loaded], http: "httpx2.AsyncClient") -> None:
         self._load = load
         self._http = http
-        self._floor = asyncio.Lock()
+        self.floor = Floor()
         self._app = self._build(load())
 
     async def now(self, report: Report = silent) -> App:
@@ -130,6 +141,7 @@ class Opened:
 
     async def close(self) -> None:
         """End what goes on in the background."""
+        await self.floor.settle()
         await self._end(self._app)
 
     async def _end(self, app: App) -> None:
@@ -143,8 +155,10 @@ class Opened:
         for notice in loaded.notices:
             log.warning("%s", notice)
         endpoints = Endpoints(loaded, self._http)
-        readiness = Readiness({kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)})
-        return App(loaded, endpoints, readiness, silent, self._floor, {})
+        hearing = Hearing(settings)
+        jobs = {kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)}
+        readiness = Readiness(jobs | {"turn model": hearing.load})
+        return App(loaded, endpoints, readiness, silent, self.floor, hearing, {})
 
 
 def checked_language(text: str) -> str:
@@ -161,6 +175,7 @@ async def open_app(load: Callable[[], Loaded] = load_settings) -> AsyncIterator[
     async with open_http() as http:
         opened = Opened(load, http)
         try:
-            yield opened
+            async with steerable(opened.floor.hands):
+                yield opened
         finally:
             await opened.close()

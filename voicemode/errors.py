@@ -15,6 +15,7 @@ VoiceModeError                 message for the agent and the person, with the re
 ├── LocalOnlyError             something would have left this machine, and nothing may
 ├── WeightsError               model files missing, wrong or unreachable; lists what was tried
 ├── ServiceError               a local engine server could not be started
+├── SteeringError              no running conversation does what a hand asked for
 ├── NotSpokenError             the person has not heard what was to be said, or not all of it
 └── RecordingKeptError         what was said is safe in a file; names it and the command that retries
 """
@@ -198,6 +199,10 @@ class WeightsError(VoiceModeError):
 
 class ServiceError(VoiceModeError):
     """A local engine server could not be started or did not become ready."""
+
+
+class SteeringError(VoiceModeError):
+    """A person wanted to steer a conversation from outside, and there is none that could do what they asked for."""
 
 
 class NotSpokenError(VoiceModeError):

@@ -28,9 +28,9 @@ class Readiness:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._doing = dict.fromkeys(jobs, "")
 
-    def begin(self) -> None:
-        """Start all of it."""
-        for name in self._jobs:
+    def begin(self, *names: str) -> None:
+        """Start these, or all of it."""
+        for name in names or self._jobs:
             self._begun(name)
 
     async def wait(self, report: Callable[[str], Awaitable[None]], *names: str) -> None:

@@ -8,8 +8,11 @@ GUIDE = """\
 - `converse(message=…)` speaks, then listens, and returns what the person said in `text`. One question at a time; one or
   two sentences. Markdown, code and links are turned into what a person would say, but nobody likes to listen to them:
   show those in writing and talk about them.
-- `ended` says why listening stopped. `silence`: they had finished. `too long`: they were cut off by the time limit; let
-  them go on. `no speech`: nobody spoke; `note` says what may be wrong. Ask once more, then go on in writing.
+- `ended` says why listening stopped. `finished`, `said "over"`, `sent`: they had finished. `silence`: they paused for long,
+  and may have more to say. `too long`: they were cut off by the time limit; let them go on. `stopped`: they want to hear and
+  say no more now; go on in writing. `no speech`: nobody spoke; `note` says what may be wrong. Ask once more, then go on in
+  writing.
+- Ask for `pace=patient` where the person has to think, `pace=quick` for a yes or no.
 - To tell something while you work, without waiting: `wait_for_response=false`.
 - `text` is what a recogniser heard. Names and code words may be misspelt: take the likely meaning, and ask if it matters.
 - What could not be spoken comes back: `ended` is `not spoken`, `unspoken` has what was not heard, `note` what to do about

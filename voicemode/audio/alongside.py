@@ -19,6 +19,16 @@ async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[
         await ended(task)
 
 
+async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` returns; None if `signal` returns first: then `work` is cancelled and waited for."""
+    waiting, working = asyncio.create_task(signal), asyncio.create_task(work)
+    try:
+        await asyncio.wait([waiting, working], return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        await ended(waiting, working)
+
+
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Cancel `tasks` and wait until they have tidied up, well or not.
 

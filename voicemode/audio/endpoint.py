@@ -1,28 +1,133 @@
 """When has the speaker finished? A state machine with no clock, no I/O and no audio."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+from types import MappingProxyType
+from typing import Any, Literal
+
+Pace = Literal["quick", "normal", "patient"]
+
+PAUSE_SECONDS = 0.12
+"""Silence within speech is a pause from here on; what is shorter lies between two words. Detectors are 0.15 s late besides."""
+RESUME_SECONDS = 0.06
+"""Speech that ends a pause; what is shorter is a click."""
+THINKING_SECONDS = 15.0
+"""A pause after "let me think"."""
 
 
 class Turn(Enum):
     WAITING = "waiting"
     SPEAKING = "speaking"
     PAUSED = "paused"
-    ENDED = "silence"
+    FINISHED = "finished"
+    """What was said sounds or reads finished, and a short pause followed."""
+    SILENCE = "silence"
+    """A long pause followed."""
+    SAID = "said"
+    """The last word said so."""
+    SENT = "sent"
+    """A hand did."""
     NO_SPEECH = "no speech"
     TOO_LONG = "too long"
 
     @property
     def done(self) -> bool:
-        return self in (Turn.ENDED, Turn.NO_SPEECH, Turn.TOO_LONG)
+        return self not in (Turn.WAITING, Turn.SPEAKING, Turn.PAUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known at a pause of whether it is the end; None is not known."""
+
+    sounds: float | None = None
+    """Probability that it sounds finished."""
+    reads: float | None = None
+    """Probability that it reads finished."""
+    reading: bool = False
+    """The text so far is being made. No result comes before it, so ending the turn earlier gains nothing."""
+    hearing: bool = False
+    """How it sounds is being judged, which takes a moment."""
+    thinking: bool = False
+    """Whoever speaks has asked for time."""
+
+    @property
+    def finished(self) -> float | None:
+        """Both together."""
+        if self.sounds is None or self.reads is None:
+            return self.reads if self.sounds is None else 0.25 + self.sounds / 2
+        return READS_WEIGHT * self.reads + (1 - READS_WEIGHT) * self.sounds
+
+
+READS_WEIGHT = 0.55
+LIKELY = 0.65
+"""From here on a turn ends as `finished`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Seconds of silence that end a turn."""
+
+    finished: float
+    """Where nothing more can be expected."""
+    usual: float
+    """Where nothing is known."""
+    unfinished: float
+    """Where more is certain to come."""
+
+
+WAITS: Mapping[Pace, Waits] = MappingProxyType(
+    {"quick": Waits(0.2, 0.6, 1.2), "normal": Waits(0.3, 1.0, 1.8), "patient": Waits(0.7, 1.5, 3.5)}
+)
+TYPICAL_PAUSE_SECONDS = 0.6
+"""Between the parts of a sentence: whoever pauses longer is given longer, and the other way round."""
+LEAST_SHARE, MOST_SHARE = 0.9, 1.4
+"""Bounds of that."""
+PAUSES_NEEDED = 3
+
+
+def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -> float:
+    """How long a pause has to be to end the turn.
+
+    Args:
+        evidence: What is known at this pause.
+        pace: How soon to take it for the end.
+        pauses: Lengths of the speaker's pauses so far after which more was said, in seconds.
+    """
+    waits = WAITS[pace]
+    if evidence.thinking:
+        return THINKING_SECONDS
+    if evidence.finished is None or evidence.hearing:
+        seconds = waits.unfinished if evidence.reading else waits.usual
+    else:
+        seconds = waits.finished + (waits.unfinished - waits.finished) * doubt(evidence.finished)
+        if evidence.sounds is None:
+            # Whisper puts a full stop after 18 of 23 cut sentences: text alone may ask for more time, never for less.
+            seconds = max(seconds, waits.usual)
+    return seconds * share(pauses)
+
+
+def doubt(finished: float) -> float:
+    """0 for what is certainly finished, 1 for what is not."""
+    return min(1.0, max(0.0, (0.85 - finished) / 0.45))
+
+
+def share(pauses: Sequence[float]) -> float:
+    """How much longer than others a speaker with these pauses is waited for."""
+    if len(pauses) < PAUSES_NEEDED:
+        return 1.0
+    longer = sorted(pauses)[len(pauses) * 3 // 4]
+    return min(MOST_SHARE, max(LEAST_SHARE, longer / TYPICAL_PAUSE_SECONDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     onset_seconds: float = 0.2
     """Speech needed before a turn has begun: longer than a click, a cough or our own cue."""
-    silence_seconds: float = 1.0
-    """A pause of this length ends the turn."""
+    pace: Pace = "normal"
+    """How soon a pause ends the turn."""
+    silence_seconds: float | None = None
+    """A pause of this length ends the turn, whatever else is known; None weighs the evidence."""
     patience_seconds: float = 10.0
     """How long to wait for the first word."""
     max_seconds: float = 120.0
@@ -30,20 +135,48 @@ class Rules:
 
 
 class Endpointer:
-    def __init__(self, rules: Rules) -> None:
+    """Follows one turn. Time is counted in audio."""
+
+    def __init__(self, rules: Rules, pauses: MutableSequence[float] | None = None) -> None:
+        """`pauses` are those that the same speaker has made so far, in seconds; those of this turn are added."""
         self.rules = rules
         self.turn = Turn.WAITING
-        self._elapsed = self._speech = self._silence = 0.0
+        self.pauses: MutableSequence[float] = [] if pauses is None else pauses
+        self.evidence = Evidence()
+        self._elapsed = self._speech = self._pause = 0.0
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long the pause has to be to end the turn, as far as is known now."""
+        if self.rules.silence_seconds is not None:
+            return self.rules.silence_seconds
+        return wait_seconds(self.evidence, self.rules.pace, self.pauses)
+
+    def weigh(self, **news: Any) -> None:
+        """Take fields of `Evidence` into account; what comes when there is no pause is too late."""
+        if self.turn is Turn.PAUSED:
+            self.evidence = replace(self.evidence, **news)
+
+    def begin(self) -> None:
+        """The turn begins now, whether or not anything is said."""
+        if self.turn is Turn.WAITING:
+            self.turn = Turn.SPEAKING
+            self._elapsed = 0.0
+
+    def end(self, turn: Turn) -> None:
+        """The turn ends now, as `turn` says."""
+        if not self.turn.done:
+            self.turn = turn
 
     def feed(self, is_speech: bool, seconds: float) -> Turn:
-        """Account for `seconds` more audio; time is counted in audio, never by a clock."""
+        """Account for `seconds` more audio."""
         self._elapsed += seconds
         self._speech = self._speech + seconds if is_speech else 0.0
-        self._silence = 0.0 if is_speech else self._silence + seconds
-        if self.turn is Turn.WAITING:
-            self.turn = self._waiting()
-        elif not self.turn.done:
-            self.turn = self._speaking(is_speech)
+        match self.turn:
+            case Turn.WAITING:
+                self.turn = self._waiting()
+            case Turn.SPEAKING | Turn.PAUSED:
+                self.turn = self._speaking(seconds)
         return self.turn
 
     def _waiting(self) -> Turn:
@@ -55,12 +188,25 @@ class Endpointer:
             return Turn.NO_SPEECH
         return Turn.WAITING
 
-    def _speaking(self, is_speech: bool) -> Turn:
-        if reached(self._silence, self.rules.silence_seconds):
-            return Turn.ENDED
+    def _speaking(self, seconds: float) -> Turn:
+        self._pause += seconds
+        if self._speech and (self.turn is Turn.SPEAKING or reached(self._speech, RESUME_SECONDS)):
+            self._go_on()
+        elif not self._speech and reached(self._pause, self.wait_seconds):
+            return self._ended()
         if reached(self._elapsed, self.rules.max_seconds):
             return Turn.TOO_LONG
-        return Turn.SPEAKING if is_speech else Turn.PAUSED
+        return Turn.PAUSED if reached(self._pause, PAUSE_SECONDS) else Turn.SPEAKING
+
+    def _go_on(self) -> None:
+        if self.turn is Turn.PAUSED:
+            self.pauses.append(self._pause - self._speech)
+            self.evidence = Evidence()
+        self._pause = 0.0
+
+    def _ended(self) -> Turn:
+        likely = self.evidence.finished is not None and self.evidence.finished >= LIKELY
+        return Turn.FINISHED if likely and self.rules.silence_seconds is None else Turn.SILENCE
 
 
 def reached(seconds: float, limit: float) -> bool:

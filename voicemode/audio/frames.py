@@ -24,6 +24,9 @@ class Frame:
         return len(self.pcm) / SAMPLE_BYTES / self.rate
 
 
+PAUSE = Frame(b"", 16_000)
+"""In a stream of what a person says: here they paused. If more comes, they went on."""
+
 T = TypeVar("T")
 
 Frames = AsyncIterator[Frame]

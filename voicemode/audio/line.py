@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from voicemode.audio.frames import Frame
+from voicemode.audio.frames import PAUSE, Frame
 
 
 class Line:
@@ -38,3 +38,37 @@ class Line:
             return frame
         self._ended = True
         raise StopAsyncIteration
+
+
+class Outlet:
+    """Puts what is said in a turn on a line, and marks its pauses. The silence of a pause follows when more is said."""
+
+    def __init__(self) -> None:
+        self.line = Line()
+        self._withheld: list[Frame] = []
+        self._paused = self._sound = False
+
+    def put(self, frame: Frame, *, is_speech: bool) -> None:
+        if self._paused:
+            self._withheld.append(frame)
+            self._sound = self._sound or is_speech
+        else:
+            self.line.put(frame)
+
+    def pause(self) -> None:
+        """There is a pause now."""
+        self._paused = True
+        self.line.put(PAUSE)
+
+    def go_on(self) -> None:
+        """It has ended: more is said."""
+        for frame in self._withheld:
+            self.line.put(frame)
+        self._withheld.clear()
+        self._paused = self._sound = False
+
+    def end(self, *, silence: bool) -> None:
+        """Nothing more is said. The `silence` of the last pause follows if it is wanted; a sound in it may yet be a word."""
+        if silence or self._sound:
+            self.go_on()
+        self.line.end()

@@ -7,8 +7,11 @@ import click
 from voicemode import __version__
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-GROUPS = {name: f"voicemode.cli.{name}" for name in ("config", "serve", "service", "uninstall")}
-"""Commands that are more than a tool, and the module that has each."""
+STEERING = ("hold", "mute", "now", "send", "skip", "stop", "unmute")
+MODULES = {name: f"voicemode.cli.{name}" for name in ("config", "serve", "service", "uninstall")} | dict.fromkeys(
+    STEERING, "voicemode.cli.steer"
+)
+"""Commands that are more than a tool, or have nothing to do with one, and the module that has each."""
 
 
 class Commands(click.Group):
@@ -17,11 +20,11 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         from voicemode import tools
 
-        return sorted({name.replace("_", "-") for name in tools.load()} | GROUPS.keys())
+        return sorted({name.replace("_", "-") for name in tools.load()} | MODULES.keys())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in GROUPS:
-            found: click.Command = getattr(importlib.import_module(GROUPS[cmd_name]), cmd_name)
+        if cmd_name in MODULES:
+            found: click.Command = getattr(importlib.import_module(MODULES[cmd_name]), cmd_name)
             return found
         from voicemode import tools
         from voicemode.cli.errors import plain_errors

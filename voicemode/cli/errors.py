@@ -1,6 +1,5 @@
 """Expected failures as a sentence and an exit code."""
 
-import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,22 @@ from voicemode.errors import VoiceModeError
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What we expect to go wrong is said in a sentence, not in a traceback."""
+    """What we expect to go wrong is said in a sentence, not in a traceback; cancelling and Ctrl-C are an exit code."""
+    from asyncio import CancelledError
+
+    try:
+        with plain_failures():
+            yield
+    except CancelledError:
+        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
+
+
+@contextmanager
+def plain_failures() -> Iterator[None]:
+    """The same for who has no time to import asyncio."""
     try:
         yield
     except VoiceModeError as error:
         raise click.ClickException(str(error)) from error
-    except asyncio.CancelledError:
-        raise click.exceptions.Exit(128 + signal.SIGTERM) from None
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(128 + signal.SIGINT) from None

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from voicemode.config.urls import Address, http_url, key_entry, speech_url
-from voicemode.config.values import api_key, language_code, pair, port
+from voicemode.config.values import SPOKEN_LANGUAGE, api_key, language_code, pair, port, steering
 from voicemode.errors import ConfigError
 
 PREFIX = "VOICEMODE_"
@@ -119,7 +119,27 @@ class Settings:
     audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)
     vad: Literal["auto", "silero", "webrtc"] = setting("auto", "Speech detector; auto is Silero where it can be installed.")
     vad_aggressiveness: int = setting(2, "0 takes quiet speech for speech, 3 takes noise for silence.", minimum=0, maximum=3)
-    silence_threshold_ms: int = setting(1000, "Pause that ends a turn, in milliseconds.", minimum=200, maximum=30_000)
+    pace: Literal["quick", "normal", "patient"] = setting("normal", "How soon a pause is taken for the end of a turn.")
+    silence_threshold_ms: int = setting(
+        0,
+        "Pause that ends a turn, in milliseconds, at least 200; 0 goes by the pace and by what is heard.",
+        minimum=0,
+        maximum=30_000,
+    )
+    turn_model: Literal["auto", "off"] = setting(
+        "auto", "Listen to the melody of speech for its end; auto does where `voicemode models download smart-turn` was run."
+    )
+    speculate: Literal["off", "free", "all"] = setting(
+        "free",
+        "Have the text made at each pause, before the turn has ended; free leaves out endpoints that cost money.",
+        trusted=True,
+    )
+    steering_words: tuple[str, ...] = setting(
+        (SPOKEN_LANGUAGE,),
+        "Spoken PHRASE=ACTION (send, wait or repeat); `language` stands for those of the language spoken, such as over=send.",
+        trusted=True,
+        check=steering,
+    )
     patience_seconds: float = setting(10.0, "How long to wait for the first word.", minimum=1, maximum=600)
     default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600)
     save_audio: bool = setting(False, "Keep every recorded turn in recordings/ of the base directory.", trusted=True)

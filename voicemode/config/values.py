@@ -3,10 +3,15 @@
 import re
 from dataclasses import Field
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 TRUE = ("true", "1", "yes", "on")
 FALSE = ("false", "0", "no", "off")
+
+Action = Literal["send", "wait", "repeat"]
+"""What a spoken word may do: end the turn; hold it open; have the message said again."""
+SPOKEN_LANGUAGE = "language"
+"""Stands for the words of the language spoken."""
 
 
 def parse(item: Field[Any], text: str, folder: Path) -> Any:
@@ -83,6 +88,14 @@ def pair(text: str) -> str:
     """`text`, if it is WRITTEN=SPOKEN. Raises ValueError."""
     if not all(part.strip() for part in text.partition("=")):
         raise ValueError("WRITTEN=SPOKEN pairs, separated by commas")
+    return text
+
+
+def steering(text: str) -> str:
+    """`text`, if it is PHRASE=ACTION or stands for the words of the language. Raises ValueError."""
+    phrase, _, action = (part.strip() for part in text.partition("="))
+    if text != SPOKEN_LANGUAGE and not (phrase and action in get_args(Action)):
+        raise ValueError(f"PHRASE=ACTION with one of {', '.join(get_args(Action))}, or {SPOKEN_LANGUAGE}, separated by commas")
     return text
 
 

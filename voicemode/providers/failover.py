@@ -10,7 +10,7 @@ from voicemode.providers.pool import Pool
 from voicemode.providers.provider import Provider
 from voicemode.providers.race import Hedge
 from voicemode.providers.row import Row, rows
-from voicemode.providers.turn import Turn
+from voicemode.providers.turn import Speculate, Turn
 from voicemode.speech.base import Speaker, Transcriber, Voice
 
 PROBE_SECONDS = 0.3
@@ -36,9 +36,9 @@ class Providers:
         self._stt_model = stt_model
         self._voices = voices
 
-    def turn(self, account: Account | None = None) -> Turn:
+    def turn(self, account: Account | None = None, speculate: Speculate = "off") -> Turn:
         """One turn's ears and voice; what happens to its requests is written into `account`."""
-        return Turn(self.stt, self.tts, account or Account(), self._stt_model, self._voices)
+        return Turn(self.stt, self.tts, account or Account(), self._stt_model, self._voices, speculate)
 
     def rows(self) -> list[Row]:
         """What is known of each endpoint; of each kind best first."""

@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from voicemode.audio.frames import Frame, Frames, closing, join
-from voicemode.audio.vad import RATE
+from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
 from voicemode.providers.account import Account, Failure
 from voicemode.providers.choice import Wanted, missing
@@ -16,8 +15,13 @@ from voicemode.providers.race import Request
 from voicemode.speech.base import Speaker, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.catalogue import choose_voice
 from voicemode.speech.sentences import broken_off
+from voicemode.speech.speculative import speculative
+from voicemode.speech.whole import at_the_end
 
 T = TypeVar("T")
+
+Speculate = Literal["off", "free", "all"]
+"""Who is asked for the text before the turn has ended: nobody, those that cost nothing, everybody."""
 
 SECONDS_PER_COST = 6.0
 """So much more audio takes as long again as the least there is: Whisper base takes 0.32 s for 3 s, 0.9 s for 15 s."""
@@ -34,6 +38,14 @@ class Turn:
     """Asked for by name; empty is no wish."""
     voices: tuple[str, ...] = ()
     """In order of preference, where nobody asks for one."""
+    speculate: Speculate = "off"
+
+    def early(self, language: str = "") -> bool:
+        """Whether `transcripts` tells at each pause what was said so far."""
+        best = self._best(language)
+        if best is None or best.provider.speech.streams:
+            return False
+        return self.speculate == "all" or (self.speculate == "free" and not best.provider.paid)
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         transcript, name = await self._answer(
@@ -52,7 +64,7 @@ class Turn:
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         """`frames` has to outlive the cancellation of whoever waits for one: the next provider needs all that was said."""
         kept: list[Frame] = []
-        best = next(iter(self.stt.order(self._ears(language))), None)
+        best = self._best(language)
         if best is not None and best.provider.speech.streams:
             live = best.provider.speech.transcripts(keeping(frames, kept), prompt=prompt, language=language)
             async with closing(self._live(best, live)) as transcripts:
@@ -60,8 +72,10 @@ class Turn:
                     yield transcript
                     if transcript.final:
                         return
-        kept += [frame async for frame in frames]
-        yield await self.transcribe(join(kept, RATE), prompt=prompt, language=language)
+        how = speculative if self.early(language) and not kept else at_the_end
+        async with closing(how(self, after(kept, frames), prompt=prompt, language=language)) as transcripts:
+            async for transcript in transcripts:
+                yield transcript
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Of a sentence that broke off nothing is repeated; the next provider goes on with the one after it."""
@@ -124,6 +138,10 @@ class Turn:
         if lacks := " and ".join(missing(member.provider.speech.offer, wanted)):
             self.account.note(f"{member.name} has no {lacks}; {instead}.")
 
+    def _best(self, language: str) -> Member[Transcriber] | None:
+        """Whom the next request would ask."""
+        return next(iter(self.stt.order(self._ears(language))), None)
+
     def _ears(self, language: str) -> Wanted:
         return Wanted(model=self.stt_model, language=language)
 
@@ -141,7 +159,16 @@ def speaking(text: str, voice: Voice) -> Request[Speaker, Frame]:
 
 
 async def keeping(frames: Frames, kept: list[Frame]) -> Frames:
-    """`frames`, each of which is added to `kept`. Closing this does not close `frames`."""
+    """`frames` without their pauses, each of which is added to `kept`. Closing this does not close `frames`."""
     async for frame in frames:
-        kept.append(frame)
+        if frame.pcm:
+            kept.append(frame)
+            yield frame
+
+
+async def after(kept: list[Frame], frames: Frames) -> Frames:
+    """`kept`, then `frames`. Closing this does not close `frames`."""
+    for frame in kept:
+        yield frame
+    async for frame in frames:
         yield frame

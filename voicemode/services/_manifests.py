@@ -1,9 +1,9 @@
 """The models VoiceMode uses: their files as published, and who carries the same bytes.
 
 The hashes are those of the Hugging Face repositories and the GitHub release named here, each at the revision named. Those
-of tiny.en, base and Kokoro were compared with the bytes; the others are as at least two independent public projects record
-them for that revision. The 54 voices joined by `numpy.savez` in order of their names are `voices-v1.0.bin` of that release,
-byte for byte.
+of tiny.en, base, Kokoro and Smart Turn were compared with the bytes; the others are as at least two independent public
+projects record them for that revision. The 54 voices joined by `numpy.savez` in order of their names are `voices-v1.0.bin`
+of that release, byte for byte.
 """
 
 from collections.abc import Mapping
@@ -286,12 +286,24 @@ KOKORO_VOICES = Model(
     ),
 )
 
+SMART_TURN = Model(
+    name="smart-turn",
+    title="Smart Turn v3.2, which hears whether somebody has finished speaking",
+    licence="BSD-2-Clause",
+    languages="23 languages",
+    files=(File("smart-turn-v3.2-cpu.onnx", 8_679_182, "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"),),
+    sources=(
+        DataWheels({"smart-turn-v3.2-cpu.onnx": (("pipecat-ai", "smart-turn-v3.2-cpu.onnx"),)}),
+        HubRepository("pipecat-ai/smart-turn-v3", "f766f81d3cfdf7737ac64aad813d91bbfd56bf93"),
+    ),
+)
+
 MODELS: Mapping[str, Model] = MappingProxyType(
     {
         model.name: model
         for model in (
             *(TINY_EN, TINY, BASE_EN, BASE, SMALL_EN, SMALL, MEDIUM_EN, MEDIUM, LARGE_V3_TURBO, LARGE_V3),
-            *(KOKORO, KOKORO_VOICES),
+            *(KOKORO, KOKORO_VOICES, SMART_TURN),
         )
     }
 )

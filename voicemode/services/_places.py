@@ -50,6 +50,14 @@ def places(settings: Settings) -> Iterator[Place]:
     yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
     yield Place(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
     yield Place(kind="state", title="state", folder=settings.state_dir, root=base, names="linger")
+    home = user_file().parent
+    yield Place(
+        kind="state",
+        title="state",
+        folder=home / "state" / "hands",
+        root=home,
+        names=rf"[0-9a-f]{{8}}\.(sock|wait)|\.?[0-9a-f]{{8}}\.port({BESIDE})?",
+    )
     yield Place(kind="model", title="link to the folder of weights", folder=base, root=base, names="models", links=True)
     for path in (user_file(), trust_store()):
         name = re.escape(path.name)

@@ -3,7 +3,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voicemode.app import App
-from voicemode.conversation import Heard, Spoken
+from voicemode.audio.endpoint import Pace
+from voicemode.conversation import SKIPPED, Heard, Spoken
 from voicemode.errors import ArgumentError, NotSpokenError, named
 from voicemode.providers import Account
 from voicemode.tools import tool
@@ -17,7 +18,8 @@ class Reply:
     text: str
     """What the person said."""
     ended: str
-    """Why the turn ended: "silence", "too long", "no speech", "not asked", "not spoken" or "in writing"."""
+    """Why the turn ended: "finished", "silence", 'said "over"', "sent", "too long", "no speech", "stopped", "not asked",
+    "not spoken" or "in writing"."""
     note: str
     """Something to know or to do; usually empty."""
     provider: dict[str, str]
@@ -66,6 +68,7 @@ async def converse(
     message: str = "",
     wait_for_response: bool = True,
     listen_duration_max: float | None = None,
+    pace: Pace | None = None,
     voice: str = "",
     model: str = "",
     speed: float | None = None,
@@ -81,6 +84,7 @@ async def converse(
         message: What to say; markdown is turned into speech. Empty: only listen.
         wait_for_response: Listen for an answer after speaking.
         listen_duration_max: Longest answer, in seconds.
+        pace: How soon a pause is taken for the end of the answer; patient gives time to think.
         voice: Voice to speak with, e.g. af_sky.
         model: Text-to-speech model, e.g. tts-1.
         speed: 0.25 to 4.0; 1.0 is normal.
@@ -92,7 +96,7 @@ async def converse(
         raise ArgumentError(
             "There is nothing to say and nothing to wait for.", hint="Give a message, or wait_for_response=true."
         )
-    manners = app.manners(language=language, max_seconds=listen_duration_max)
+    manners = app.manners(language=language, max_seconds=listen_duration_max, pace=pace)
     how = replace(app.voice(voice, speed, instructions, language), model=model)
     called_at, account = time.monotonic(), Account()
     conversation = app.conversation(transport, account)
@@ -121,7 +125,7 @@ def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: 
     return kind(
         text=heard.text,
         ended=heard.ended,
-        note=" ".join(filter(None, [heard.note, *account.notes])),
+        note=" ".join(filter(None, [SKIPPED if said.skipped else "", heard.note, *account.notes])),
         provider=provider,
         seconds={name: round(value, 3) for name, value in seconds.items()},
         unspoken=" ".join(account.unheard),

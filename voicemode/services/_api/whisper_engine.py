@@ -18,8 +18,8 @@ import ctranslate2
 import numpy as np
 
 from voicemode.audio.frames import Frame
+from voicemode.audio.log_mel import FRAMES_PER_SECOND, log_mel, mel_filters
 from voicemode.errors import WeightsError
-from voicemode.services._api.whisper_mel import FRAMES_PER_SECOND, log_mel, mel_filters
 from voicemode.services._api.whisper_split import Stretch, has_speech, stretches
 from voicemode.services._api.whisper_transcript import Options, Segment, Word
 from voicemode.services._api.whisper_vocabulary import Vocabulary

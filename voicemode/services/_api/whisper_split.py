@@ -1,4 +1,4 @@
-"""Cuts a recording of any length into stretches that Whisper takes whole. Needs numpy, as `whisper_mel` does."""
+"""Cuts a recording of any length into stretches that Whisper takes whole. Needs numpy, as `log_mel` does."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.audio.log_mel import RATE, Floats
 from voicemode.audio.vad import create_vad
-from voicemode.services._api.whisper_mel import RATE, Floats
 
 LONGEST_SECONDS = 26.0
 """With the 4 s that the encoder wants beyond the end, this fills Whisper's window of 30 s."""

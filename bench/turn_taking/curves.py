@@ -1,0 +1,84 @@
+"""Both sides of turn-taking in one line: how soon the result comes, against how often a pause for thought costs the turn."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median, quantiles
+
+from bench.figures import Figure
+from bench.turn_taking.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    name: str
+    """A preset, or so many milliseconds of silence."""
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def waits(self) -> list[float]:
+        """Last sound → result, of whole sentences that were heard out; seconds."""
+        return [each.wait_seconds for each in self.paused(0.0) if not each.cut_off]
+
+    def paused(self, seconds: float) -> list[Outcome]:
+        """Turns with such a pause cut into the middle that came as far; 0 is without."""
+        return [each for each in self.outcomes if each.pause_seconds == seconds and not each.early]
+
+    def cut_off(self, seconds: float) -> float:
+        """Per cent of them that ended before the person did; of those without, in pauses of the speaker's own."""
+        return percentage(each.cut_off for each in self.paused(seconds))
+
+    def cells(self, pauses: Sequence[float]) -> tuple[str, ...]:
+        """A line of the table."""
+        waits = (f"{median(self.waits):.2f} s", f"{p90(self.waits):.2f} s") if self.waits else ("–", "–")
+        return (self.name, *waits, *(f"{self.cut_off(pause):.0f} %" for pause in (0.0, *pauses)))
+
+    def as_json(self) -> dict[str, object]:
+        return {"name": self.name, "outcomes": [asdict(each) for each in self.outcomes]}
+
+
+def percentage(verdicts: Iterable[bool]) -> float:
+    of = list(verdicts)
+    return 100 * sum(of) / max(1, len(of))
+
+
+def p90(values: Sequence[float]) -> float:
+    """Nine of ten are no more."""
+    return quantiles(values, n=10, method="inclusive")[-1] if len(values) > 1 else values[0]
+
+
+def table(curves: Sequence[Curve]) -> str:
+    """One line a curve: what waiting costs on the left, what it saves on the right."""
+    pauses = sorted({each.pause_seconds for curve in curves for each in curve.outcomes} - {0.0})
+    head = ("", "median", "p90", "own", *(f"{pause:g} s" for pause in pauses))
+    rows = [head, *(curve.cells(pauses) for curve in curves)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
+    wait, cut = "last sound → result", "cut off in a pause of"
+    above = f"{' ' * (widths[0] + 2)}{wait.ljust(widths[1] + widths[2] + 4)}  {cut}"
+    return "\n".join([above, lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def figures(curve: Curve) -> list[Figure]:
+    """What the issue aims at, for preset `normal`."""
+    heard_out = [each for each in curve.outcomes if not each.cut_off]
+    made = [
+        Figure(name="last sound → result, whole sentences", values=tuple(curve.waits), incumbent="1.83 s", at_most=0.65),
+        Figure(name="the same, nine of ten", values=(p90(curve.waits),), at_most=1.0),
+        Figure(
+            name=f"turns of {len(curve.outcomes)} without the first word",
+            values=(float(sum(each.first_word_lost for each in curve.outcomes)),),
+            unit="errors",
+            at_most=0,
+        ),
+        Figure(
+            name=f"turns of {len(heard_out)} heard out, without the last word",
+            values=(float(sum(each.last_word_lost for each in heard_out)),),
+            unit="errors",
+            at_most=0,
+        ),
+    ]
+    if curve.paused(1.3):
+        made.append(
+            Figure(name="cut off by a pause of 1.3 s", values=(curve.cut_off(1.3),), unit="%", incumbent="all", at_most=10)
+        )
+    return made

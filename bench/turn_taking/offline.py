@@ -1,0 +1,133 @@
+"""Turns without a sound card and without waiting: the product's own conversation, in time that does not pass.
+
+The microphone, both engines and the clock are ours; what listens, decides and speculates is the product's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.figures import Figure
+from bench.lab import MODELS
+from bench.programs.speech_service import STT_SECONDS
+from bench.turn_taking.cost import Bill
+from bench.turn_taking.curves import Curve
+from bench.turn_taking.ears import Hear, Kind, ears
+from bench.turn_taking.outcomes import Outcome, outcome
+from bench.turn_taking.presets import NORMAL, rules
+from bench.turn_taking.recalled import Memory
+from bench.turn_taking.utterances import Utterance, room
+from bench.turn_taking.virtual_time import run
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, silence
+from voicemode.audio.record import Senses
+from voicemode.audio.turn_model import load_smart_turn
+from voicemode.audio.vad import RATE
+from voicemode.conversation import Conversation, Manners
+from voicemode.floor import Floor
+from voicemode.services._models import ensure
+from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.speculative import speculative
+from voicemode.transports.base import Played
+
+FRAME_SECONDS = 0.02
+BEFORE_SECONDS = 0.6
+"""Of silence, before the person begins."""
+AFTER_SECONDS = 12.0
+
+
+class Room:
+    """Hears the person as a microphone does: 20 ms of sound every 20 ms."""
+
+    name = "room"
+
+    def __init__(self, utterance: Utterance) -> None:
+        before, after = (room(utterance.audio, seconds) for seconds in (BEFORE_SECONDS, AFTER_SECONDS))
+        self._audio = join([before, utterance.audio, after], RATE)
+        self._speech_ends = before.seconds + utterance.last_sound
+        self._opened_at = 0.0
+
+    @property
+    def last_sound_at(self) -> float:
+        """By the loop's clock."""
+        return self._opened_at + self._speech_ends
+
+    @asynccontextmanager
+    async def microphone(self) -> AsyncIterator[Frames]:
+        self._opened_at = asyncio.get_running_loop().time()
+        yield self._frames()
+
+    async def _frames(self) -> Frames:
+        loop = asyncio.get_running_loop()
+        size = round(FRAME_SECONDS * RATE) * SAMPLE_BYTES
+        for number, at in enumerate(range(0, len(self._audio.pcm) - size, size), start=1):
+            await asyncio.sleep(self._opened_at + number * FRAME_SECONDS - loop.time())
+            yield Frame(self._audio.pcm[at : at + size], RATE)
+
+    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        played = played or Played()
+        async with closing(frames):
+            async for frame in frames:
+                played.add(frame)
+                await asyncio.sleep(frame.seconds)
+        return played
+
+
+class Engines:
+    """Ears that take 0.3 s, and a mouth nobody asks."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        await asyncio.sleep(STT_SECONDS)
+        return Transcript(self._hear(audio), provider="bench")
+
+    def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        return speculative(self, frames, prompt=prompt, language=language)
+
+    def early(self, language: str = "") -> bool:
+        return True
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        yield silence(0.1, RATE)
+
+
+async def silent(stage: str) -> None:
+    """A report nobody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What turns are measured with."""
+
+    senses: Callable[[], Senses]
+    """Makes fresh ones for each turn."""
+    ears: Callable[[Utterance], Hear]
+    recordings: Path
+
+    def curve(self, name: str, said: Sequence[Utterance]) -> Curve:
+        """How turns go under a preset or a baseline. Every person is a new one, and nothing is known of their pauses."""
+        return Curve(name, tuple(run(self.turn(each, Manners(rules=rules(name), cues=False))) for each in said))
+
+    async def turn(self, utterance: Utterance, manners: Manners) -> Outcome:
+        """How the person's turn goes, by the loop's clock."""
+        transport, engines = Room(utterance), Engines(self.ears(utterance))
+        conversation = Conversation(transport, (engines, engines), self.senses, self.recordings, Floor())
+        heard = await conversation.listen(manners, silent)
+        wait = asyncio.get_running_loop().time() - transport.last_sound_at
+        return outcome(utterance, wait, heard.ended, heard.text)
+
+
+def measure(names: Sequence[str], said: Sequence[Utterance], kind: Kind, *, light: bool) -> tuple[list[Curve], list[Figure]]:
+    """A curve for each of `names`, and what hearing costs; `light` is without the turn model. Raises WeightsError."""
+    model = None if light else load_smart_turn(ensure("smart-turn", MODELS))
+    memory, bill = Memory(model), Bill(model)
+    with TemporaryDirectory(prefix="voicemode-bench-") as folder:
+        bench = Bench(memory.senses, ears(kind), Path(folder))
+        curves = [bench.curve(name, said) for name in names]
+        replace(bench, senses=bill.senses).curve(NORMAL, [each for each in said if not each.pause_seconds])
+    parts = "speech detector" if light else "speech detector and turn model"
+    return curves, [Figure(name=f"{parts}, of one core", values=(bill.percent,), unit="%", at_most=12)]

@@ -1,0 +1,62 @@
+"""Detector and turn model, each asked only once for the same sound: the answer is the same for every preset."""
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from voicemode.audio.frames import Frame
+from voicemode.audio.record import Senses
+from voicemode.audio.turn_model import TurnModel
+from voicemode.audio.vad import Vad, create_vad
+
+DIGEST_BYTES = 16
+AGGRESSIVENESS = 2
+"""The setting's default."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Of what they said."""
+
+    turn_model: TurnModel | None
+    speech: dict[bytes, bool] = field(default_factory=dict)
+    finished: dict[bytes, float] = field(default_factory=dict)
+
+    def senses(self) -> Senses:
+        """Fresh ones for a turn."""
+        model = self.turn_model and RecalledTurnModel(self.turn_model, self.finished)
+        return Senses(vad=RecalledVad(create_vad("auto", AGGRESSIVENESS), self.speech), turn_model=model)
+
+
+class RecalledVad:
+    """What it says of a frame depends on all before it: so does the name under which that is kept."""
+
+    def __init__(self, vad: Vad, known: dict[bytes, bool]) -> None:
+        self.frame_seconds = vad.frame_seconds
+        self._vad = vad
+        self._known = known
+        self._heard = b""
+        self._untold: list[Frame] = []
+
+    def is_speech(self, frame: Frame) -> bool:
+        self._heard = digest(self._heard + frame.pcm)
+        self._untold.append(frame)
+        if self._heard not in self._known:
+            self._known[self._heard] = [self._vad.is_speech(each) for each in self._untold][-1]
+            self._untold.clear()
+        return self._known[self._heard]
+
+
+class RecalledTurnModel:
+    def __init__(self, model: TurnModel, known: dict[bytes, float]) -> None:
+        self._model = model
+        self._known = known
+
+    def finished(self, audio: Frame) -> float:
+        name = digest(audio.pcm)
+        if name not in self._known:
+            self._known[name] = self._model.finished(audio)
+        return self._known[name]
+
+
+def digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=DIGEST_BYTES).digest()

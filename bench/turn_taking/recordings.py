@@ -1,0 +1,66 @@
+"""People who say a sentence each, and what they say."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.turn_taking.loudness import loudness
+from bench.turn_taking.words import Word, timed
+from tests.mcp_client import REPOSITORY
+from voicemode.audio.frames import Frame
+from voicemode.audio.resample import Resampler
+from voicemode.audio.vad import RATE
+from voicemode.audio.wav import read_wav
+
+OWN = REPOSITORY / "tests/speech"
+"""Five sentences by one person."""
+SHARED = REPOSITORY.parent / "shared/speech"
+"""25 by nine, where they are at hand."""
+
+
+FAINT = 500.0
+"""Root mean square of the loudest moments of what is fainter than speech at a microphone."""
+SENTENCES = ("to leave my native country",)
+"""What ends a sentence in the middle of a recording: transcripts have no full stops, and no pause is to be put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    name: str
+    audio: Frame
+    """16 kHz."""
+    words: tuple[Word, ...]
+
+
+def default_folder() -> Path:
+    return SHARED if SHARED.is_dir() else OWN
+
+
+def clips(folder: Path) -> list[Clip]:
+    """The recordings that `manifest.tsv` in `folder` lists: columns `file` and `transcript`. Raises OSError.
+
+    Those that are too faint are left out.
+    """
+    with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
+        rows = list(csv.DictReader(manifest, delimiter="\t"))
+    recorded = [(row, at_16_khz(read_wav(folder / row["file"]))) for row in rows]
+    return [clip(row["file"], audio, row["transcript"]) for row, audio in recorded if loud_enough(audio)]
+
+
+def clip(file: str, audio: Frame, transcript: str) -> Clip:
+    said = transcript.lower()
+    for end in SENTENCES:
+        said = said.replace(end, f"{end}.")
+    return Clip(Path(file).stem, audio, timed(audio, said))
+
+
+def at_16_khz(audio: Frame) -> Frame:
+    resampler = Resampler(RATE)
+    return Frame(resampler.convert(audio).pcm + resampler.finish().pcm, RATE)
+
+
+def loud_enough(audio: Frame) -> bool:
+    """Whether it is as loud as a microphone makes speech. In a recording that is not, 16 bits do not hold its last sounds."""
+    return float(np.percentile(loudness(audio), 99)) >= FAINT

@@ -1,0 +1,133 @@
+"""What the scripted person says: a sentence as it was recorded, or with a pause for thought cut into its middle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+
+from bench.turn_taking.loudness import STEP_SECONDS, loudness, pauses, samples, sound, voice_span
+from bench.turn_taking.recordings import Clip
+from bench.turn_taking.words import Word
+from voicemode.audio.frames import Frame, join
+from voicemode.audio.vad import RATE
+
+WINDOW_SECONDS = 0.05
+"""The quietest of so much is where a pause is put."""
+FADE_SECONDS = 0.01
+"""Either side of a cut, so that it does not click."""
+SENTENCE_ENDS = (".", "!", "?")
+AWAY_SECONDS = 1.0
+"""From the end of a sentence, at least."""
+FAINTEST = 3.0
+"""Root mean square: a microphone always hisses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    name: str
+    audio: Frame
+    """16 kHz, from the first sound or a little before it."""
+    words: tuple[Word, ...]
+    last_sound: float
+    """When the person has finished, in seconds."""
+    pause_seconds: float = 0.0
+    """How long the person thinks in mid-sentence."""
+    paused_at: float = 0.0
+    """When that begins, in seconds."""
+
+
+def complete(clip: Clip) -> Utterance:
+    """The clip as it is."""
+    return Utterance(name=clip.name, audio=clip.audio, words=clip.words, last_sound=voice_span(clip.audio)[1])
+
+
+def find_cut(clip: Clip) -> float | None:
+    """The middle of the quietest 50 ms in the middle third, far from any sentence's end; seconds.
+
+    None if the clip has less than two words on either side of it.
+    """
+    start, end = voice_span(clip.audio)
+    size = round(WINDOW_SECONDS / STEP_SECONDS)
+    power = np.convolve(loudness(clip.audio) ** 2, np.ones(size), "valid")
+    middle = [(index + size / 2) * STEP_SECONDS for index in range(len(power))]
+    third = (end - start) / 3
+    allowed = [
+        index for index, at in enumerate(middle) if start + third <= at <= end - third and not near_an_end(clip.words, at)
+    ]
+    if not allowed:
+        return None
+    cut = middle[min(allowed, key=lambda index: float(power[index]))]
+    before = len(words_before(clip.words, cut))
+    return cut if 2 <= before <= len(clip.words) - 2 else None
+
+
+def near_an_end(words: Sequence[Word], at: float) -> bool:
+    """Whether a sentence, other than the last, ends about then; only transcripts with full stops say so."""
+    return any(word.text.endswith(SENTENCE_ENDS) and abs(word.end - at) < AWAY_SECONDS for word in words[:-1])
+
+
+def words_before(words: Sequence[Word], at: float) -> list[Word]:
+    """Those that are said by then, for the most part."""
+    return [word for word in words if (word.start + word.end) / 2 < at]
+
+
+def with_pause(clip: Clip, cut: float, seconds: float) -> Utterance:
+    """The clip with a pause of `seconds` at `cut`: as much of the same room as is missing to that."""
+    start, end = silence_around(clip, cut)
+    missing = max(0.0, seconds - (end - start))
+    at = round(cut * RATE)
+    heard = samples(clip.audio)
+    fade = np.linspace(0.0, 1.0, round(FADE_SECONDS * RATE))
+    before, after = heard[:at].copy(), heard[at:].copy()
+    before[-len(fade) :] *= fade[::-1]
+    after[: len(fade)] *= fade
+    said = words_before(clip.words, cut)
+    first = [Word(word.text, word.start, min(word.end, cut)) for word in said]
+    rest = [Word(word.text, max(word.start, cut), word.end).later(missing) for word in clip.words[len(said) :]]
+    return Utterance(
+        name=clip.name,
+        audio=join([sound(before), room(clip.audio, missing), sound(after)], RATE),
+        words=(*first, *rest),
+        last_sound=voice_span(clip.audio)[1] + missing,
+        pause_seconds=seconds,
+        paused_at=start,
+    )
+
+
+def silence_around(clip: Clip, at: float) -> tuple[float, float]:
+    """The silence that is there already, in seconds; none if somebody speaks."""
+    return next((gap for gap in pauses(clip.audio, 0.0) if gap[0] <= at <= gap[1]), (at, at))
+
+
+def room(audio: Frame, seconds: float) -> Frame:
+    """As much of the room in which `audio` was recorded as its quietest moments tell: noise, the same every time."""
+    level = max(FAINTEST, float(np.percentile(loudness(audio), 3)))
+    return sound(np.random.default_rng(0).normal(0.0, level, round(seconds * RATE)))
+
+
+def one_after_another(clips: Sequence[Clip], gap: float, seconds: float) -> Utterance:
+    """Somebody who talks for at least `seconds`, with `gap` seconds between sentences."""
+    pieces: list[Frame] = []
+    words: list[Word] = []
+    said = 0.0
+    for clip in cycle(clips):
+        if said - gap >= seconds:
+            break
+        start, end = voice_span(clip.audio)
+        pieces += [between(clip.audio, start, end), room(clip.audio, gap)]
+        words += [word.later(said - start) for word in clip.words]
+        said += pieces[-2].seconds + gap
+    audio = join(pieces[:-1], RATE)
+    return Utterance(name=f"{seconds:g} s", audio=audio, words=tuple(words), last_sound=audio.seconds)
+
+
+def between(audio: Frame, start: float, end: float) -> Frame:
+    return sound(samples(audio)[round(start * RATE) : round(end * RATE)])
+
+
+def utterances(clips: Sequence[Clip], thoughts: Sequence[float]) -> list[Utterance]:
+    """Each of `clips` as it is, and with each of `thoughts`, pauses in seconds, cut into its middle where it has one."""
+    cuts = [(clip, find_cut(clip)) for clip in clips]
+    thoughtful = [with_pause(clip, cut, seconds) for clip, cut in cuts if cut is not None for seconds in thoughts]
+    return [*(complete(clip) for clip in clips), *thoughtful]

@@ -1,0 +1,70 @@
+"""How a text reads, and what in it is meant for us."""
+
+import pytest
+
+from voicemode.speech.reading import FINISHED, LIKELY, UNFINISHED, UNLIKELY, reads_finished
+from voicemode.speech.steering import Heeded, chosen, heed
+
+ENGLISH = chosen(["language"], "")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("", "", None),
+        ("", " ... ", None),
+        ("", "He was not an ill-disposed young man.", FINISHED),
+        ("", "Yes.", FINISHED),
+        ("", "Where are you from?", FINISHED),
+        ("", "However, due to the slow channels", UNFINISHED),
+        ("", "So it's mostly,", UNFINISHED),
+        ("", "He might even have...", UNFINISHED),
+        ("", "And then I went to the.", UNFINISHED),
+        ("", "I would like that because.", UNFINISHED),
+        ("", "And so my fellow Americans, ask not.", LIKELY),
+        ("", "It depends on how acidic it is.", LIKELY),
+        ("", "If you ask me.", UNLIKELY),
+        ("", "Fine. If you ask me, it works.", FINISHED),
+        ("de", "Das ist schön.", FINISHED),
+        ("de", "Ich glaube, dass.", UNFINISHED),
+        ("de", "Wenn du mich fragst.", UNLIKELY),
+        ("de", "Das habe ich nicht.", LIKELY),
+        ("fr", "Je voudrais du.", UNFINISHED),
+        ("fr", "Quand il arrive.", UNLIKELY),
+        ("fr", "C'est parfait.", FINISHED),
+        ("es", "Quiero ir a la.", UNFINISHED),
+        ("es", "Está muy bien.", FINISHED),
+        ("ja", "そうですね。", FINISHED),
+        ("ja", "そうですね", UNFINISHED),
+    ],
+)
+def test_how_a_text_reads(language: str, text: str, expected: float | None) -> None:
+    assert reads_finished(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "heeded"),
+    [
+        ("Call them tomorrow. Over.", Heeded("Call them tomorrow.", "over", "send")),
+        ("Call them tomorrow, over.", Heeded("Call them tomorrow", "over", "send")),
+        ("Over.", Heeded("", "over", "send")),
+        ("I’m done.", Heeded("", "i'm done", "send")),
+        ("The game is over.", Heeded("The game is over.")),
+        ("Over the hill.", Heeded("Over the hill.")),
+        ("Is it big? Let me think...", Heeded("Is it big?", "let me think", "wait")),
+        ("Repeat that, please.", Heeded("Repeat that, please.")),
+        ("Repeat.", Heeded("", "repeat", "repeat")),
+        ("Do not repeat.", Heeded("Do not repeat.")),
+        ("Add a test. Repeat.", Heeded("Add a test. Repeat.")),
+        ("", Heeded("")),
+    ],
+)
+def test_words_that_steer_stand_alone_or_at_the_end(text: str, heeded: Heeded) -> None:
+    assert heed(text, ENGLISH) == heeded
+
+
+def test_words_that_steer_are_those_of_the_settings_and_of_the_language() -> None:
+    assert heed("Mach das. Ende.", chosen(["language"], "de")) == Heeded("Mach das.", "ende", "send")
+    assert heed("Do it. Roger.", chosen(["Roger=send"], "")) == Heeded("Do it.", "roger", "send")
+    assert heed("Do it. Over.", chosen(["Roger=send"], "")) == Heeded("Do it. Over.")
+    assert heed("Over.", chosen([], "")) == Heeded("Over.")

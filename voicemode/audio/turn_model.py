@@ -1,0 +1,107 @@
+"""Does it sound as if the speaker had finished? Smart Turn v3.2 (BSD-2, by Daily), a small network on Whisper's features.
+
+It hears melody and tempo, not words. On read speech it separates only moderately, so it never decides alone.
+Needs numpy and onnxruntime; they are imported where the model is loaded.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.errors import WeightsError
+
+log = logging.getLogger(__name__)
+
+FILE = "smart-turn-v3.2-cpu.onnx"
+RATE = 16_000
+SECONDS = 8
+"""It hears the last so many; less is padded with silence before it."""
+FRAMES = SECONDS * 100
+
+
+class TurnModel(Protocol):
+    def finished(self, audio: Frame) -> float:
+        """The probability, 0 to 1, that whoever speaks in `audio` (16 kHz, up to a short pause) has finished. Blocks."""
+
+
+class Ear:
+    """Asks a turn model about each pause, in a thread, and tells what it says if that is not too late.
+
+    A context manager: nothing goes on after it.
+    """
+
+    def __init__(self, model: TurnModel | None, tell: Callable[[float | None], None]) -> None:
+        """`tell` takes the probability that the turn has ended, None if the model fails. Without a model nothing is told."""
+        self._model = model
+        self._tell = tell
+        self._task: asyncio.Task[None] | None = None
+
+    def ask(self, audio: Frame) -> bool:
+        """There is a pause after `audio`. True if something will be told of it."""
+        if self._model is None:
+            return False
+        self.forget()
+        self._task = asyncio.create_task(self._ask(self._model, audio))
+        return True
+
+    def forget(self) -> None:
+        """The pause is over."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.forget()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _ask(self, model: TurnModel, audio: Frame) -> None:
+        try:
+            self._tell(await asyncio.to_thread(model.finished, audio))
+        except RuntimeError as error:
+            # A turn must not fail for want of an opinion.
+            log.warning("The turn model fails: %s", error)
+            self._tell(None)
+
+
+class SmartTurn:
+    """60 ms on one thread; may be called from any."""
+
+    def __init__(self, session: Any, filters: Any) -> None:
+        self._session = session
+        self._filters = filters
+
+    def finished(self, audio: Frame) -> float:
+        import numpy as np
+
+        from voicemode.audio.log_mel import log_mel
+
+        heard = np.frombuffer(audio.pcm[-SECONDS * RATE * SAMPLE_BYTES :], "<i2").astype(np.float32) / 32768
+        samples = np.zeros(SECONDS * RATE, np.float32)
+        samples[len(samples) - len(heard) :] = heard
+        samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
+        features = log_mel(samples, FRAMES, self._filters)
+        return float(self._session.run(None, {"input_features": features[None]})[0].item())
+
+
+def load_smart_turn(folder: Path) -> SmartTurn:
+    """The model in `folder`. Takes half a second. Raises ImportError without onnxruntime or numpy, and WeightsError."""
+    from voicemode.audio.log_mel import mel_filters
+    from voicemode.onnx import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no public base class
+        raise WeightsError(f"The turn model in {folder} cannot be loaded: {error}", hint="Delete that folder.") from error
+    return SmartTurn(session, mel_filters())

@@ -1,0 +1,184 @@
+"""`voicemode stop | skip | send | mute | unmute | hold | now`: steer what goes on from another terminal or with a hot key."""
+
+import json
+import os
+import select
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import asdict
+from typing import Literal
+
+import click
+
+from voicemode.cli.errors import plain_failures
+from voicemode.control.client import Told, ask, visiting
+from voicemode.control.doors import folder
+from voicemode.control.messages import Answer, Verb
+from voicemode.errors import SteeringError
+
+NOBODY = {
+    Verb.STOP: "Nobody is speaking or listening now.",
+    Verb.SKIP: "Nobody is speaking now.",
+    Verb.SEND: "Nobody is listening now.",
+    Verb.HOLD: "Nobody is speaking or listening now.",
+    Verb.PRESS: "Nobody is speaking or listening now.",
+    Verb.RELEASE: "Nothing is held.",
+}
+"""Said where no program had anything to do it to."""
+LOOK_UP_SECONDS = 0.5
+"""How often Windows, whose `select` Ctrl-C does not end, looks whether it was pressed."""
+
+
+@click.command()
+def stop() -> None:
+    """Fall silent, and end the turn. Nothing more is said or heard."""
+    order(Verb.STOP, "Stopped.")
+
+
+@click.command()
+def skip() -> None:
+    """Fall silent now, and go on with listening."""
+    order(Verb.SKIP, "Skipped.")
+
+
+@click.command()
+def send() -> None:
+    """End your turn: what you have said so far is the answer."""
+    order(Verb.SEND, "Sent.")
+
+
+@click.command()
+@click.argument("state", type=click.Choice(["on", "off", "toggle"]), default="on")
+def mute(state: Literal["on", "off", "toggle"]) -> None:
+    """Hear nothing, in any conversation. It lasts until `voicemode unmute`; `voicemode hold` is heard all the same.
+
+    One that begins later is not muted.
+
+    STATE: on (if left out), off, or toggle.
+    """
+    switch(state)
+
+
+@click.command()
+def unmute() -> None:
+    """Hear again."""
+    switch("off")
+
+
+@click.command()
+@click.option("--down", "verb", flag_value=Verb.PRESS, type=Verb, help="Only begin, and return at once; --up ends it.")
+@click.option("--up", "verb", flag_value=Verb.RELEASE, type=Verb, help="End what --down began.")
+def hold(verb: Verb | None) -> None:
+    """Push-to-talk: record while this runs. Then your turn is over, and exactly that is your answer.
+
+    In a terminal, Enter or Ctrl-C ends it. A program that watches a key starts it when the key goes down and ends it, in
+    whatever way, when the key comes up; one that can only run a command for each uses --down and --up.
+    """
+    match verb:
+        case Verb.PRESS:
+            order(verb, "Recording until: voicemode hold --up")
+        case Verb.RELEASE:
+            order(verb, "Sent.")
+        case _:
+            stay()
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def now(*, as_json: bool) -> None:
+    """Show who speaks, listens or is muted. A line for each running conversation."""
+    with plain_failures():
+        told = ask(Verb.LOOK, folder())
+    if as_json:
+        click.echo(json.dumps([shown(answer) for answer in told.answers]))
+    elif told.answers or not told.silent:
+        click.echo("\n".join(map(described, told.answers)) or "No conversation is running.")
+    if told.silent:
+        click.echo(f"{count(told.silent)} did not answer.", err=True)
+
+
+def order(verb: Verb, done: str) -> None:
+    """Ask all for `verb`; print `done`, or end with exit code 1 where nobody had anything to do it to."""
+    with plain_failures():
+        told = ask(verb, folder())
+        check(told, verb)
+    click.echo(done)
+
+
+def switch(state: Literal["on", "off", "toggle"]) -> None:
+    with plain_failures():
+        on = state == "on" or (state == "toggle" and not muted(ask(Verb.LOOK, folder())))
+        told = ask(Verb.MUTE if on else Verb.UNMUTE, folder())
+        check(told, Verb.MUTE)
+        if told.silent:
+            raise SteeringError(f"{count(told.silent)} did not answer, and may still {'hear you' if on else 'be muted'}.")
+    click.echo("Muted: nothing is heard." if on else "No longer muted.")
+
+
+def muted(told: Told) -> bool:
+    """Whether there is nobody left to mute."""
+    return all(answer.muted for answer in told.answers)
+
+
+def stay() -> None:
+    """Hold until Enter, Ctrl-C, or the end of this process."""
+    with plain_failures(), visiting(Verb.HOLD, folder()) as visit:
+        check(visit.told, Verb.HOLD)
+        at_terminal = sys.stdin is not None and sys.stdin.isatty()
+        with enter() if at_terminal else nullcontext() as key, suppress(KeyboardInterrupt):
+            click.echo(f"Recording until {'Enter' if at_terminal else 'this command ends'}.", err=True)
+            wait(visit.connections, key)
+    click.echo("Sent.")
+
+
+def enter() -> socket.socket:
+    """A socket that ends when Enter is pressed. On Windows nothing but sockets can be waited for."""
+    ours, theirs = socket.socketpair()
+
+    def read() -> None:
+        with theirs:
+            # Not through `sys.stdin`, whose lock would be held when the interpreter ends.
+            os.read(sys.stdin.fileno(), 1024)
+
+    threading.Thread(target=read, name="enter", daemon=True).start()
+    return ours
+
+
+def wait(programs: Sequence[socket.socket], key: socket.socket | None) -> None:
+    """Return when `key` ends. Raises SteeringError when the last of `programs` does."""
+    left = set(programs)
+    while left:
+        ended, _, _ = select.select([*left, *([key] if key else [])], [], [], LOOK_UP_SECONDS)
+        left.difference_update(ended)
+        if key in ended:
+            return
+    raise SteeringError("The conversation has ended.")
+
+
+def check(told: Told, verb: Verb) -> None:
+    """Raises SteeringError where nobody did what was asked for."""
+    if told.did:
+        return
+    if told.silent:
+        raise SteeringError(f"{count(told.silent)} did not answer.", hint="If that goes on, restart the agent.")
+    if not told.answers:
+        raise SteeringError("No conversation is running.", hint='Begin one with an agent, or: voicemode converse "Hello"')
+    raise SteeringError(NOBODY[verb])
+
+
+def count(programs: int) -> str:
+    return "1 running conversation" if programs == 1 else f"{programs} running conversations"
+
+
+def described(answer: Answer) -> str:
+    """`listening     muted  /home/me/project  (pid 4711)`."""
+    marks = [mark for mark in ("muted", "held") if getattr(answer, mark)]
+    return "  ".join([f"{answer.doing:12}", *marks, answer.folder, f"(pid {answer.pid})"])
+
+
+def shown(answer: Answer) -> dict[str, object]:
+    """What a status bar needs to know."""
+    return {name: value for name, value in asdict(answer).items() if name != "did"}

@@ -1,0 +1,178 @@
+"""The side of the running program: lets its person in, and passes on to Hands what they ask for."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicemode.config.values import printable
+from voicemode.control.doors import Door, folder, open_door, sweep
+from voicemode.control.messages import MAX_REQUEST_BYTES, Answer, MalformedError, Verb, line, parse_request
+from voicemode.control.talk_key import TalkKey
+from voicemode.errors import ConfigError
+from voicemode.hands import Hands
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS = 0.5
+"""After a visitor could not be let in for want of file descriptors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What visitors may take."""
+
+    visitors: int = 16
+    """At a time; more are turned away."""
+    request_seconds: float = 2.0
+    """To say what they want, and to take the answer."""
+    press_seconds: float = 300.0
+    """For push-to-talk that is pressed and not released."""
+
+
+@asynccontextmanager
+async def steerable(hands: Hands) -> AsyncIterator[None]:
+    """Let the person reach `hands` from outside for as long as this lasts. Nothing waits for it, and it never fails."""
+    task = asyncio.create_task(_run(hands))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            log.error("The control channel broke down.", exc_info=error)
+
+
+async def _run(hands: Hands) -> None:
+    try:
+        place = folder()
+        door = await _opened(place)
+    except (OSError, ConfigError) as error:
+        log.warning("This conversation cannot be steered from outside: %s", error)
+        return
+    try:
+        await asyncio.to_thread(sweep, place)
+        await Channel(hands, door).serve()
+    finally:
+        door.close()
+
+
+async def _opened(place: Path) -> Door:
+    """A door, opened in a thread: files may be slow. Cancelled, it is closed again."""
+    opening = asyncio.ensure_future(asyncio.to_thread(open_door, place))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        (await opening).close()
+        raise
+
+
+class Channel:
+    """Serves whoever comes through one door, many at a time."""
+
+    def __init__(self, hands: Hands, door: Door, limits: Limits = Limits()) -> None:
+        self._hands = hands
+        self._door = door
+        self._limits = limits
+        self._talk_key = TalkKey(hands, limits.press_seconds)
+        self._visitors: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        self._door.listener.settimeout(0)
+        try:
+            while True:
+                try:
+                    visitor, _ = await loop.sock_accept(self._door.listener)
+                except OSError as error:
+                    log.warning("Cannot let anybody in: %s", error)
+                    await asyncio.sleep(REST_SECONDS)
+                    continue
+                self._receive(visitor)
+        finally:
+            await self._close()
+
+    def _receive(self, visitor: socket.socket) -> None:
+        if len(self._visitors) >= self._limits.visitors:
+            visitor.close()
+            return
+        task = asyncio.create_task(self._meet(visitor))
+        self._visitors.add(task)
+        task.add_done_callback(self._visitors.discard)
+
+    async def _close(self) -> None:
+        self._talk_key.release()
+        for task in self._visitors:
+            task.cancel()
+        await asyncio.gather(*self._visitors, return_exceptions=True)
+
+    async def _meet(self, visitor: socket.socket) -> None:
+        """What a visitor says wrong, or not at all, ends their visit and nothing else."""
+        with visitor:
+            visitor.settimeout(0)
+            try:
+                async with asyncio.timeout(self._limits.request_seconds):
+                    request = parse_request(await read_line(visitor))
+                if self._door.admits(visitor, request.token):
+                    await self._answer(visitor, request.verb)
+                else:
+                    log.warning("Somebody else wanted to steer this conversation, and was refused.")
+            except (MalformedError, TimeoutError, OSError) as error:
+                log.debug("A visitor left without a word that makes sense: %s", error)
+
+    async def _answer(self, visitor: socket.socket, verb: Verb) -> None:
+        if verb is not Verb.HOLD:
+            await self._tell(visitor, did=self._obey(verb))
+            return
+        with self._talk_key.held() as did:
+            await self._tell(visitor, did=did)
+            if did:
+                await asyncio.get_running_loop().sock_recv(visitor, 1)
+
+    async def _tell(self, visitor: socket.socket, *, did: bool) -> None:
+        state = self._hands.state
+        answer = Answer(did, state.doing, state.muted, state.held, working_folder(), os.getpid())
+        async with asyncio.timeout(self._limits.request_seconds):
+            await asyncio.get_running_loop().sock_sendall(visitor, line(answer))
+
+    def _obey(self, verb: Verb) -> bool:
+        """Do what `verb` says; False if there is nothing to do it to."""
+        match verb:
+            case Verb.STOP:
+                return self._hands.stop()
+            case Verb.SKIP:
+                return self._hands.skip()
+            case Verb.SEND:
+                return self._hands.send()
+            case Verb.MUTE | Verb.UNMUTE:
+                self._hands.mute(verb is Verb.MUTE)
+                return True
+            case Verb.PRESS:
+                return self._talk_key.press()
+            case Verb.RELEASE:
+                return self._talk_key.release()
+            case _:
+                return True
+
+
+async def read_line(visitor: socket.socket) -> bytes:
+    """What a visitor says, up to the end of the line. Raises MalformedError if it is too long, or breaks off."""
+    said = b""
+    while not said.endswith(b"\n"):
+        piece = await asyncio.get_running_loop().sock_recv(visitor, MAX_REQUEST_BYTES)
+        said += piece
+        if not piece or len(said) > MAX_REQUEST_BYTES:
+            raise MalformedError(f"{len(said)} bytes and no line")
+    return said
+
+
+def working_folder() -> str:
+    try:
+        return printable(Path.cwd())
+    except OSError:
+        return ""

@@ -1,0 +1,54 @@
+"""Push-to-talk, as it is pressed from outside."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from voicemode.hands import Hands
+
+
+class TalkKey:
+    """Held by visitors as long as they stay, or pressed until somebody releases it."""
+
+    def __init__(self, hands: Hands, press_seconds: float) -> None:
+        """What nobody releases is let go after `press_seconds`: whoever pressed it is gone."""
+        self._hands = hands
+        self._press_seconds = press_seconds
+        self._letting_go: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Down until the end of the block; False if nobody speaks or listens, and then it is not."""
+        did = self._down()
+        try:
+            yield did
+        finally:
+            if did:
+                self._hands.hold(down=False)
+
+    def press(self) -> bool:
+        """Down until `release`; False as above."""
+        did = self._down()
+        if did:
+            self._forget()
+            self._letting_go = asyncio.get_running_loop().call_later(self._press_seconds, self.release)
+        return did
+
+    def release(self) -> bool:
+        """End what `press` began; False if that is over."""
+        pressed = self._letting_go is not None
+        self._forget()
+        if pressed:
+            self._hands.hold(down=False)
+        return pressed
+
+    def _down(self) -> bool:
+        if self._hands.state.doing not in ("speaking", "listening"):
+            return False
+        self._hands.hold(down=True)
+        return True
+
+    def _forget(self) -> None:
+        if self._letting_go:
+            self._letting_go.cancel()
+        self._letting_go = None

@@ -1,0 +1,31 @@
+"""What the turns of a running program share."""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from voicemode.hands import Hands
+
+PAUSES_KEPT = 30
+
+
+class Floor:
+    """One person, whoever asks them something: only one turn goes on at a time."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        """Held while something is said or heard."""
+        self.hands = Hands()
+        self.pauses = deque[float](maxlen=PAUSES_KEPT)
+        """Seconds the person last paused for before going on."""
+        self._left: asyncio.Task[None] | None = None
+
+    def leave(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let `work`, of a moment, outlast its turn: nobody waits for the end of a tone."""
+        self._left = asyncio.create_task(work)
+
+    async def settle(self) -> None:
+        """Wait for what was left; before the next turn, and at the end of all."""
+        if self._left is not None:
+            await asyncio.wait([self._left])

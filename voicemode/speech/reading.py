@@ -1,0 +1,115 @@
+"""How a text reads: has whoever says it finished? Pure.
+
+Recognisers put a full stop where the sound ends, so a full stop proves little; that there is none, or that the last word
+calls for another, proves much.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+FINISHED = 0.9
+LIKELY = 0.6
+"""After a word that may end a sentence, and rarely does."""
+UNLIKELY = 0.45
+UNFINISHED = 0.05
+
+ENDS = ".?!。？！"
+"""What closes a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Words of one language, in small letters."""
+
+    leading: frozenset[str]
+    """No sentence ends in them: articles, conjunctions, possessives, most prepositions, fillers."""
+    auxiliary: frozenset[str]
+    """A sentence seldom ends in them: auxiliaries, pronouns of the subject, intensifiers."""
+    subordinate: frozenset[str]
+    """A sentence that begins with one of these has a second part, after a comma."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ENGLISH = Grammar(
+    leading=_words(
+        "a an the and or but nor because although though unless while whereas if whether as than "
+        "of at for from into onto with within without between among toward towards during via per upon against "
+        "my your his its our their every each which whose who whom where when um uh er erm hmm like so well"
+    ),
+    auxiliary=_words(
+        "am is are was were be been being have has had do does did will would shall should can could may might must "
+        "i'm you're we're they're i've we've i'll we'll i he she we they to by that this these those not very rather quite how "
+        "more most some any let's"
+    ),
+    subordinate=_words("if when because although though unless while whereas since after before once whenever had"),
+)
+GERMAN = Grammar(
+    leading=_words(
+        "der die das den dem des ein eine einen einem einer eines und oder aber denn sondern weil dass ob obwohl wenn als "
+        "von vom im zum zur beim für mit ohne durch gegen bei bis zwischen während wegen trotz sowie "
+        "mein meine meinen dein deine sein seine ihr ihre unser unsere kein keine welche welcher äh ähm also"
+    ),
+    auxiliary=_words(
+        "bin bist ist sind war waren habe hat haben hatte werde wird werden würde kann können muss müssen soll sollte "
+        "will ich du er wir man zu nicht sehr mehr in an auf aus nach über unter"
+    ),
+    subordinate=_words("wenn weil obwohl während nachdem bevor falls sobald als da ob"),
+)
+FRENCH = Grammar(
+    leading=_words(
+        "le la les l' un une des du de d' et ou mais car donc que qu' qui dont parce puisque quand lorsque si comme "
+        "à au aux dans par pour sur avec sans chez vers entre pendant depuis mon ma mes ton ta tes son sa ses notre nos "
+        "votre vos leur leurs chaque euh alors"
+    ),
+    auxiliary=_words(
+        "suis es est sommes êtes sont était étaient ai as a avons avez ont avait vais va peut peux doit je tu il elle on nous "
+        "ils ne très plus"
+    ),
+    subordinate=_words("si quand lorsque puisque comme pendant quoique"),
+)
+SPANISH = Grammar(
+    leading=_words(
+        "el la los las un una unos unas y e o u pero sino porque aunque si cuando como que de del a al en con sin por para "
+        "sobre entre hasta desde hacia según durante mi mis tu tus su sus nuestro nuestra cada eh este pues"
+    ),
+    auxiliary=_words(
+        "soy eres es somos son era fue estoy está están he has ha hemos han había voy va puede puedo debe yo no muy más"
+    ),
+    subordinate=_words("si cuando aunque porque mientras como"),
+)
+GRAMMARS: Mapping[str, Grammar] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH})
+"""By ISO 639-1 code."""
+
+
+def reads_finished(text: str, language: str = "") -> float | None:
+    """The probability, 0 to 1, that `text` is all that is meant to be said; None if there is none.
+
+    Args:
+        text: What a recogniser made of the utterance so far.
+        language: ISO 639-1 code; of one without a table, only the punctuation counts. Empty is English.
+    """
+    text = text.strip()
+    words = re.findall(r"[\w'’-]+", text.lower().replace("’", "'"))
+    if not words:
+        return None
+    if text[-1] not in ENDS or text.endswith(("...", "…")):
+        return UNFINISHED
+    grammar = GRAMMARS.get(language or "en")
+    if grammar is None or text[-1] in "?？":
+        return FINISHED
+    return _by_grammar(words, text, grammar)
+
+
+def _by_grammar(words: list[str], text: str, grammar: Grammar) -> float:
+    if words[-1] in grammar.leading and len(words) > 1:
+        return UNFINISHED
+    last_sentence = re.split(r"(?<=[.?!])\s+", text)[-1]
+    opening = re.findall(r"[\w'-]+", last_sentence.lower())[:1]
+    if opening and opening[0] in grammar.subordinate and "," not in last_sentence:
+        return UNLIKELY
+    return LIKELY if words[-1] in grammar.auxiliary and len(words) > 1 else FINISHED
