@@ -244,7 +244,11 @@ def test_sound_servers_are_read_from_the_environment(server: str, hosts: list[st
     assert sound_servers() == hosts
 
 
-def test_the_file_of_the_sound_library_is_read_where_the_environment_says_nothing(home: Path) -> None:
+def test_the_file_of_the_sound_library_is_read_where_the_environment_says_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where the virtual sound card of other tests has its server.
+    monkeypatch.delenv("PULSE_SERVER", raising=False)
     file = home / ".config/pulse/client.conf"
     file.parent.mkdir(parents=True)
     file.write_text("; default-server = other.test\nautospawn = no\ndefault-server = tcp:desk.test:4713\n")

@@ -89,7 +89,7 @@ async def test_the_command_in_the_readme_speaks_and_understands(
 @pytest.mark.anyio
 async def test_the_light_install_says_what_to_add_for_speech_on_this_machine(wheel: Path) -> None:
     async with connect(uvx_environment(wheel), command=(uvx(), "voicemode")) as client:
-        result = await client.call_tool("converse", {"message": "Hello", "wait_for_response": False})
+        result = await client.call_tool("transcribe", {"file": str(sentences()[0][0])})
     assert result.is_error
-    assert "The engine of Kokoro text-to-speech is not installed" in text(result)
+    assert "The engine of Whisper speech-to-text is not installed" in text(result)
     assert "pip install 'voicemode[local]'" in text(result)
