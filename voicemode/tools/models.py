@@ -11,11 +11,13 @@ from voicemode.services._choice import Choice, chosen, speed, whisper_choice
 from voicemode.services._hardware import Hardware, look
 from voicemode.services._health import health
 from voicemode.services._manifests import MODELS, WHISPER, Model
-from voicemode.services._models import fetch, find, remove, sources_from, status
+from voicemode.services._models import Status, fetch, find, remove, sources_from, status
 from voicemode.services._sources import size_text
 from voicemode.tools import tool
 
 HEADINGS = ("", "model", "size", "speed", "languages", "installed")
+
+TURN_MODEL = "smart-turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,13 @@ def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) 
         languages=model.languages,
         installed=here.present,
         partial_bytes=here.incoming_bytes,
-        chosen=model.short_name == choice.model or not model.name.startswith(WHISPER),
+        chosen=model.short_name == choice.model or (not model.name.startswith(WHISPER) and wanted(model, here)),
     )
+
+
+def wanted(model: Model, here: Status) -> bool:
+    """Whether a model beside Whisper's is used: always, except the turn model, which is used where somebody has fetched it."""
+    return here.present or model.name != TURN_MODEL
 
 
 async def download(app: App, model: Model) -> str:
