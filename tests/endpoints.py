@@ -215,7 +215,8 @@ def outside_address(family: socket.AddressFamily = socket.AF_INET) -> str:
 
 def bound(host: str, port: int = 0) -> socket.socket:
     """A socket that nobody listens on yet: connecting to it is refused."""
-    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    # With its protocol named: only then asyncio sends small answers at once.
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     taken.bind((host, port))
     return taken
