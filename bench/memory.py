@@ -18,7 +18,9 @@ TURNS = 3
 async def megabytes_after_turns(lab: Lab) -> list[float]:
     """Of one server: after its first turn, after its second, ..."""
     async with connect(lab.environ(**lab.sound.environ)) as agent:
-        (server,) = [child for child in psutil.Process(os.getpid()).children() if tuple(child.cmdline()[1:]) == OURS]
+        # One that has just ended, of another figure, has no command line any more.
+        alive = [child for child in psutil.Process(os.getpid()).children() if child.status() != psutil.STATUS_ZOMBIE]
+        (server,) = [child for child in alive if tuple(child.cmdline()[1:]) == OURS]
         measured = []
         for clip in endings()[:TURNS]:
             await answer(agent, lab.sound, clip)

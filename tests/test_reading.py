@@ -35,7 +35,7 @@ ENGLISH = chosen(["language"], "")
         ("es", "Quiero ir a la.", UNFINISHED),
         ("es", "Está muy bien.", FINISHED),
         ("ja", "そうですね。", FINISHED),
-        ("ja", "そうですね", UNFINISHED),
+        ("ja", "そうですね", None),
     ],
 )
 def test_how_a_text_reads(language: str, text: str, expected: float | None) -> None:

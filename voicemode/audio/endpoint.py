@@ -103,7 +103,7 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
         seconds = waits.finished + (waits.unfinished - waits.finished) * doubt(evidence.finished)
         if evidence.sounds is None:
             # Whisper puts a full stop after 18 of 23 cut sentences: text alone may ask for more time, never for less.
-            seconds = max(seconds, waits.usual)
+            return max(seconds, waits.usual)
     return seconds * share(pauses)
 
 

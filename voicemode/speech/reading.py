@@ -86,6 +86,9 @@ GRAMMARS: Mapping[str, Grammar] = MappingProxyType({"en": ENGLISH, "de": GERMAN,
 """By ISO 639-1 code."""
 
 
+MARKS = re.compile(r"[^\w\s'’-]")
+
+
 def reads_finished(text: str, language: str = "") -> float | None:
     """The probability, 0 to 1, that `text` is all that is meant to be said; None if there is none.
 
@@ -97,9 +100,12 @@ def reads_finished(text: str, language: str = "") -> float | None:
     words = re.findall(r"[\w'’-]+", text.lower().replace("’", "'"))
     if not words:
         return None
+    grammar = GRAMMARS.get(language or "en")
+    if not MARKS.search(text):
+        # Some recognisers write no punctuation: that there is none says nothing then.
+        return UNFINISHED if grammar and words[-1] in grammar.leading and len(words) > 1 else None
     if text[-1] not in ENDS or text.endswith(("...", "…")):
         return UNFINISHED
-    grammar = GRAMMARS.get(language or "en")
     if grammar is None or text[-1] in "?？":
         return FINISHED
     return _by_grammar(words, text, grammar)
