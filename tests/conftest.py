@@ -1,6 +1,7 @@
 """Every test gets a home of its own; nothing of the person who runs the tests leaks in, nothing leaks out."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ pytest_plugins = [
     "tests.wheels",
     "tests.systemd",
 ]
+
+
+def pytest_configure() -> None:
+    """Whoever runs us in the background has SIGINT ignored, and every program that a test starts would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -142,8 +142,11 @@ def test_the_status_is_drawn_again_and_again_until_ctrl_c(environ: Mapping[str, 
         while drawn.count(b"\x1b[H") < 2:
             drawn += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
-        os.close(ours)
+        try:
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
+            os.close(ours)
     assert b"\x1b[1mkokoro" in drawn
     assert b"Ctrl-C ends this." in drawn
 
