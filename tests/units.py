@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from tests.lodger import notes
 from voicemode.services._supervisor import Supervised, Supervisor, Unit
 
 LODGER = Path(__file__).with_name("lodger.py")
@@ -93,3 +94,32 @@ async def until_seen(supervisor: Supervisor, wanted: Callable[[Supervised], bool
 def listing(folder: Path) -> dict[str, str]:
     """Everything below `folder`, and what is in it."""
     return {str(path.relative_to(folder)): path.read_text() if path.is_file() else "" for path in folder.rglob("*")}
+
+
+async def leaves_a_crashing_one_alone(supervisor: Supervisor, folder: Path, starts: int) -> Supervised:
+    """Any supervisor does, after so many starts, and then forgives it; returns how it is seen once it is left alone."""
+    await supervisor.register(lodger(folder, "crash"))
+    await supervisor.start("lodger")
+    failed = await until_seen(supervisor, lambda seen: seen.state == "failed")
+    assert failed.reason == "exit code 3"
+    assert len(list(notes(folder))) == starts
+    await supervisor.register(lodger(folder, "steady"))
+    await supervisor.start("lodger")
+    assert (await until_seen(supervisor, lambda seen: seen.state == "running")).restarts == 0, "past failures are forgiven"
+    return failed
+
+
+async def takes_every_verb_twice(supervisor: Supervisor, folder: Path) -> None:
+    """Any supervisor does, and what is said a second time changes nothing."""
+    await supervisor.unregister("lodger")
+    for _ in range(2):
+        await supervisor.register(lodger(folder, "steady"))
+    for _ in range(2):
+        await supervisor.start("lodger")
+    first = await until_seen(supervisor, lambda seen: seen.state == "running")
+    await supervisor.register(lodger(folder, "steady", memory_mb=400))
+    assert await supervisor.look("lodger") == first, "registering anew neither starts nor stops"
+    for verb in (supervisor.enable, supervisor.disable, supervisor.stop, supervisor.unregister):
+        for _ in range(2):
+            await verb("lodger")
+    assert await supervisor.look("lodger") is None

@@ -14,7 +14,7 @@ UV = Path(sys.executable).with_name("uv")
 
 
 def uv_environment(**extra: str) -> dict[str, str]:
-    return {**os.environ, "UV_CACHE_DIR": UV_CACHE, "UV_SYSTEM_CERTS": "1", **extra}
+    return {**os.environ, "UV_CACHE_DIR": UV_CACHE, "UV_SYSTEM_CERTS": "1", "VOICEMODE_PAGE": "keep", **extra}
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 VoiceModeError                 message for the agent and the person, with the remedy in `hint`
 ├── ConfigError                a setting is wrong; names its file and line
 ├── AudioDeviceError           microphone or speaker missing, busy, unplugged
+│   └── RoomError              a LiveKit room cannot be reached, or has ended
 ├── UnsupportedAudioError      bytes that no codec here can read or write
 ├── ProviderError              one speech endpoint failed; only this fails over
 │   ├── NoConnectionError      no connection could be had
@@ -53,6 +54,10 @@ class ConfigError(VoiceModeError):
 
 class AudioDeviceError(VoiceModeError):
     """A microphone or speaker is missing, busy, or went away."""
+
+
+class RoomError(AudioDeviceError):
+    """A LiveKit room cannot be reached or joined, or has ended: nobody in it can be heard."""
 
 
 class UnsupportedAudioError(VoiceModeError):

@@ -73,6 +73,18 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Pa
         run(engine_settings(log_file), port=port, host=host, idle_minutes=idle_minutes)
 
 
+@serve.command()
+@port("7880")
+@IDLE
+@LOG
+def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None) -> None:
+    """Rooms: LiveKit's own server, with a key of this machine's own. It ends after --idle-minutes whoever is in them."""
+    from voicemode.services._livekit_server import run
+
+    with plain_errors():
+        run(engine_settings(log_file), port, idle_minutes)
+
+
 def engine_settings(log_file: Path | None) -> Settings:
     """The settings, once logging follows them: to `log_file`, or to stderr for whoever started it to keep."""
     settings = load_settings().settings

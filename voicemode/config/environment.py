@@ -31,7 +31,9 @@ def child_environment(settings: Settings, names: Iterable[str]) -> dict[str, str
 
 def installer_environment() -> dict[str, str]:
     """The environment of uv or pip: what the system needs and what the person told them, but nothing of this interpreter."""
-    return {name: text for name, text in os.environ.items() if _is_needed(name) or _is_for_installers(name)}
+    given = {name: text for name, text in os.environ.items() if _is_needed(name) or _is_for_installers(name)}
+    # A service that is built from a clone waits for no page to be built.
+    return given | {"VOICEMODE_PAGE": "keep"}
 
 
 def uv_that_started_us() -> str:
@@ -50,6 +52,11 @@ def unit_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]
 def forbid_telemetry() -> None:
     """Have the libraries that this process loads from now on report to nobody."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+def colours_wanted() -> bool:
+    """Whether the person has nothing against colours in the terminal (no-color.org)."""
+    return not os.environ.get("NO_COLOR")
 
 
 def runtime_dir() -> Path | None:

@@ -4,8 +4,8 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from voicemode.config.urls import Address, http_url, key_entry, speech_url
-from voicemode.config.values import SPOKEN_LANGUAGE, api_key, language_code, pair, port, steering
+from voicemode.config.urls import Address, http_url, key_entry, room_url, speech_url
+from voicemode.config.values import SPOKEN_LANGUAGE, api_key, host, language_code, pair, password, port, steering
 from voicemode.errors import ConfigError
 
 PREFIX = "VOICEMODE_"
@@ -45,7 +45,10 @@ class Settings:
         "info", "What is written to stderr and the log file.", trusted=True
     )
     tools_enabled: tuple[str, ...] = setting(
-        ("converse", "transcribe", "doctor", "providers", "service", "models", "whisper_install", "kokoro_install"),
+        (
+            *("converse", "transcribe", "doctor", "providers", "service", "models"),
+            *("whisper_install", "kokoro_install", "livekit_install", "frontend_install"),
+        ),
         "Tools the agent sees; `all` is every one there is.",
         trusted=True,
     )
@@ -110,7 +113,26 @@ class Settings:
         (), "Pairs WRITTEN=SPOKEN, applied to what we say and, reversed, to what we hear.", trusted=True, check=pair
     )
 
-    transport: Literal["auto", "local", "memory"] = setting("auto", "Where voice comes from and goes to.", trusted=True)
+    transport: Literal["auto", "local", "livekit", "memory"] = setting(
+        "auto",
+        "Where voice comes from and goes to; auto is the LiveKit room while somebody is in it, else local.",
+        trusted=True,
+    )
+    livekit_url: str = setting(
+        "",
+        "LiveKit server whose rooms we join; empty is the one installed here.",
+        env="LIVEKIT_URL",
+        trusted=True,
+        check=room_url,
+    )
+    livekit_api_key: str = setting(
+        "", "Name of the key of that server; empty is that of the one installed here.", env="LIVEKIT_API_KEY", trusted=True
+    )
+    livekit_api_secret: str = setting(
+        "", "The key itself: whoever has it may join every room.", env="LIVEKIT_API_SECRET", secret=True, trusted=True
+    )
+    livekit_room: str = setting("voicemode", "Room in which we talk.", trusted=True)
+    livekit_name: str = setting("Agent", "What we are called there.", trusted=True)
     audio_backend: Literal["auto", "pyaudio", "miniaudio", "sdl"] = setting(
         "auto", "Sound library; auto is the first of the others that is installed."
     )
@@ -119,6 +141,13 @@ class Settings:
     audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)
     vad: Literal["auto", "silero", "webrtc"] = setting("auto", "Speech detector; auto is Silero where it can be installed.")
     vad_aggressiveness: int = setting(2, "0 takes quiet speech for speech, 3 takes noise for silence.", minimum=0, maximum=3)
+    barge_in: Literal["auto", "off", "on", "headphones"] = setting(
+        "auto",
+        "Talking over us stops us: auto where our own voice can be removed from what is heard, headphones where it is not.",
+        trusted=True,
+    )
+    noise_suppression: bool = setting(False, "Remove steady noise from what the microphone hears.", trusted=True)
+    gain_control: bool = setting(False, "Make quiet voices at the microphone louder.", trusted=True)
     pace: Literal["quick", "normal", "patient"] = setting("normal", "How soon a pause is taken for the end of a turn.")
     silence_threshold_ms: int = setting(
         0,
@@ -127,7 +156,7 @@ class Settings:
         maximum=30_000,
     )
     turn_model: Literal["auto", "off"] = setting(
-        "auto", "Listen to the melody of speech for its end; auto does where `voicemode models download smart-turn` was run."
+        "auto", "Listen to the melody of speech for its end; auto does with onnxruntime and numpy, and fetches its 9 MB."
     )
     speculate: Literal["off", "free", "all"] = setting(
         "free",
@@ -136,12 +165,17 @@ class Settings:
     )
     steering_words: tuple[str, ...] = setting(
         (SPOKEN_LANGUAGE,),
-        "Spoken PHRASE=ACTION (send, wait or repeat); `language` stands for those of the language spoken, such as over=send.",
+        "Spoken PHRASE=ACTION (send, wait, repeat, stop, nod); `language` is those of the language spoken, such as over=send.",
         trusted=True,
         check=steering,
     )
     patience_seconds: float = setting(10.0, "How long to wait for the first word.", minimum=1, maximum=600)
     default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600)
+    keep_listening: bool = setting(
+        False,
+        "Leave the microphone open between turns; what is said while the agent works comes with the next turn.",
+        trusted=True,
+    )
     save_audio: bool = setting(False, "Keep every recorded turn in recordings/ of the base directory.", trusted=True)
 
     auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
@@ -154,6 +188,29 @@ class Settings:
     whisper_port: int = setting(2022, "Port of the local speech-to-text server.", minimum=1, maximum=65535, trusted=True)
     whisper_model: WhisperModel = setting("auto", "Weights of it; auto is the best that answers at once on this machine.")
     whisper_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    livekit_port: int = setting(
+        7880, "Port of the LiveKit server installed here; sound takes the two after it.", minimum=1, maximum=65533, trusted=True
+    )
+    livekit_lan: bool = setting(
+        False,
+        "Let the LiveKit server installed here take sound from other devices; never where nothing may leave this machine.",
+        trusted=True,
+    )
+    frontend_port: int = setting(3000, "Port of the web page.", minimum=1, maximum=65535, trusted=True)
+    frontend_lan: bool = setting(False, "Show the web page in the local network, too, over TLS.", trusted=True)
+    frontend_hosts: tuple[str, ...] = setting(
+        (),
+        "Names by which a proxy with TLS on this machine is called that passes requests on to the web page.",
+        trusted=True,
+        check=host,
+    )
+    frontend_password: str = setting(
+        "",
+        "Lets people sign in to the web page without a link; empty is links only.",
+        secret=True,
+        trusted=True,
+        check=password,
+    )
     kokoro_port: int = setting(8880, "Port of the local text-to-speech server.", minimum=1, maximum=65535, trusted=True)
     kokoro_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
     kokoro_cache_mb: int = setting(
@@ -212,7 +269,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every key, for redaction."""
-        keys = (self.openai_api_key, *(key for _, key in self._keys()))
+        keys = (self.openai_api_key, self.livekit_api_secret, self.frontend_password, *(key for _, key in self._keys()))
         return tuple(dict.fromkeys(key for key in keys if key))
 
     def key_for(self, url: str) -> str:

@@ -82,6 +82,17 @@ def speech_url(text: str) -> str:
     return text
 
 
+def room_url(text: str) -> str:
+    """`text`, if it is the URL of a LiveKit server to which others cannot listen on the way. Raises ValueError."""
+    allowed = f"ws:// or wss:// instead of {ALLOWED}"
+    address = _parsed(text, allowed)
+    if address.scheme not in ("ws", "wss", "http", "https"):
+        raise ValueError(allowed)
+    if not address.confidential:
+        raise ValueError("wss:// or https://: what lets people into rooms is sent in the clear to this machine only")
+    return text
+
+
 def key_entry(text: str) -> str:
     """`text`, if it is URL=KEY: split at the first `=`, for keys may have more. Raises ValueError."""
     url, _, key = (part.strip() for part in text.partition("="))

@@ -8,8 +8,11 @@ from typing import Any, Literal, get_args, get_origin
 TRUE = ("true", "1", "yes", "on")
 FALSE = ("false", "0", "no", "off")
 
-Action = Literal["send", "wait", "repeat"]
-"""What a spoken word may do: end the turn; hold it open; have the message said again."""
+LEAST_PASSWORD = 10
+"""Characters."""
+Action = Literal["send", "wait", "repeat", "stop", "nod"]
+"""What a spoken word may do: end the turn; hold it open; have the message said again; said while we speak: end that, or
+have us go on because it only shows that somebody listens."""
 SPOKEN_LANGUAGE = "language"
 """Stands for the words of the language spoken."""
 
@@ -117,6 +120,20 @@ def port(text: str) -> str:
     """`text`, if it is a port. Raises ValueError."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
         raise ValueError("ports from 1 to 65535, separated by commas")
+    return text
+
+
+def host(text: str) -> str:
+    """`text` in small letters, if it is the name of a machine. Raises ValueError."""
+    if not re.fullmatch(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text):
+        raise ValueError("names of machines such as box.example.net, without port, separated by commas")
+    return text.lower()
+
+
+def password(text: str) -> str:
+    """`text`, if it takes long to guess. Raises ValueError."""
+    if len(text) < LEAST_PASSWORD:
+        raise ValueError(f"at least {LEAST_PASSWORD} characters")
     return text
 
 

@@ -1,5 +1,6 @@
 """What we need to know about a local server to start and watch it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 from voicemode.config import Settings
 from voicemode.services._choice import chosen
+from voicemode.services._fitting import Fitting
 
 HOST = "127.0.0.1"
 
@@ -18,19 +20,33 @@ class Service:
     name: str
     """What it is called on the command line and in file names."""
     title: str
-    kind: Literal["stt", "tts"]
+    kind: Literal["stt", "tts", "room", "page"]
+    """What it does: speech to text, text to speech, rooms to meet in, the page to talk from."""
     health_name: str
     """What its /health says in `service`."""
     port_setting: str
     """Name of the field of Settings that has its port."""
     settings: tuple[str, ...]
     """Fields of Settings that it reads: handed on in its environment, and nothing else of ours is."""
-    modules: tuple[str, ...]
+    modules: tuple[str, ...] = ()
     """What must be importable for its engine to run."""
-    weights: tuple[str, ...]
+    weights: tuple[str, ...] = ()
     """Models it needs; `{whisper_model}` is filled in."""
     extra: str = "local"
-    """The extra of VoiceMode that brings its engine."""
+    """The extra of VoiceMode that brings its engine; empty for none."""
+    fitting: Fitting | None = None
+    """What its environment has besides packages."""
+    proof: Callable[[Settings], Awaitable[str]] | None = None
+    """Has it work once, where that is not speech; returns what it did, in words. Raises VoiceModeError if it cannot."""
+    on_demand: bool = True
+    """Whether one that is not installed as a service is started when it is needed."""
+    address: str = f"http://{HOST}:{{port}}/v1"
+    """What its clients are given."""
+    health_path: str = "/health"
+    health_words: tuple[tuple[str, str], ...] = ()
+    """Beginnings of its answer there, and the status each stands for; empty where it says all of it, in JSON."""
+    sign: str = ""
+    """What the last part of its command line ends with, where it does not say which process it is."""
     model_setting: str = ""
     """Name of the field of Settings that chooses among its models; empty where there is but one."""
     memory_mb: int = 1000
@@ -55,17 +71,17 @@ class Service:
         return int(getattr(settings, self.port_setting))
 
     def url(self, settings: Settings) -> str:
-        """The base URL that clients of the OpenAI API are given."""
-        return f"http://{HOST}:{self.port(settings)}/v1"
+        """The URL that its clients are given."""
+        return self.address.format(port=self.port(settings))
 
     def health_url(self, settings: Settings) -> str:
         """Where it says how it is."""
-        return f"http://{HOST}:{self.port(settings)}/health"
+        return f"http://{HOST}:{self.port(settings)}{self.health_path}"
 
     @property
     def installed(self) -> bool:
-        """Whether its engine can be imported. Nothing is."""
-        return all(find_spec(module) for module in self.modules)
+        """Whether it could be started here and now: its engine can be imported. Nothing is."""
+        return self.on_demand and all(find_spec(module) for module in self.modules)
 
     def arguments(self, settings: Settings) -> list[str]:
         """`command` with everything filled in."""

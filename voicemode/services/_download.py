@@ -57,6 +57,17 @@ def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
                 raise WeightsError(reason(error)) from error
 
 
+def remote_bytes(url: str) -> int:
+    """How long the file at `url` is. Raises WeightsError."""
+    try:
+        with _open(url, 0) as response:
+            if response.length is None:
+                raise WeightsError("it does not say how long the file is")
+            return response.length
+    except BROKEN as error:
+        raise WeightsError(reason(error)) from error
+
+
 def is_full(error: Exception) -> bool:
     """Whether the disk has no room left: no other source could help."""
     return isinstance(error, OSError) and error.errno in FULL

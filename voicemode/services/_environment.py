@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ PLACES = ("~/.local/bin", "~/.cargo/bin")
 """Where uv's own installer puts it: a desktop program often has neither on its PATH."""
 
 Command = tuple[str, ...]
+Finish = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +73,15 @@ class Environments:
         """Where the next one is built; nothing is there."""
         return self.root / f"{fingerprint}-{secrets.token_hex(2)}"
 
-    async def build(self, recipe: Recipe, folder: Path, tell: Report) -> None:
-        """Make the environment of `recipe` in `folder`. Raises ServiceError; then nothing of it is left."""
+    async def build(self, recipe: Recipe, folder: Path, tell: Report, finish: Finish | None = None) -> None:
+        """Make the environment of `recipe` in `folder`, and `finish` it. Raises ServiceError; then nothing of it is left."""
         await self.sweep()
         try:
             await asyncio.to_thread(folder.mkdir, parents=True)
             for command in recipe.commands(folder):
                 await run(command, environ=installer_environment(), cwd=self.root, tell=_tersely(tell))
+            if finish:
+                await finish()
             (folder / MARKER).write_text(recipe.fingerprint)
         except (CommandError, OSError) as error:
             raise _explained(error, recipe, self.root) from error

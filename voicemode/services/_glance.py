@@ -82,7 +82,7 @@ def _numbers(status: Status) -> list[str]:
     numbers = [f"port {status.port}, {whose}", f"pid {status.pid}" if status.pid else ""]
     if status.health:
         numbers += [f"up {duration(status.uptime_seconds)}", size_text(status.memory_bytes), f"{status.cpu_percent:.0f} % CPU"]
-        numbers += [_times(status.requests, "request")]
+        numbers += [_times(status.requests, "request")] if status.version else []
     return [*numbers, f"restarted {_times(status.restarts, 'time')}" if status.restarts else ""]
 
 

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from voicemode.config import Settings
+from voicemode.services._base import Service
 from voicemode.speech.bare_http import get
 
 ANSWER_SECONDS = 5.0
@@ -37,13 +41,22 @@ class Health:
 STRANGER = Health()
 
 
+async def health_of(service: Service, settings: Settings) -> Health | None:
+    """What answers where `service` would; None if nothing listens there."""
+    return await _ask(service.health_url(settings), partial(_worded, service) if service.health_words else _understand)
+
+
 async def health(url: str) -> Health | None:
     """What answers at `url` (http, `/health` included); None if nothing listens there."""
+    return await _ask(url, _understand)
+
+
+async def _ask(url: str, understand: Callable[[bytes], Health]) -> Health | None:
     address = urlsplit(url)
     for _ in range(2):
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return _understand((await get(address.hostname or "", address.port or 80, address.path)).body)
+                return understand((await get(address.hostname or "", address.port or 80, address.path)).body)
         except TimeoutError:
             return STRANGER
         except ConnectionRefusedError:
@@ -52,6 +65,12 @@ async def health(url: str) -> Health | None:
             # A server on its way out hangs up; a moment later it refuses.
             await asyncio.sleep(AGAIN_SECONDS)
     return STRANGER
+
+
+def _worded(service: Service, body: bytes) -> Health:
+    said = body.decode(errors="replace")
+    statuses = (status for words, status in service.health_words if said.startswith(words))
+    return next((Health(service.health_name, status) for status in statuses), STRANGER)
 
 
 def _understand(body: bytes) -> Health:

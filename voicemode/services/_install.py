@@ -101,10 +101,15 @@ class Installation:
             return
         begun = time.monotonic()
         await self._report("Making the environment")
-        await self._plan.environments.build(self._plan.recipe, self._plan.environment, self._tell_of("Environment"))
+        await self._plan.environments.build(self._plan.recipe, self._plan.environment, self._tell_of("Environment"), self._fit)
         tool = "uv" if self._plan.recipe.uv else "venv and pip"
         seconds = time.monotonic() - begun
         self._did.append(f"made {self._plan.environment} of {self._plan.recipe.requirement} with {tool} in {seconds:.0f} s")
+
+    async def _fit(self) -> None:
+        if self._service.fitting:
+            tell = self._tell_of("Environment")
+            self._did.append(await self._service.fitting.fit(self._settings, self._plan.environment, tell))
 
     def _tell_of(self, stage: str) -> Report:
         return lambda line: self._report(f"{stage}: {line}")

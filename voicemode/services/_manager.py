@@ -8,7 +8,7 @@ from voicemode.config import Settings, env_name, find_setting
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
 from voicemode.services._environment import python_of
-from voicemode.services._health import health
+from voicemode.services._health import health_of
 from voicemode.services._inventory import Item, of_service, remove, total_bytes
 from voicemode.services._logs import tail
 from voicemode.services._models import fetch, sources_from
@@ -187,7 +187,7 @@ class Manager:
 
     async def end_unsupervised(self, service: Service) -> bool:
         """End a server of ours that an agent or a person has started; whether there was one. Raises ServiceError."""
-        said = await health(service.health_url(self._settings))
+        said = await health_of(service, self._settings)
         found = await asyncio.to_thread(owner, service.port(self._settings)) if said else None
         if found is None or not is_ours(service, found, said):
             return False
@@ -197,7 +197,7 @@ class Manager:
     async def _facts(self, service: Service) -> Facts:
         settings, port = self._settings, service.port(self._settings)
         supervised, said, found = await asyncio.gather(
-            self._supervisor.look(service.name), health(service.health_url(settings)), asyncio.to_thread(owner, port)
+            self._supervisor.look(service.name), health_of(service, settings), asyncio.to_thread(owner, port)
         )
         ours = is_ours(service, found, said)
         log = log_path(service, settings)
@@ -229,5 +229,5 @@ def _told(service: Service, gone: Sequence[Item], *, models: bool) -> str:
     if not gone:
         return f"There was nothing of {service.title} to remove."
     what = ", ".join(dict.fromkeys(item.kind for item in gone))
-    weights = "" if models else " Its weights are kept."
+    weights = " Its weights are kept." if service.weights and not models else ""
     return f"{service.title} is uninstalled: {what}, {size_text(total_bytes(gone))}.{weights}"

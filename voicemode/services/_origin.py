@@ -30,8 +30,8 @@ class Origin:
     """Whether it is built from a folder, whose build an installer must not take from its cache."""
 
     def requirement(self, extra: str) -> str:
-        """What an installer is asked for: voicemode[EXTRA]==1.2.0."""
-        return f"{NAME}[{extra}]{self.target}"
+        """What an installer is asked for: voicemode[EXTRA]==1.2.0; without an `extra` VoiceMode alone."""
+        return f"{NAME}[{extra}]{self.target}" if extra else f"{NAME}{self.target}"
 
     def fingerprint(self, extra: str) -> str:
         """Equal for two environments exactly if they hold the same VoiceMode with the same extra."""

@@ -77,14 +77,15 @@ def places_of(service: Service, settings: Settings) -> Iterator[Place]:
         names=BUILT.pattern,
         service=name,
     )
-    notes = rf"\.?({re.escape(FILE)}|unit\.json|watch\.json|dev\.voicemode\.{name}\.plist)({BESIDE})?|watch\.lock|stop|{TRIAL}"
+    written = rf"{re.escape(FILE)}|unit\.json|watch\.json|keys\.yaml|dev\.voicemode\.{name}\.plist"
+    notes = rf"\.?({written})({BESIDE})?|watch\.lock|stop|{TRIAL}"
     yield Place(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
     yield Place(
         kind="cache",
         title=f"cache of {title}",
         folder=settings.cache_dir / name,
         root=base,
-        names=rf"([0-9a-f]{{64}}|{BESIDE}){re.escape(SOUND)}",
+        names=rf"([0-9a-f]{{64}}|{BESIDE}){re.escape(SOUND)}|livekit_[\w.]+\.(tar\.gz|zip)|checksums\.txt",
         service=name,
     )
     yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names(name), service=name)
@@ -93,7 +94,7 @@ def places_of(service: Service, settings: Settings) -> Iterator[Place]:
         title="state",
         folder=settings.state_dir,
         root=base,
-        names=rf"{name}(-install)?\.lock",
+        names=rf"{name}(-install)?\.lock|\.?voicemode-{name}\.yaml({BESIDE})?|\.?{name}-\w+\.(json|pem)(\.lock|{BESIDE})?",
         service=name,
     )
     for model in MODELS.values():

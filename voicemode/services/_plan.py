@@ -12,7 +12,7 @@ from voicemode.services._base import Service
 from voicemode.services._choice import chosen
 from voicemode.services._command import shown
 from voicemode.services._environment import Environments, Recipe, find_uv, python_of
-from voicemode.services._health import Health, health
+from voicemode.services._health import Health, health_of
 from voicemode.services._installation import InstallOptions
 from voicemode.services._models import Status, status
 from voicemode.services._origin import Origin
@@ -92,6 +92,8 @@ class Plan:
     """The folder the service will run from."""
     recipe: Recipe | None
     """How that is made; None if it is there."""
+    fitting: str
+    """What else is put into it, as a sentence."""
     models: tuple[Status, ...]
     """All that it needs."""
     choice: str
@@ -129,6 +131,8 @@ class Plan:
             return
         if self.recipe:
             yield from (f"run {shown(command)}" for command in self.recipe.commands(self.environment))
+        if self.fitting:
+            yield self.fitting
         if self.choice:
             yield self.choice
         for model in self.missing:
@@ -152,7 +156,7 @@ async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
 
 async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Sight:
     """What runs now. Raises ServiceError if a stranger has the port."""
-    found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health(service.health_url(settings)))
+    found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health_of(service, settings))
     if found and not is_ours(service, found, state):
         raise taken(service, settings, found)
     return Sight(found, state, await supervisor.look(service.name))
@@ -177,6 +181,7 @@ def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
         environments=environments,
         environment=environment,
         recipe=None if there else recipe(wish),
+        fitting=service.fitting.planned(settings) if service.fitting and not there else "",
         models=tuple(status(name, settings.models_path) for name in weights),
         choice=f"use {choice.model}: {choice.reason}" if choice else "",
         unit=unit,

@@ -50,7 +50,8 @@ def is_ours(service: Service, found: Owner | None, health: Health | None) -> boo
     """Whether `found`, which says `health`, is the server of `service`, run by the person who asks."""
     if found is None or health is None:
         return False
-    return found.mine and health.service == service.health_name and health.pid == found.pid
+    signed = service.sign and found.command and found.command[-1].endswith(service.sign)
+    return found.mine and health.service == service.health_name and bool(signed or health.pid == found.pid)
 
 
 def _listeners(port: int) -> dict[str, list[int]]:

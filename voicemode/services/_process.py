@@ -17,7 +17,7 @@ from voicemode.config.environment import child_environment
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
 from voicemode.services._detached import open_log, spawn_detached, tail_since
-from voicemode.services._health import STRANGER, Health, health
+from voicemode.services._health import STRANGER, Health, health_of
 from voicemode.services._record import load_record
 from voicemode.services._supervisor import Supervised
 
@@ -93,6 +93,8 @@ async def ensure_running(
     try:
         if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
             return
+        if not service.on_demand:
+            raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
         if not service.installed:
             raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
         async with starting(service, settings, limit_seconds):
@@ -142,7 +144,7 @@ def log_path(service: Service, settings: Settings) -> Path:
 
 async def _answers(service: Service, settings: Settings) -> Health | None:
     """What our server says; None if nothing has its port. Raises ServiceError if something else has."""
-    state = await health(service.health_url(settings))
+    state = await health_of(service, settings)
     if state is None or state.service == service.health_name:
         return state
     port, name = service.port(settings), env_name(find_setting(service.port_setting))
@@ -243,7 +245,7 @@ async def _start(service: Service, settings: Settings, limit_seconds: float) -> 
         process = spawn_detached(command, environ=environ, output=output, name=service.name)
     try:
         async with asyncio.timeout(limit_seconds):
-            while (await health(service.health_url(settings)) or STRANGER).service != service.health_name:
+            while (await health_of(service, settings) or STRANGER).service != service.health_name:
                 if process.poll() is not None and await _answers(service, settings) is None:
                     raise ServiceError(f"{service.title} ended at once: {tail_since(log, begin)}", hint=f"Its log: {log}")
                 await asyncio.sleep(POLL_SECONDS)

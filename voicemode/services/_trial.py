@@ -13,7 +13,7 @@ from voicemode.config.environment import installer_environment
 from voicemode.errors import ServiceError
 from voicemode.services._base import HOST, Service
 from voicemode.services._command import end, spawn
-from voicemode.services._health import STRANGER, health
+from voicemode.services._health import STRANGER, health_of
 from voicemode.services._logs import explain, tail
 from voicemode.services._process import POLL_SECONDS, log_path, wait_ready
 from voicemode.services._proof import prove
@@ -33,7 +33,7 @@ async def answering(service: Service, settings: Settings, ended: Reason, limit_s
     """Return once the server answers; its engine may still be loading. Raises ServiceError with what its log says."""
     try:
         async with asyncio.timeout(limit_seconds):
-            while (await health(service.health_url(settings)) or STRANGER).service != service.health_name:
+            while (await health_of(service, settings) or STRANGER).service != service.health_name:
                 if reason := await ended():
                     raise await _not_started(service, settings, reason)
                 await asyncio.sleep(POLL_SECONDS)

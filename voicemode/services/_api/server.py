@@ -7,12 +7,12 @@ import logging
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 
 from voicemode.errors import LocalOnlyError, ServiceError
-from voicemode.services._api.room import EngineRoom
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,14 @@ async def serve_on(
         lifespan="on",
         timeout_graceful_shutdown=grace_seconds,
     )
+    await serve_as(config, listener, app.state.room, idle_minutes)
+
+
+async def serve_as(config: uvicorn.Config, listener: socket.socket, used: "Used", idle_minutes: float | None) -> None:
+    """Serve what `config` says on `listener` until it is asked to end, cancelled, or `used` was not for `idle_minutes`."""
     server = Server(config)
     async with asyncio.TaskGroup() as tasks:
-        watch = tasks.create_task(end_when_idle(server, app.state.room, idle_minutes))
+        watch = tasks.create_task(end_when_idle(server, used, idle_minutes))
         serving = tasks.create_task(server.serve(sockets=[listener]))
         try:
             await asyncio.shield(serving)
@@ -84,12 +89,19 @@ async def serve_on(
             watch.cancel()
 
 
-async def end_when_idle(server: uvicorn.Server, room: EngineRoom[object], idle_minutes: float | None) -> None:
-    """Ask `server` to end once nothing was asked of `room` for `idle_minutes`; None is never."""
+class Used(Protocol):
+    """What knows when it was last asked for anything."""
+
+    @property
+    def idle_seconds(self) -> float: ...
+
+
+async def end_when_idle(server: uvicorn.Server, used: Used, idle_minutes: float | None) -> None:
+    """Ask `server` to end once nothing was asked for during `idle_minutes`; None is never."""
     if idle_minutes is None:
         return
     limit = idle_minutes * 60
-    while (idle := room.idle_seconds) < limit:  # noqa: ASYNC110 - idleness is a length of time, not an event
+    while (idle := used.idle_seconds) < limit:  # noqa: ASYNC110 - idleness is a length of time, not an event
         await asyncio.sleep(limit - idle)
     log.info("Idle for %g minutes: ending.", idle_minutes)
     server.should_exit = True

@@ -1,0 +1,186 @@
+"""`voicemode frontend`: the web page to talk from, its server, and the links that let somebody in."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from voicemode.cli.errors import plain_errors
+from voicemode.cli.progress import stages
+from voicemode.cli.serve import engine_settings
+from voicemode.config import Loaded, Settings, load_settings
+from voicemode.errors import ServiceError
+from voicemode.services import find
+
+if TYPE_CHECKING:
+    from voicemode.services._web.status import Chosen
+
+NAME = "frontend"
+ONCE = "Open this once, within 10 minutes:"
+
+
+@click.group(invoke_without_command=True)
+@click.option("--port", type=click.IntRange(1, 65535), help="Port; 3000 unless the settings say otherwise.")
+@click.option("--lan", is_flag=True, help="Show it in the local network, too, over TLS.")
+@click.option("--idle-minutes", type=click.FloatRange(min=0.01), help="End after so long without anybody.")
+@click.option("--log-file", type=click.Path(path_type=Path), help="Log there, kept short, and not to stderr.")
+@click.option("--dev-origin", multiple=True, help="A development server of the page: http://localhost:3001.")
+@click.pass_context
+def frontend(
+    context: click.Context,
+    *,
+    port: int | None,
+    lan: bool,
+    idle_minutes: float | None,
+    log_file: Path | None,
+    dev_origin: tuple[str, ...],
+) -> None:
+    """The web page to talk from. Without a command, its server runs here until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    with plain_errors():
+        settings = page_settings(log_file)
+        said = {"frontend_port": port or settings.frontend_port, "frontend_lan": lan or settings.frontend_lan}
+        asyncio.run(serving(said, idle_minutes, frozenset(dev_origin)))
+
+
+@frontend.command("open")
+@click.option("--lan", is_flag=True, help="For a phone in the local network.")
+@click.option("--at", "name", default="", metavar="NAME", help="Behind a proxy with TLS: one of VOICEMODE_FRONTEND_HOSTS.")
+@click.option("--room", default="", help="Go to this room.")
+@click.option("--print", "printed", is_flag=True, help="Print the link instead of opening a browser.")
+def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
+    """Let a browser in: a link that works once, within ten minutes.
+
+    It is opened here, or shown as a QR code for a phone. The server of the page is started if it does not run.
+    """
+    with plain_errors():
+        settings = page_settings()
+        link = asyncio.run(invitation(settings, lan=lan, name=name, room=room))
+        notes = lan_notes(settings, link) if lan else []
+    if lan or name:
+        click.echo("\n".join([*code_of(link), ONCE, link, *notes]))
+    elif printed or not shown(link):
+        click.echo(f"{ONCE}\n{link}")
+    else:
+        click.echo("The page is open in your browser.")
+
+
+@frontend.command("sign-out")
+def sign_out() -> None:
+    """Sign out every browser, and have no link work any more."""
+    from voicemode.services._web.entry import open_sessions, pairing_codes
+
+    with plain_errors():
+        settings = page_settings()
+        count = open_sessions(settings).clear()
+        pairing_codes(settings).clear()
+    click.echo(f"Signed out: {count} {'browser' if count == 1 else 'browsers'}.")
+
+
+def page_settings(log_file: Path | None = None) -> Settings:
+    """The settings, once logging follows them. Raises ServiceError where the page's server is not installed."""
+    if not find(NAME).installed:
+        raise ServiceError("The server of the web page is not installed.", hint="pip install 'voicemode[livekit]'")
+    return engine_settings(log_file)
+
+
+async def serving(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
+    """Serve the page as the settings and `said` say until somebody ends it."""
+    from voicemode.services._web.current import Current
+    from voicemode.services._web.server import serve
+
+    loaded = load_settings()
+    async with choosing(loaded) as chosen:
+        await serve(Current(loaded, **said), chosen, idle_minutes=idle_minutes, developing=developing)
+
+
+@asynccontextmanager
+async def choosing(loaded: Loaded) -> "AsyncIterator[Chosen]":
+    """Whoever knows which providers would be asked just now."""
+    from voicemode.endpoints import Endpoints
+    from voicemode.speech.wire import open_http
+
+    async with open_http() as http:
+        endpoints = Endpoints(loaded, http)
+
+        async def chosen() -> dict[str, str]:
+            await endpoints.lookout.first()
+            return {row.kind: row.name for row in endpoints.providers.rows() if row.chosen}
+
+        try:
+            yield chosen
+        finally:
+            await endpoints.close()
+
+
+async def invitation(settings: Settings, *, lan: bool, name: str, room: str) -> str:
+    """A link to the page, whose server runs from now on if it did not."""
+    from voicemode.services._process import ensure_running
+    from voicemode.services._web.link import behind, here, in_lan, new_link
+
+    settings = replace(settings, frontend_lan=lan or settings.frontend_lan)
+    await ensure_running(find(NAME), settings)
+    if lan:
+        await widen(settings)
+    base = behind(settings, name) if name else await in_lan(settings) if lan else here(settings)
+    return await new_link(settings, base, room)
+
+
+async def widen(settings: Settings) -> None:
+    """Have a server that was started by one of our links shown in the local network, if it is not yet."""
+    from voicemode.services._manager import Manager
+    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services._web.link import is_in_lan
+
+    manager, service = Manager(settings, find_supervisor(settings)), find(NAME)
+    if not await is_in_lan(settings) and (await manager.status(service)).runs == "on demand":
+        with stages() as report:
+            await manager.restart(service, report)
+
+
+def lan_notes(settings: Settings, link: str) -> list[str]:
+    """What to know about a phone's way to us."""
+    from voicemode.rooms.access import find_access
+    from voicemode.services._web.certificate import certificate_file, fingerprint
+
+    notes = [
+        "",
+        "The browser warns of the certificate, because this machine made it itself. Its SHA-256 fingerprint is",
+        fingerprint(certificate_file(settings)),
+        f"To have a phone trust it, open there: {link.partition('#')[0]}voicemode.crt",
+    ]
+    # One that the settings name is somebody's own to configure.
+    if find_access(settings) and not (settings.livekit_url or settings.livekit_lan):
+        notes += ["", "Sound will not reach a phone yet: voicemode config set VOICEMODE_LIVEKIT_LAN true"]
+    return notes
+
+
+def code_of(link: str) -> list[str]:
+    """The link as a QR code, black on white whatever the colours of the terminal are; nothing where nobody sees it."""
+    if not sys.stdout.isatty():
+        return []
+    import io
+
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(link, error="l", micro=False).terminal(out=drawn, compact=True, border=2)
+    return [click.style(line, fg="bright_white", bg="black") for line in drawn.getvalue().splitlines()]
+
+
+def shown(link: str) -> bool:
+    """Whether a browser with windows could be asked to open `link`."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    # A browser of this terminal has no microphone.
+    return type(browser) is not webbrowser.GenericBrowser and browser.open(link)

@@ -1,0 +1,1 @@
+"""LiveKit rooms: which server they are on, who may join them, who is in them."""

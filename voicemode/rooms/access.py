@@ -1,0 +1,126 @@
+"""Which LiveKit server our rooms are on, and the tokens that let somebody into one of them. Only here are any made."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.errors import ConfigError, RoomError
+
+TOKEN_SECONDS = 600.0
+"""To join with; whoever is in a room is given new ones by its server."""
+NOT_INSTALLED = "There is no LiveKit server whose rooms could be joined."
+INSTALL = (
+    "To have one on this machine: voicemode service install livekit. To use another: set LIVEKIT_URL, LIVEKIT_API_KEY and "
+    "LIVEKIT_API_SECRET."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A LiveKit server, and the key that makes tokens for its rooms."""
+
+    url: str
+    """ws, wss, http or https."""
+    key: str
+    """The key's name."""
+    secret: str = field(repr=False)
+
+    @property
+    def http_url(self) -> str:
+        """Where the server answers requests."""
+        return f"http{self.url.removeprefix('ws').removeprefix('http')}".rstrip("/")
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the server is on this machine."""
+        return Address.parse(self.url).is_here
+
+
+def keys_file(settings: Settings) -> Path:
+    """Where the server installed here has its key: one line `KEY: SECRET`, mode 0600."""
+    return settings.services_dir / "livekit" / "keys.yaml"
+
+
+def find_access(settings: Settings) -> Access | None:
+    """The server of the settings, else the one installed here; None if there is neither. Reads a file."""
+    url = settings.livekit_url or f"ws://127.0.0.1:{settings.livekit_port}"
+    key, secret = settings.livekit_api_key, settings.livekit_api_secret
+    if not (key and secret) and Address.parse(url).is_here:
+        key, secret = _installed_key(keys_file(settings))
+    return Access(url, key, secret) if key and secret else None
+
+
+def access_to(settings: Settings) -> Access:
+    """The same. Raises ConfigError saying how to get one."""
+    if access := find_access(settings):
+        return access
+    if settings.livekit_url:
+        hint = "Set both: voicemode config set LIVEKIT_API_KEY NAME, voicemode config set LIVEKIT_API_SECRET SECRET"
+        raise ConfigError("LIVEKIT_URL is set, but LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not.", hint=hint)
+    raise ConfigError(NOT_INSTALLED, hint=INSTALL)
+
+
+def unreachable(access: Access) -> RoomError:
+    """The error when the server does not answer."""
+    start = "Start it: voicemode service start livekit" if access.is_here else "Is LIVEKIT_URL right, and the network up?"
+    return RoomError(f"The LiveKit server at {access.url} does not answer.", hint=start)
+
+
+def refused_key(access: Access) -> RoomError:
+    """The error when the server does not take our key."""
+    hint = "Its key belongs in LIVEKIT_API_KEY and LIVEKIT_API_SECRET; the clocks of both machines must agree."
+    return RoomError(f"The LiveKit server at {access.url} refuses the key {access.key}.", hint=hint)
+
+
+def person_token(access: Access, room: str, identity: str, name: str, seconds: float = TOKEN_SECONDS) -> str:
+    """For a person: to join this room, be heard, write, and hear the others; nothing else."""
+    return _token(access, _joining(room), seconds, sub=identity, name=name)
+
+
+def agent_token(access: Access, room: str, name: str, identity: str = "") -> str:
+    """For us: to join this room as an agent called `name`, and tell there what we do."""
+    grants = _joining(room) | {"canUpdateOwnMetadata": True}
+    return _token(access, grants, TOKEN_SECONDS, sub=identity or new_identity(), name=name, kind="agent")
+
+
+def new_identity() -> str:
+    """What tells one agent from another."""
+    return f"agent-{secrets.token_hex(4)}"
+
+
+def server_token(access: Access, seconds: float, **grants: object) -> str:
+    """For a request of ours to the server itself: `roomList`, `roomCreate`, or `roomAdmin` of a `room`."""
+    return _token(access, grants, seconds)
+
+
+def _joining(room: str) -> dict[str, object]:
+    return {
+        "roomJoin": True,
+        "room": room,
+        "canPublish": True,
+        "canPublishSources": ["microphone"],
+        "canPublishData": True,
+        "canSubscribe": True,
+    }
+
+
+def _token(access: Access, grants: Mapping[str, object], seconds: float, **who: str) -> str:
+    import jwt
+
+    now = int(time.time())
+    claims = {"iss": access.key, "nbf": now, "exp": now + round(seconds), "video": grants, **who}
+    return jwt.encode(claims, access.secret, algorithm="HS256")
+
+
+def _installed_key(file: Path) -> tuple[str, str]:
+    """The first key in the file that LiveKit's server reads its own from; empty if there is none."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "", ""
+    pairs = [line.partition(":") for line in lines if ":" in line and not line.startswith("#")]
+    return next(((key.strip(), secret.strip()) for key, _, secret in pairs), ("", ""))

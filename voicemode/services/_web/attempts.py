@@ -1,0 +1,47 @@
+"""How often one may guess a secret. Pure: the clock is injected."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Failures within a window of time, after which one has to wait."""
+
+    of_one: int = 5
+    of_all: int = 50
+    """Whoever has many addresses has no more guesses than this. It also bounds what is remembered."""
+    window_seconds: float = 300.0
+
+
+class Attempts:
+    """Failures of the last minutes, by client."""
+
+    def __init__(self, clock: Callable[[], float], limits: Limits = Limits()) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._failures: deque[tuple[float, str]] = deque()
+
+    def wait_seconds(self, client: str) -> float:
+        """How long `client` has to wait before the next guess; 0 if it need not."""
+        self._forget_old()
+        own = [at for at, who in self._failures if who == client]
+        freeing = [
+            times[-limit]
+            for times, limit in ((own, self._limits.of_one), ([at for at, _ in self._failures], self._limits.of_all))
+            if len(times) >= limit
+        ]
+        return max((at + self._limits.window_seconds - self._clock() for at in freeing), default=0.0)
+
+    def note(self, client: str) -> None:
+        """`client` is about to guess: until it turns out to be right, this is a failure."""
+        self._failures.append((self._clock(), client))
+
+    def forgive(self, client: str) -> None:
+        """`client` has guessed right: what it got wrong before is forgotten."""
+        self._failures = deque(failure for failure in self._failures if failure[1] != client)
+
+    def _forget_old(self) -> None:
+        while self._failures and self._failures[0][0] <= self._clock() - self._limits.window_seconds:
+            self._failures.popleft()

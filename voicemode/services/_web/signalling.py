@@ -1,0 +1,169 @@
+"""LiveKit's signalling, passed on to the server on this machine: to a browser, page and rooms are one address with one TLS.
+
+Its client asks for /rtc/v1, for /rtc where that is missing, and for …/validate to find out why it was refused.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.rooms.access import Access, find_access
+from voicemode.services._web.entry import Entry
+from voicemode.services._web.errors import PageError
+from voicemode.services._web.rooms import SIGNALLING, no_livekit
+from voicemode.speech.bare_http import get
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from websockets.asyncio.client import ClientConnection
+
+PATHS = ("/rtc", "/rtc/v1")
+CONNECT_SECONDS = 5.0
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""The largest are descriptions of sessions, some kilobytes."""
+MAX_WAITING = 16
+"""Messages that wait for a slow browser; then LiveKit waits, too."""
+MOST = 64
+"""Browsers at a time."""
+UNSENDABLE = (1005, 1006, 1015)
+"""Codes that say how a connection ended, and are never sent."""
+BROKEN = 1011
+
+
+class Signalling:
+    """The routes, and what goes through them."""
+
+    def __init__(self, settings: Callable[[], Settings], entry: Entry) -> None:
+        self._settings = settings
+        self._entry = entry
+        self._inside = 0
+        self.routes: list[BaseRoute] = [
+            *(WebSocketRoute(f"{SIGNALLING}{path}", self.relay) for path in PATHS),
+            *(Route(f"{SIGNALLING}{path}/validate", self.validate) for path in PATHS),
+        ]
+
+    async def relay(self, browser: WebSocket) -> None:
+        """Pass on what either side says, until one of them goes."""
+        try:
+            async with self._livekit(browser) as livekit:
+                await browser.accept()
+                await relayed(browser, livekit)
+        except PageError as error:
+            await browser.send_denial_response(error.response())
+
+    async def validate(self, request: Request) -> Response:
+        """What LiveKit says of a token."""
+        address = Address.parse((await self._access(request)).url)
+        path = f"{request.url.path.removeprefix(SIGNALLING)}?{request.url.query}"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                answer = await get(address.host, address.port, path)
+        except (OSError, TimeoutError) as error:
+            raise unreachable() from error
+        return Response(answer.body, answer.status or 502, media_type="text/plain")
+
+    @asynccontextmanager
+    async def _livekit(self, browser: WebSocket) -> "AsyncIterator[ClientConnection]":
+        """A connection to LiveKit as this browser asks for it. Raises PageError where there is none to be had."""
+        access = await self._access(browser)
+        if self._inside >= MOST:
+            raise PageError(503, "too_many_people", "Too many people are in rooms.")
+        self._inside += 1
+        try:
+            async with connection(websocket_url(access, browser), browser.headers.get("authorization", "")) as livekit:
+                yield livekit
+        finally:
+            self._inside -= 1
+
+    async def _access(self, connection: HTTPConnection) -> Access:
+        """The LiveKit server here, for who is signed in. Raises PageError."""
+        await self._entry.visitor(connection)
+        access = await asyncio.to_thread(lambda: find_access(self._settings()))
+        if access is None or not access.is_here:
+            raise no_livekit()
+        return access
+
+
+def websocket_url(access: Access, browser: WebSocket) -> str:
+    """What a browser asks us for, at LiveKit."""
+    base = access.http_url.replace("http", "ws", 1)
+    return f"{base}{browser.url.path.removeprefix(SIGNALLING)}?{browser.url.query}"
+
+
+@asynccontextmanager
+async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConnection]":
+    """A WebSocket to LiveKit at `url`. Raises PageError; with LiveKit's own status if it refuses.
+
+    Browsers have the token in the query, other clients in `authorization`.
+    """
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+    opening = connect(
+        url,
+        additional_headers={"Authorization": authorization} if authorization else None,
+        open_timeout=CONNECT_SECONDS,
+        max_size=MAX_MESSAGE_BYTES,
+        max_queue=MAX_WAITING,
+        compression=None,
+        proxy=None,
+    )
+    try:
+        livekit = await opening
+    except InvalidStatus as error:
+        status = error.response.status_code
+        raise PageError(status, "refused_by_livekit", "LiveKit does not let you in.", hint="Join again.") from None
+    except (OSError, TimeoutError, InvalidHandshake):
+        raise unreachable() from None
+    async with livekit:
+        yield livekit
+
+
+async def relayed(browser: WebSocket, livekit: "ClientConnection") -> None:
+    """Carry messages both ways until one side has gone; then the other is told so."""
+    up, down = (asyncio.create_task(way) for way in (to_livekit(browser, livekit), to_browser(livekit, browser)))
+    try:
+        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        browser_left = up.done()
+    finally:
+        await ended(up, down)
+    await livekit.close()
+    if not browser_left:
+        code = livekit.close_code or BROKEN
+        await browser.close(BROKEN if code in UNSENDABLE else code, livekit.close_reason)
+
+
+async def to_livekit(browser: WebSocket, livekit: "ClientConnection") -> None:
+    """Return when the browser has gone, or nothing can be sent any more."""
+    from websockets.exceptions import ConnectionClosed
+
+    with suppress(ConnectionClosed):
+        while (message := await browser.receive())["type"] != "websocket.disconnect":
+            text = message.get("text")
+            await livekit.send(message["bytes"] if text is None else text)
+
+
+async def to_browser(livekit: "ClientConnection", browser: WebSocket) -> None:
+    """Return when LiveKit has gone, or nothing can be sent any more."""
+    with suppress(WebSocketDisconnect):
+        async for message in livekit:
+            await (browser.send_text(message) if isinstance(message, str) else browser.send_bytes(message))
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def unreachable() -> PageError:
+    return PageError(503, "livekit_unreachable", "LiveKit does not answer.", hint="Start it: voicemode service start livekit")

@@ -1,0 +1,43 @@
+"""The web page to talk from."""
+
+import asyncio
+
+from voicemode.config import Settings
+from voicemode.errors import ServiceError
+from voicemode.services._base import HOST, Service
+from voicemode.speech.bare_http import get
+
+PROOF_SECONDS = 5.0
+OK = 200
+
+
+async def shown(settings: Settings) -> str:
+    """Have the page sent once. Raises ServiceError."""
+    try:
+        async with asyncio.timeout(PROOF_SECONDS):
+            answer = await get(HOST, settings.frontend_port, "/")
+    except (OSError, TimeoutError) as error:
+        raise ServiceError(f"The page does not come: {error or 'it takes too long'}.") from error
+    if answer.status != OK or b"<html" not in answer.body:
+        raise ServiceError(f"Instead of the page comes status {answer.status}.")
+    return "showed the page"
+
+
+SERVICE = Service(
+    name="frontend",
+    title="Web page",
+    kind="page",
+    health_name="voicemode-frontend",
+    port_setting="frontend_port",
+    settings=(
+        *("base_dir", "log_level", "local_only", "frontend_lan", "frontend_hosts"),
+        *("livekit_url", "livekit_api_key", "livekit_port", "livekit_name", "whisper_port", "kokoro_port"),
+    ),
+    modules=("cryptography", "segno", "starlette", "uvicorn", "websockets"),
+    extra="livekit",
+    proof=shown,
+    address=f"http://{HOST}:{{port}}/",
+    memory_mb=300,
+    command=("-P", "-m", "voicemode", "frontend", "--port", "{port}", "--idle-minutes", "{idle_minutes}"),
+    installed_command=("-P", "-m", "voicemode", "frontend", "--port", "{port}", "--log-file", "{log}"),
+)

@@ -1,0 +1,31 @@
+"""Rooms on this machine: LiveKit's own server."""
+
+from voicemode.config import Settings
+from voicemode.services._base import Service
+from voicemode.services._livekit_config import CONFIG
+from voicemode.services._livekit_program import LiveKitProgram
+
+
+async def proof(settings: Settings) -> str:
+    """Make a room with the server's own key, and end it."""
+    from voicemode.services._livekit_proof import meet
+
+    return await meet(settings)
+
+
+SERVICE = Service(
+    name="livekit",
+    title="LiveKit server",
+    kind="room",
+    health_name="livekit",
+    port_setting="livekit_port",
+    settings=("base_dir", "log_level", "local_only", "livekit_lan"),
+    extra="",
+    fitting=LiveKitProgram(),
+    proof=proof,
+    on_demand=False,
+    address="ws://127.0.0.1:{port}",
+    health_path="/",
+    health_words=(("OK", "ready"), ("Not Ready", "loading")),
+    sign=CONFIG,
+)

@@ -1,0 +1,26 @@
+"""What `doctor` says of the LiveKit server whose rooms we would join."""
+
+import asyncio
+from dataclasses import replace
+
+from voicemode.app import App
+from voicemode.errors import VoiceModeError
+from voicemode.rooms.access import find_access
+from voicemode.rooms.directory import Directory
+from voicemode.tools._check import Check, failed
+
+AREA = "rooms"
+NAME = "LiveKit server"
+
+
+async def about_rooms(app: App) -> list[Check]:
+    access = await asyncio.to_thread(find_access, app.settings)
+    if access is None:
+        return [Check(AREA, NAME, "none", "To talk from a browser: voicemode service install livekit")]
+    try:
+        rooms = await Directory(access, app.http).rooms()
+    except VoiceModeError as error:
+        # Without a room one can talk at this machine.
+        return [replace(failed(AREA, NAME, error), ok=app.settings.transport != "livekit")]
+    people = sum(room.people for room in rooms)
+    return [Check(AREA, NAME, f"{access.url} answers and takes our key; rooms: {len(rooms)}, people in them: {people}")]
