@@ -9,23 +9,27 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import engine_room, failover, hearing, install, memory, playback, speaking, start, turn
+from bench import barge_in, engine_room, failover, hearing, install, memory, page, playback, rooms, speaking, start, turn
 from bench.figures import Figure, table
 from bench.lab import Lab
-from bench.turn_taking import brief
+from bench.turn_taking import brief, parts
 
 MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "start": start.measure,
     "memory": memory.measure,
     "turn": turn.measure,
     "turn_taking": brief.measure,
+    "parts": parts.measure,
+    "barge_in": barge_in.measure,
     "playback": playback.measure,
     "hearing": hearing.measure,
     "speaking": speaking.measure,
     "intelligibility": speaking.intelligibility,
     "engine_room": engine_room.measure,
     "failover": failover.measure,
+    "page": page.measure,
     "install": install.measure,
+    "rooms": rooms.measure,
 }
 BUSY = 0.5
 """Load of the machine above which timings say little."""

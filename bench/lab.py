@@ -52,6 +52,7 @@ class Lab:
     def environ(self, **extra: str) -> dict[str, str]:
         """Environment of a VoiceMode: this home, these engines."""
         return environment(
+            VOICEMODE_TURN_MODEL="auto",
             HOME=str(self.home),
             VOICEMODE_MODELS_DIR=str(MODELS),
             VOICEMODE_WHISPER_PORT=str(self.whisper_port),

@@ -22,6 +22,8 @@ from voicemode.audio.wav import read_wav
 
 OUR_VOICE_SECONDS = 1.0
 ANSWER_SECONDS = 3.0
+SETTLED_SECONDS = 0.5
+"""Silence after which nothing more comes of the turn before: the tone that ends it outlives its answer."""
 WINDOW_SECONDS = 0.01
 QUIET = 0.03
 """Of the loudest window: what is softer after the last word is breath and room, 30 dB below."""
@@ -95,6 +97,14 @@ async def answer(agent: Client, sound: VirtualSound, clip: Frame) -> CallToolRes
     return result
 
 
+async def settled(speaker: Recording) -> None:
+    """Return once nothing has been heard for a while."""
+    quiet_at = time.monotonic() + SETTLED_SECONDS
+    while (left_seconds := quiet_at - time.monotonic()) > 0:
+        await asyncio.sleep(left_seconds)
+        quiet_at = max(quiet_at, (speaker.last_sound_at() or 0.0) + SETTLED_SECONDS)
+
+
 Watch = tuple[Recording, Recording, Openings]
 """Of the speaker, of the microphone, and of who opens it."""
 
@@ -102,6 +112,7 @@ Watch = tuple[Recording, Recording, Openings]
 async def observed(agent: Client, sound: VirtualSound, watch: Watch, clip: Frame) -> Turn:
     """A turn, as seen from outside."""
     speaker, microphone, opened = watch
+    await settled(speaker)
     called_at = time.monotonic()
     await answer(agent, sound, clip)
     answered_at = time.monotonic()

@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.mcp_client import environment
+
 WEIGHTS = ("whisper-base", "kokoro", "kokoro-voices")
 
 
@@ -30,6 +32,7 @@ class Engines:
             "VOICEMODE_WHISPER_PORT": str(self.whisper_port),
             "VOICEMODE_KOKORO_PORT": str(self.kokoro_port),
             "VOICEMODE_IDLE_MINUTES": "5",
+            "VOICEMODE_TURN_MODEL": "auto",
         }
 
     def processes(self) -> list[psutil.Process]:
@@ -54,6 +57,20 @@ def engines(tmp_path_factory: pytest.TempPathFactory, weights: Callable[[str], P
     running = Engines(tmp_path_factory.mktemp("base"), models_dir, whisper_port, kokoro_port)
     yield running
     running.close()
+
+
+def speaking_agent(voice_url: str, **extra: str) -> dict[str, str]:
+    """Settings of an agent that has `voice_url` to speak with, whose own engines do not run, and that needs no sound card."""
+    whisper_port, kokoro_port = free_ports(2)
+    return environment(
+        VOICEMODE_TRANSPORT="memory",
+        VOICEMODE_AUTO_START="false",
+        VOICEMODE_TTS_BASE_URLS=voice_url,
+        VOICEMODE_WHISPER_PORT=str(whisper_port),
+        VOICEMODE_KOKORO_PORT=str(kokoro_port),
+        VOICEMODE_DISCOVER_PORTS="",
+        **extra,
+    )
 
 
 def free_ports(count: int) -> list[int]:

@@ -21,15 +21,40 @@ pytest_plugins = [
 
 
 def pytest_configure() -> None:
-    """Whoever runs us in the background has SIGINT ignored, and every program that a test starts would inherit that."""
+    """Whoever runs us in the background, or with nohup, has these ignored; what a test starts would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--part", choices=PARTS, help="Only tests that mostly wait, or only those with a sound card or engines.")
+
+
+PARTS = ("waiting", "real-time")
+REAL_TIME = {"virtual_sound", "engines", "weights"}
+"""Fixtures of tests that want the machine to themselves."""
+INSTALLING = ("test_containers", "test_install_services", "test_service_life")
+"""Files of tests that use engines, but need not hear in time."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the other part."""
+    if part := config.getoption("part"):
+        config.hook.pytest_deselected(items=[item for item in items if part_of(item) != part])
+        items[:] = [item for item in items if part_of(item) == part]
+
+
+def part_of(item: pytest.Item) -> str:
+    needs = REAL_TIME & set(getattr(item, "fixturenames", ()))
+    return "real-time" if needs and item.path.stem not in INSTALLING else "waiting"
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty HOME and working directory, no setting in the environment; no log handler and no switch stays behind."""
     for name in list(os.environ):
-        if name.startswith("VOICEMODE_") or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
+        if name.startswith(("VOICEMODE_", "LIVEKIT_")) or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
             monkeypatch.delenv(name)
     path = tmp_path / "home"
     path.mkdir()

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from voicemode.audio.devices import Deliver, Device, Fill
 from voicemode.audio.endpoint import Rules
-from voicemode.audio.frames import PAUSE, Frame, Frames
+from voicemode.audio.frames import PAUSE, Frame, Frames, stream
 from voicemode.audio.record import Senses
 from voicemode.conversation import Conversation
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.floor import Floor
 from voicemode.speech.base import Offer, Transcript, Voice
+from voicemode.speech.sentences import Sentences
 from voicemode.speech.whole import at_the_end
-from voicemode.transports.base import Played, Transport
+from voicemode.transports.base import Microphone, News, Played, Transport
 
 RATE = 16_000
 
@@ -30,9 +31,11 @@ class LoudnessVad:
     """Speech is what is loud."""
 
     frame_seconds = 0.02
+    probability = 0.0
 
     def is_speech(self, frame: Frame) -> bool:
-        return max(map(abs, array.array("h", frame.pcm))) > 500
+        self.probability = float(max(map(abs, array.array("h", frame.pcm))) > 500)
+        return self.probability > 0
 
 
 class FakeSpeech:
@@ -97,6 +100,7 @@ class StreamingSpeech(FakeSpeech):
     def __init__(self, breaks_after: int | None = None) -> None:
         super().__init__()
         self.breaks_after = breaks_after
+        self.streamed_seconds = 0.0
 
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         words: list[str] = []
@@ -106,6 +110,7 @@ class StreamingSpeech(FakeSpeech):
             if len(words) == self.breaks_after:
                 raise down("broke off")
             words.append(f"word{len(words)}")
+            self.streamed_seconds += frame.seconds
             yield Transcript(" ".join(words), final=False)
         yield Transcript(" ".join(words))
 
@@ -118,6 +123,7 @@ class ScriptedTransport:
     """A microphone that says `script` once our own voice has ended, then hisses or breaks."""
 
     name = "scripted"
+    echoes = True
 
     def __init__(self, script: Sequence[Frame], *, breaks: bool = False, while_playing: Sequence[Frame] = ()) -> None:
         self.script = script
@@ -126,14 +132,16 @@ class ScriptedTransport:
         self.open = False
         self.open_while_playing: list[bool] = []
         self.played: list[Frame] = []
+        self.shown: list[News] = []
+        self.left = False
         self._our_turn = asyncio.Event()
         self._heard_us = asyncio.Event()
 
     @asynccontextmanager
-    async def microphone(self) -> AsyncIterator[Frames]:
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
         self.open = True
         try:
-            yield self._listen()
+            yield stream(Microphone(self._listen()))
         finally:
             self.open = False
 
@@ -159,6 +167,12 @@ class ScriptedTransport:
         if self.while_playing:
             await self._heard_us.wait()
         return played
+
+    async def show(self, news: News) -> None:
+        self.shown.append(news)
+
+    async def close(self) -> None:
+        self.left = True
 
     def our_voice_ended(self) -> None:
         self._our_turn.set()
@@ -226,7 +240,7 @@ class Stages(list[str]):
 
 
 def conversation(transport: Transport, speech: FakeSpeech, recordings: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(transport, (speech, speech), senses, recordings, floor or Floor())
+    return Conversation(transport, (speech, Sentences(speech, [])), senses, recordings, floor or Floor())
 
 
 def senses() -> Senses:

@@ -16,12 +16,19 @@ from mcp.types import CallToolResult, TextContent
 
 REPOSITORY = Path(__file__).parent.parent
 COMMAND = (sys.executable, "-m", "voicemode")
+NOBODY = {"VOICEMODE_LIVEKIT_PORT": "9", "VOICEMODE_FRONTEND_PORT": "9"}
+"""Ports where nothing is: what the person has running on the usual ones is left alone."""
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """What a child needs of this process, and `extra`."""
+    """What a child needs of this process, and `extra`. The turn model, which servers fetch, has to be asked for."""
     kept = ("PATH", "HOME", "LANG", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "ALSA_CONFIG_PATH", "SSL_CERT_FILE")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONPATH": str(REPOSITORY)} | extra
+    return {name: os.environ[name] for name in kept if name in os.environ} | {
+        "PYTHONPATH": str(REPOSITORY),
+        "VOICEMODE_TURN_MODEL": "off",
+        **NOBODY,
+        **extra,
+    }
 
 
 @asynccontextmanager

@@ -153,6 +153,24 @@ class VirtualSound:
         finally:
             recording.close()
 
+    @contextmanager
+    def echo(self, level_db: float = -6.0, seconds: float = 0.1) -> Iterator[None]:
+        """The microphone hears the speaker: softer, and so much later besides what the sound server takes."""
+        module = self._control(
+            *("load-module", "module-loopback", f"source={SPEAKER}.monitor", f"sink={CABLE}", "adjust_time=0"),
+            f"latency_msec={round(seconds * 1000)}",
+        ).strip()
+        try:
+            self._control("set-sink-input-volume", self._sink_input(module), f"{level_db}dB")
+            yield
+        finally:
+            self._control("unload-module", module)
+
+    def _sink_input(self, module: str) -> str:
+        """The number of what `module` plays."""
+        inputs = self._control("list", "sink-inputs").split("Sink Input #")
+        return next(text.split()[0] for text in inputs if f"Owner Module: {module}\n" in text)
+
     def plug_in(self) -> None:
         """Add speaker and microphone, as the defaults."""
         self._load("module-null-sink", f"sink_name={SPEAKER}", "rate=48000", f"sink_properties=device.description={SPEAKER}")
@@ -183,7 +201,12 @@ class VirtualSound:
 
     def _foreign(self, kind: str) -> int:
         listing = self._control("list", kind)
-        own = ('application.name = "parec"', 'application.name = "paplay"', "Driver: module-remap-source.c")
+        own = (
+            'application.name = "parec"',
+            'application.name = "paplay"',
+            "Driver: module-remap-source.c",
+            "Driver: module-loopback.c",
+        )
         return listing.count("Driver: ") - sum(listing.count(mark) for mark in own)
 
     def _parec(self, sink: str, to: int) -> "subprocess.Popen[bytes]":

@@ -3,12 +3,14 @@
 import ast
 from dataclasses import fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 import voicemode
+from tests.endpoints import answers, endpoint, routes
 from voicemode.app import Opened, open_app
-from voicemode.config import Settings
+from voicemode.config import Settings, load_settings
 from voicemode.config.urls import same_address
 from voicemode.errors import ArgumentError, ConfigError
 
@@ -90,3 +92,34 @@ def test_no_setting_is_without_effect() -> None:
     derived = {"base_dir": "recordings_dir", "models_dir": "models_path", "api_keys": "key_for", "pronounce": "pronunciations"}
     unread = [item.name for item in fields(Settings) if item.name not in read and derived.get(item.name) not in read]
     assert unread == []
+
+
+async def where_auto_is(*people: dict[str, object]) -> set[str]:
+    """Which transport a turn takes, if these are in the room."""
+    told = routes({"/twirp/livekit.RoomService/ListParticipants": answers(200, {"participants": list(people)})})
+    async with endpoint(told) as server:
+        url = f"ws://127.0.0.1:{urlsplit(server.url).port}"
+        room = {"LIVEKIT_URL": url, "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "s" * 32}
+        async with open_app(lambda: load_settings(environ=room)) as opened:
+            app = await opened.now()
+            await app.conversation()
+            return set(app.transports)
+
+
+def somebody(kind: str) -> dict[str, object]:
+    return {"identity": "x", "name": "x", "kind": kind, "joined_at": "1"}
+
+
+@pytest.mark.anyio
+async def test_auto_is_the_room_while_a_person_is_in_it_and_the_sound_card_else() -> None:
+    assert await where_auto_is(somebody("AGENT"), somebody("STANDARD")) == {"livekit"}
+    assert await where_auto_is(somebody("AGENT")) == {"local"}
+    assert await where_auto_is() == {"local"}
+
+
+@pytest.mark.anyio
+async def test_auto_is_the_sound_card_where_there_is_no_room() -> None:
+    async with open_app() as opened:
+        app = await opened.now()
+        await app.conversation()
+        assert set(app.transports) == {"local"}

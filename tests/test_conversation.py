@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
-from voicemode.audio.frames import Frame, Frames
-from voicemode.conversation import DEAD_MICROPHONE, Heard, Manners, Spoken
+from tests.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
+from voicemode.answer import Heard
+from voicemode.audio.frames import Frame, Frames, stream
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError, RecordingKeptError
+from voicemode.manners import Manners
+from voicemode.saying import Spoken
 from voicemode.speech.base import Transcript, Voice
-from voicemode.transports.base import Played
+from voicemode.telling import DEAD_MICROPHONE
+from voicemode.transports.base import Microphone, Played
 
 pytestmark = pytest.mark.anyio
 MANNERS = Manners(rules=QUICK)
@@ -138,10 +141,10 @@ async def test_a_speaker_that_fails_is_an_error_and_closes_the_microphone(tmp_pa
 async def test_nothing_is_said_where_there_is_no_microphone(tmp_path: Path) -> None:
     class Deaf(ScriptedTransport):
         @asynccontextmanager
-        async def microphone(self) -> AsyncIterator[Frames]:
+        async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
             if not self.open:
                 raise AudioDeviceError("There is no microphone.")
-            yield self._listen()
+            yield stream(Microphone(self._listen()))
 
     transport, speech = Deaf(ANSWER), FakeSpeech()
     with pytest.raises(AudioDeviceError, match="There is no microphone"):
@@ -230,9 +233,10 @@ async def test_pronunciations_work_both_ways(tmp_path: Path) -> None:
 
 
 async def test_who_understands_while_the_person_speaks_is_given_every_frame_as_it_comes(tmp_path: Path) -> None:
-    _, heard, stages = await converse(ScriptedTransport(ANSWER), StreamingSpeech(), tmp_path)
-    frames = round(heard.audio_seconds / LoudnessVad.frame_seconds)
-    assert heard.text == " ".join(f"word{number}" for number in range(frames))
+    speech = StreamingSpeech()
+    _, heard, stages = await converse(ScriptedTransport(ANSWER), speech, tmp_path)
+    assert heard.text.startswith("word0 word1 word2 ")
+    assert speech.streamed_seconds == pytest.approx(heard.audio_seconds)
     partial = [stage for stage in stages if stage.startswith("hearing: ")]
     assert partial[0] == "hearing: word0"
     assert stages.index("listening") < stages.index(partial[0]) < stages.index("transcribing")

@@ -174,3 +174,20 @@ def test_no_sound_ends_a_turn_too_early_or_too_late(script: str, pace: Pace) -> 
         assert after <= onset * FRAME + rules.max_seconds + FRAME
     else:
         assert after <= rules.patience_seconds + 10 * FRAME
+
+
+def test_no_pause_ends_what_is_held_and_none_counts_as_the_speakers_own() -> None:
+    endpointer = Endpointer(PLAIN)
+    endpointer.begin()
+    for is_speech in [True] * SECOND + [False] * 3 * SECOND + [True] * SECOND:
+        endpointer.feed(is_speech, FRAME, held=True)
+    assert endpointer.turn is Turn.SPEAKING
+    assert list(endpointer.pauses) == []
+
+
+def test_what_is_held_ends_at_the_longest_turn_all_the_same() -> None:
+    endpointer = Endpointer(Rules(max_seconds=2.0))
+    endpointer.begin()
+    for _ in range(2 * SECOND):
+        endpointer.feed(False, FRAME, held=True)
+    assert endpointer.turn is Turn.TOO_LONG

@@ -9,7 +9,7 @@ import pytest
 from mcp.client import Client, ClientRequestContext
 from mcp.types import CallToolResult, ElicitRequestParams, ElicitResult, ErrorData
 
-from tests.agents import free_ports
+from tests.agents import speaking_agent
 from tests.endpoints import (
     Behaviour,
     FakeEndpoint,
@@ -22,7 +22,7 @@ from tests.endpoints import (
     routes,
     speaks,
 )
-from tests.mcp_client import COMMAND, Progress, connect, environment, text
+from tests.mcp_client import COMMAND, Progress, connect, text
 
 pytestmark = pytest.mark.anyio
 REFUSES_KEY = answers(401, {"error": {"message": "Incorrect API key provided."}})
@@ -48,18 +48,8 @@ def era(request: pytest.FixtureRequest) -> str:
 
 
 def settings(server: FakeEndpoint, **extra: str) -> dict[str, str]:
-    """Of an agent that has `server` for a voice, whose own engines do not run, and that needs no sound card."""
-    whisper, kokoro = free_ports(2)
-    return environment(
-        VOICEMODE_TRANSPORT="memory",
-        VOICEMODE_AUTO_START="false",
-        VOICEMODE_TTS_BASE_URLS=server.url,
-        VOICEMODE_WHISPER_PORT=str(whisper),
-        VOICEMODE_KOKORO_PORT=str(kokoro),
-        VOICEMODE_DISCOVER_PORTS="",
-        VOICEMODE_TOOLS_ENABLED="all",
-        **extra,
-    )
+    """Of an agent that may do everything, and has `server` for a voice."""
+    return speaking_agent(server.url, VOICEMODE_TOOLS_ENABLED="all", **extra)
 
 
 class Person:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from voicemode.hands import Doing, Hands, State
+from voicemode.hands import Doing, Hands, State, Typed
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,23 @@ def test_letting_go_sends_and_pressing_silences_us() -> None:
     assert not hands.sending, "it was not down"
     hands.hold(True)
     hands.hold(False)
+    assert hands.sending
+
+
+@pytest.mark.parametrize(("doing", "ends"), [("idle", False), ("speaking", True), ("listening", True), ("transcribing", False)])
+def test_what_is_typed_ends_the_turn_it_is_typed_in_and_is_kept_in_any_case(doing: Doing, ends: bool) -> None:
+    hands = Hands()
+    hands.now(doing)
+    hands.write("  yes ", "Anna")
+    hands.write("  ")
+    assert hands.sending is ends
+    assert hands.take() == [Typed("yes", "Anna")]
+    assert hands.take() == []
+
+
+def test_what_is_typed_while_we_speak_ends_the_listening_that_follows() -> None:
+    hands = Hands()
+    hands.now("speaking")
+    hands.write("yes")
+    hands.now("listening")
     assert hands.sending

@@ -17,7 +17,7 @@ from voicemode.audio.devices import BACKENDS, open_backend
 from voicemode.audio.frames import Frame, Frames, join, pcm_of, samples_of, silence, stream
 from voicemode.audio.wav import read_wav
 from voicemode.errors import AudioDeviceError, ProviderError
-from voicemode.transports.base import Played
+from voicemode.transports.base import Played, one
 from voicemode.transports.local import LocalTransport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound]
@@ -188,7 +188,7 @@ async def test_the_event_loop_is_never_blocked_for_long(transport: LocalTranspor
             longest = max(longest, time.perf_counter() - before)
 
     measuring = asyncio.create_task(measure())
-    async with transport.microphone():
+    async with transport.microphones():
         await transport.play(stream(tone(1.0, 44_100)))
     measuring.cancel()
     # The bound is 20 ms on an idle machine; this one may be busy.
@@ -219,7 +219,7 @@ async def test_cancelling_closes_the_microphone(transport: LocalTransport, virtu
     heard = asyncio.Event()
 
     async def listen() -> None:
-        async with transport.microphone() as mic:
+        async with one(transport) as mic:
             async for _ in mic:
                 heard.set()
 
@@ -237,7 +237,7 @@ async def test_cancelling_while_it_opens_leaves_no_microphone_open(
     transport: LocalTransport, virtual_sound: VirtualSound
 ) -> None:
     async def listen() -> None:
-        async with transport.microphone():
+        async with transport.microphones():
             await asyncio.Event().wait()
 
     for steps in range(8):
@@ -276,7 +276,7 @@ async def test_devices_are_chosen_by_name(transport: LocalTransport, recording: 
     with pytest.raises(AudioDeviceError, match="'banana' is not here"):
         await LocalTransport("", "banana", backend).play(stream(tone(0.2)))
     with pytest.raises(AudioDeviceError, match="'banana' is not here"):
-        async with LocalTransport("banana", "", backend).microphone():
+        async with LocalTransport("banana", "", backend).microphones():
             pass
 
 
@@ -351,7 +351,7 @@ def unpluggable(virtual_sound: VirtualSound) -> Iterator[VirtualSound]:
 @asynccontextmanager
 async def listening(transport: LocalTransport) -> AsyncIterator[Frames]:
     """The microphone, with a bound on every wait."""
-    async with asyncio.timeout(15), transport.microphone() as mic:
+    async with asyncio.timeout(15), one(transport) as mic:
         yield mic
 
 

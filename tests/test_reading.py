@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicemode.speech.reading import FINISHED, LIKELY, UNFINISHED, UNLIKELY, reads_finished
+from voicemode.speech.reading import BROKEN_OFF, FINISHED, LIKELY, UNFINISHED, UNLIKELY, reads_finished
 from voicemode.speech.steering import Heeded, chosen, heed
 
 ENGLISH = chosen(["language"], "")
@@ -16,8 +16,9 @@ ENGLISH = chosen(["language"], "")
         ("", "He was not an ill-disposed young man.", FINISHED),
         ("", "Yes.", FINISHED),
         ("", "Where are you from?", FINISHED),
-        ("", "However, due to the slow channels", UNFINISHED),
-        ("", "So it's mostly,", UNFINISHED),
+        ("", "However, due to the slow channels", BROKEN_OFF),
+        ("", "So it's mostly,", BROKEN_OFF),
+        ("", "It's big and,", UNFINISHED),
         ("", "He might even have...", UNFINISHED),
         ("", "And then I went to the.", UNFINISHED),
         ("", "I would like that because.", UNFINISHED),

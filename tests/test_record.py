@@ -1,3 +1,4 @@
+import asyncio
 import wave
 from pathlib import Path
 
@@ -100,7 +101,8 @@ async def fail() -> None:
 @pytest.mark.anyio
 async def test_an_unfinished_file_can_be_read_before_the_tape_is_closed(tmp_path: Path) -> None:
     async with Tape(tmp_path) as tape:
-        await tape.write(tone(1.5))
+        tape.write(tone(1.5))
+        await asyncio.get_running_loop().run_in_executor(None, tape.close)
         with wave.open(str(tape.path)) as file:
             assert file.getnframes() == 1.5 * 16_000
         tape.discard()

@@ -6,7 +6,7 @@ import pytest
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Voice
-from voicemode.speech.sentences import GROUP_CHARS, Sentences, pieces, requests, sentences
+from voicemode.speech.sentences import GROUP_CHARS, Part, Sentences, heard, pieces, requests, sentences
 
 pytestmark = pytest.mark.anyio
 
@@ -184,3 +184,34 @@ async def test_cancelling_ends_the_request() -> None:
     assert task.cancelled()
     assert engine.closed == len(engine.asked) == 1
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0.0, ["", ""]),
+        (0.5, ["", ""]),
+        (1.0, ["One", ""]),
+        (1.2, ["One", ""]),
+        (2.99, ["One two three.", ""]),
+        (4.3, ["One two three.", "Four"]),
+        (99.0, ["One two three.", "Four five six."]),
+    ],
+)
+def test_what_was_heard_of_a_text_is_cut_at_a_word(seconds: float, told: list[str]) -> None:
+    parts = [Part("One two three.", 3.0, complete=True), Part("Four five six.", 3.0, complete=True)]
+    assert heard(parts, seconds) == told
+
+
+def test_of_what_is_still_being_made_the_length_is_estimated() -> None:
+    part = Part("word " * 30, 1.0)
+    assert heard([part], 2.0) == [("word " * 6).strip()]
+    assert heard([part], 2.0, speed=2.0) == [("word " * 12).strip()]
+
+
+async def test_each_part_knows_how_much_audio_it_has_come_to() -> None:
+    tts = Sentences(Engine(), [])
+    frames = [frame async for frame in tts.synthesize(LONG, Voice())]
+    assert sum(part.seconds for part in tts.parts) == pytest.approx(sum(frame.seconds for frame in frames))
+    assert all(part.complete for part in tts.parts)
+    assert " ".join(part.text for part in tts.parts) == LONG

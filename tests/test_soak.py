@@ -12,9 +12,10 @@ import pytest
 from tests.chaos import SLOW, Fault
 from tests.fakes import QUICK, senses, tone
 from tests.flock import LIMITS, Flock, flock
-from voicemode.conversation import Conversation, Manners
+from voicemode.conversation import Conversation
 from voicemode.errors import NotSpokenError, RecordingKeptError
 from voicemode.floor import Floor
+from voicemode.manners import Manners
 from voicemode.speech.base import Voice
 from voicemode.speech.sentences import Sentences
 from voicemode.transports.memory import MemoryTransport

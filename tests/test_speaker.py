@@ -86,6 +86,43 @@ def test_cutting_ends_softly_and_forgets_the_rest(buffer: Buffer, played: Played
     assert played.seconds == pytest.approx(0.015)
 
 
+def test_a_volume_is_reached_without_a_click(buffer: Buffer, played: Played) -> None:
+    buffer.put(sound(500))
+    taken(buffer, 10)
+    played.volume = 0.5
+    assert taken(buffer, 10) == [1000, 900, 800, 700, 600] + [500] * 5
+    played.volume = 1.0
+    assert taken(buffer, 10) == [500, 600, 700, 800, 900] + [LEVEL] * 5
+
+
+def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: Buffer, played: Played) -> None:
+    buffer.put(sound(500))
+    taken(buffer, 10)
+    played.volume = 0.0
+    assert taken(buffer, 10) == [800, 600, 400, 200, 0] + [0] * 5
+    assert [taken(buffer, 100) for _ in range(20)] == [[0] * 100] * 20
+    assert not buffer.empty
+    assert played.seconds == pytest.approx(0.015)
+    played.volume = 0.25
+    assert taken(buffer, 10) == [0, 50, 100, 150, 200] + [250] * 5
+    played.volume = 1.0
+    buffer.end()
+    taken(buffer, 1000)
+    assert played.seconds == pytest.approx(0.5)
+
+
+def test_a_voice_that_is_held_can_be_cut_off(buffer: Buffer, played: Played) -> None:
+    buffer.put(sound(500))
+    taken(buffer, 10)
+    played.volume = 0.0
+    taken(buffer, 10)
+    buffer.cut()
+    assert taken(buffer, 10) == [0] * 10
+    played.volume = 1.0
+    assert taken(buffer, 10) == [0] * 10
+    assert played.seconds == pytest.approx(0.015)
+
+
 def test_a_device_that_is_not_open_yet_gets_nothing() -> None:
     buffer = Buffer(Played())
     buffer.put(sound(500))
@@ -156,6 +193,21 @@ async def test_a_device_that_starts_slowly_is_not_taken_for_a_lost_one(
     await asyncio.wait_for(speech.ahead.wait(), 10)
     await asyncio.wait([playing], timeout=STALL_SECONDS + 0.3)
     sound_library.may_start.set()
+    assert (await playing).seconds == pytest.approx(60)
+
+
+@pytest.mark.anyio
+async def test_a_voice_that_is_held_is_no_lost_device_and_takes_no_more_from_the_network(
+    transport: LocalTransport, sound_library: FakeSound
+) -> None:
+    sound_library.may_open.set()
+    sound_library.may_start.set()
+    speech, played = Speech(), Played(volume=0.0)
+    playing = asyncio.create_task(transport.play(speech.frames(), played))
+    await asyncio.wait_for(speech.ahead.wait(), 10)
+    await asyncio.wait([playing], timeout=STALL_SECONDS + 0.3)
+    assert (playing.done(), played.seconds) == (False, 0.0)
+    played.volume = 1.0
     assert (await playing).seconds == pytest.approx(60)
 
 

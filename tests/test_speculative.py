@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fakes import down, tone
-from voicemode.audio.frames import PAUSE, Frame, Frames
+from tests.fakes import RATE, down, tone
+from voicemode.audio.frames import PAUSE, Frame, Frames, silence
 from voicemode.audio.line import Line
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Transcript
-from voicemode.speech.speculative import PART_SECONDS, joined, speculative
+from voicemode.speech.speculative import LEAD_SECONDS, PART_SECONDS, REST_SECONDS, joined, speculative
 
 pytestmark = pytest.mark.anyio
 LONG = PART_SECONDS + 1
@@ -100,36 +100,70 @@ async def test_a_sentence_that_was_understood_stands() -> None:
     stt.texts = ["It is done.", "Go on."]
     answer = asyncio.create_task(last(speculative(stt, line)))
     await settle()
-    line.put(tone(2))
+    for frame in (silence(LEAD_SECONDS, RATE), tone(2)):
+        line.put(frame)
     line.end()
     assert (await answer).text == "It is done. Go on."
-    assert stt.asked == [(2.0, ""), (2.0, "It is done.")]
+    assert stt.asked == [(2.0, ""), (2.3, "It is done.")]
 
 
 async def test_a_long_part_is_kept_and_its_text_is_the_prompt_of_the_next() -> None:
     stt, line = Slow(), said(tone(LONG), PAUSE)
     answer = asyncio.create_task(last(speculative(stt, line, prompt="Names")))
     await settle()
-    for frame in (tone(1), PAUSE):
+    for frame in (silence(LEAD_SECONDS, RATE), tone(1), PAUSE):
         line.put(frame)
     await settle()
     line.end()
-    assert (await answer).text == f"{LONG:g}s 1s"
-    assert stt.asked == [(LONG, "Names"), (1.0, f"Names {LONG:g}s")]
+    assert (await answer).text == f"{LONG:g}s 1.3s"
+    assert stt.asked == [(LONG, "Names"), (1.3, f"Names {LONG:g}s")]
+
+
+async def test_of_the_silence_before_a_part_as_much_is_heard_as_does_no_harm() -> None:
+    stt, line = Slow(), said(tone(LONG), PAUSE)
+    answer = asyncio.create_task(last(speculative(stt, line)))
+    await settle()
+    for frame in (silence(5, RATE), tone(1)):
+        line.put(frame)
+    line.end()
+    assert (await answer).text == f"{LONG:g}s {1 + LEAD_SECONDS:g}s"
+
+
+async def test_a_sound_in_a_pause_is_understood_with_what_came_before_it() -> None:
+    stt, line = Slow(), said(tone(LONG), PAUSE)
+    answer = asyncio.create_task(last(speculative(stt, line)))
+    await settle()
+    for frame in (tone(0.5), PAUSE):
+        line.put(frame)
+    line.end()
+    assert (await answer).text == f"{LONG + 0.5:g}s"
+
+
+async def test_a_sentence_that_goes_on_at_once_is_none() -> None:
+    stt, line = Slow(), said(tone(2), PAUSE)
+    stt.texts = ["The child almost hurt.", "The child almost hurt the small dog."]
+    answer = asyncio.create_task(last(speculative(stt, line)))
+    await settle()
+    for frame in (silence(REST_SECONDS / 2, RATE), tone(1)):
+        line.put(frame)
+    line.end()
+    assert (await answer).text == "The child almost hurt the small dog."
 
 
 async def test_the_longer_the_turn_the_work_after_it_stays_the_same() -> None:
     stt, line = Slow(), Line()
     answer = asyncio.create_task(last(speculative(stt, line)))
     for _ in range(20):
-        line.put(tone(LONG))
-        line.put(PAUSE)
+        for frame in (silence(LEAD_SECONDS, RATE), tone(LONG), PAUSE):
+            line.put(frame)
         await settle()
-    line.put(tone(1))
+    for frame in (silence(LEAD_SECONDS, RATE), tone(1)):
+        line.put(frame)
     line.end()
     await answer
-    assert max(seconds for seconds, _ in stt.asked) <= LONG
-    assert sum(seconds for seconds, _ in stt.asked) == pytest.approx(20 * LONG + 1)
+    longest = LONG + LEAD_SECONDS
+    assert max(seconds for seconds, _ in stt.asked) <= longest
+    assert sum(seconds for seconds, _ in stt.asked) == pytest.approx(20 * longest + 1 + LEAD_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +185,10 @@ async def test_a_part_that_nobody_understood_is_tried_again() -> None:
     transcripts = speculative(stt, line)
     async with asyncio.timeout(5):
         assert (await anext(transcripts)).text == "", "a failure at a pause is no end"
-        line.put(tone(1))
+        for frame in (silence(LEAD_SECONDS, RATE), tone(1)):
+            line.put(frame)
         line.end()
-        assert (await last(transcripts)).text == f"{LONG:g}s 1s"
+        assert (await last(transcripts)).text == f"{LONG:g}s 1.3s"
 
 
 async def test_a_turn_that_nobody_understands_is_a_failure() -> None:

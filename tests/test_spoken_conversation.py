@@ -23,7 +23,7 @@ from tests.people import CLIPS, SPEECH
 from tests.rig import Recording, VirtualSound
 from tests.wer import wer
 from voicemode.audio.wav import wav_bytes
-from voicemode.conversation import DEAD_MICROPHONE
+from voicemode.telling import DEAD_MICROPHONE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound, pytest.mark.engine]
 
@@ -105,6 +105,33 @@ async def test_cancelling_in_mid_speech_silences_us_and_leaves_the_server_well(
     # 0.2 s are promised; the recording runs up to 0.1 s behind, and this machine may be busy.
     assert last_sound_at - cancelled_at < 0.5
     assert not (await converse(agent, virtual_sound, "austen-0880.wav")).is_error
+
+
+async def test_a_person_who_talks_over_us_through_our_echo_is_understood_from_the_first_word(
+    agent: Client, virtual_sound: VirtualSound
+) -> None:
+    clip = "austen-0870.wav"
+    with virtual_sound.echo(), virtual_sound.record() as recording:
+        call, progress = ask(agent, QUESTION * 4)
+        await progress.reached("speaking", seconds=180)
+        async with asyncio.timeout(60):
+            while (first_at := recording.first_sound_at()) is None:
+                await asyncio.sleep(0.01)
+        # The canceller learns meanwhile where our echo is.
+        await asyncio.sleep(2.5)
+        player = virtual_sound.speak(SPEECH / clip)
+        spoke_at = time.monotonic()
+        await asyncio.to_thread(player.wait)
+        last_at = recording.last_sound_at()
+        result = await call
+    assert not result.is_error, text(result)
+    assert result.structured_content is not None
+    reply = result.structured_content
+    assert wer(CLIPS[clip], reply["text"]) < 0.2, reply["text"]
+    assert reply["interrupted_after"].startswith("Good morning")
+    assert reply["unspoken"]
+    assert last_at is not None
+    assert first_at < last_at < spoke_at + 1.5
 
 
 async def test_cancelling_in_mid_listen_closes_the_microphone_and_leaves_the_server_well(

@@ -84,7 +84,7 @@ async def test_with_nothing_to_do_it_says_so_and_ends_with_1(command: str, compl
     assert await voicemode(*command.split()) == (1, "", f"Error: {complaint}")
 
 
-@pytest.mark.parametrize("command", ["stop", "skip", "send", "mute", "mute toggle", "unmute", "hold"])
+@pytest.mark.parametrize("command", ["stop", "skip", "send", "hold"])
 async def test_where_nothing_runs_it_says_what_to_do(command: str) -> None:
     code, out, err = await voicemode(*command.split())
     assert (code, out) == (1, "")
@@ -100,6 +100,17 @@ async def test_it_can_be_muted_and_unmuted(hands: Hands) -> None:
     hands.mute(on=True)
     await voicemode("unmute")
     assert not hands.state.muted
+
+
+async def test_a_conversation_that_begins_later_is_muted_too(home: Path) -> None:
+    for command, muted in [("mute", True), ("mute toggle", False), ("mute toggle", True), ("unmute", False)]:
+        code, out, _ = await voicemode(*command.split())
+        assert (code, out) == (0, "Muted: nothing is heard." if muted else "No longer muted.")
+        later = Hands()
+        async with steerable(later):
+            await reaches(lambda: bool(doors(folder())))
+            await voicemode("now")
+            assert later.state.muted is muted
 
 
 async def test_what_goes_on_is_shown(hands: Hands) -> None:

@@ -18,6 +18,7 @@ from tests.mcp_client import COMMAND, Progress, RawServer, connect, environment,
 from tests.people import CLIPS, SPEECH
 from tests.rig import Recording, VirtualSound
 from voicemode.audio.frames import Frame, silence
+from voicemode.audio.wav import read_wav
 from voicemode.control.doors import doors, folder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound]
@@ -130,6 +131,28 @@ async def test_after_a_skip_we_listen_and_send_ends_the_turn(agent: Client, virt
     assert (await voicemode("now")).startswith("listening")
     reply = await turn.ends_with("send")
     assert (reply["text"], reply["ended"]) == ("hello", "sent")
+
+
+async def test_a_person_who_talks_over_us_silences_us_and_their_words_are_the_answer(
+    settings: dict[str, str], virtual_sound: VirtualSound
+) -> None:
+    # The rig's microphone does not hear its speaker: headphones.
+    quick = {"VOICEMODE_BARGE_IN": "headphones", "VOICEMODE_SILENCE_THRESHOLD_MS": "500"}
+    async with connect(settings | quick) as agent:
+        with virtual_sound.record() as recording:
+            turn = Turn(agent, message=" ".join(f"word{number}" for number in range(30)))
+            await sounds(recording)
+            await heard(virtual_sound, silence(1.5, RATE))
+            await heard(virtual_sound, SPEECH / CLIP)
+            said_at = time.monotonic()
+            reply = await turn.reply()
+            last_at = recording.last_sound_at()
+    assert (reply["text"], reply["ended"]) == ("hello", "silence")
+    assert last_at is not None
+    assert last_at < said_at, "they did not have to wait for our end"
+    assert reply["interrupted_after"].startswith("word0"), reply
+    assert f"{reply['interrupted_after']} {reply['unspoken']}".split()[-1] == "word29"
+    assert reply["seconds"]["heard"] > read_wav(SPEECH / CLIP).seconds * 0.7
 
 
 async def test_what_is_held_is_recorded_exactly_through_every_pause(

@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 
 from tests.lodger import notes
 from tests.systemd import UserSystemd
-from tests.units import NASTY, PLAIN, TEXTS, listing, lodger, until, until_seen
+from tests.units import (
+    NASTY,
+    PLAIN,
+    TEXTS,
+    leaves_a_crashing_one_alone,
+    listing,
+    lodger,
+    takes_every_verb_twice,
+    until,
+    until_seen,
+)
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services._supervisor import Supervised, Supervisor
@@ -187,29 +197,11 @@ async def test_killed_it_is_back_within_three_seconds(supervisor: Supervisor, tm
 
 
 async def test_one_that_crashes_again_and_again_is_left_alone_and_says_why(supervisor: Supervisor, tmp_path: Path) -> None:
-    await supervisor.register(lodger(tmp_path, "crash"))
-    await supervisor.start("lodger")
-    seen = await until_seen(supervisor, lambda seen: seen.state == "failed")
-    assert seen.reason == "exit code 3"
-    assert len(list(notes(tmp_path))) == 5
-    await supervisor.register(lodger(tmp_path, "steady"))
-    await supervisor.start("lodger")
-    assert (await until_seen(supervisor, lambda seen: seen.state == "running")).restarts == 0, "past failures are forgiven"
+    await leaves_a_crashing_one_alone(supervisor, tmp_path, starts=5)
 
 
 async def test_every_verb_may_be_said_twice(supervisor: Supervisor, tmp_path: Path) -> None:
-    await supervisor.unregister("lodger")
-    for _ in range(2):
-        await supervisor.register(lodger(tmp_path, "steady"))
-    for _ in range(2):
-        await supervisor.start("lodger")
-    first = await until_seen(supervisor, lambda seen: seen.state == "running")
-    await supervisor.register(lodger(tmp_path, "steady", memory_mb=400))
-    assert await supervisor.look("lodger") == first, "registering anew neither starts nor stops"
-    for verb in (supervisor.enable, supervisor.disable, supervisor.stop, supervisor.unregister):
-        for _ in range(2):
-            await verb("lodger")
-    assert await supervisor.look("lodger") is None
+    await takes_every_verb_twice(supervisor, tmp_path)
     assert len(list(notes(tmp_path))) == 1
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.agents import free_ports
+from tests.agents import speaking_agent
 from tests.endpoints import FakeEndpoint, answers, endpoint, routes, speech_api, transcribes
-from tests.mcp_client import connect, environment, text
+from tests.mcp_client import connect, text
 from voicemode.audio.frames import silence
 from voicemode.audio.wav import wav_bytes
 from voicemode.providers.row import Row
@@ -122,15 +122,7 @@ async def server() -> AsyncIterator[FakeEndpoint]:
 
 
 def settings(server: FakeEndpoint) -> dict[str, str]:
-    whisper, kokoro = free_ports(2)
-    return environment(
-        VOICEMODE_TRANSPORT="memory",
-        VOICEMODE_AUTO_START="false",
-        VOICEMODE_TTS_BASE_URLS=server.url,
-        VOICEMODE_WHISPER_PORT=str(whisper),
-        VOICEMODE_KOKORO_PORT=str(kokoro),
-        VOICEMODE_DISCOVER_PORTS="",
-    )
+    return speaking_agent(server.url)
 
 
 async def test_an_agent_sees_who_has_spoken_how_often_and_what_each_says_now(server: FakeEndpoint) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import tone
 from tests.people import SPEECH
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
-from voicemode.audio.turn_model import RATE, Ear, load_smart_turn
+from voicemode.audio.turn_model import RATE, Ear, last_sound, load_smart_turn
 from voicemode.audio.wav import read_wav
 from voicemode.errors import WeightsError
 
@@ -73,6 +73,26 @@ def test_a_sentence_sounds_more_finished_than_its_beginning(weights: Callable[[s
     assert half < 0.5 < whole
     for audio in (silence(0.1, RATE), silence(20, RATE)):
         assert 0 <= model.finished(audio) <= 1
+
+
+def test_the_last_sound_is_where_the_pause_begins() -> None:
+    np = pytest.importorskip("numpy")
+    hiss = np.random.default_rng(0).normal(0, 0.001, 2 * RATE).astype(np.float32)
+    voice, click = hiss.copy(), hiss.copy()
+    voice[:RATE] += np.sin(np.arange(RATE, dtype=np.float32) / 8) / 4
+    click[:] = voice
+    click[int(1.5 * RATE) : int(1.52 * RATE)] += 0.2
+    for heard in (voice, click):
+        assert last_sound(heard) == pytest.approx(RATE, abs=RATE // 50)
+    assert last_sound(hiss[:0]) == 0
+
+
+@pytest.mark.engine
+def test_a_pause_sounds_the_same_however_long_it_has_been(weights: Callable[[str], Path]) -> None:
+    model = load_smart_turn(weights("smart-turn"))
+    clip = read_wav(SPEECH / "austen-0880.wav")
+    opinions = [model.finished(join([clip, silence(seconds, RATE)], RATE)) for seconds in (0.2, 0.4, 0.8)]
+    assert max(opinions) - min(opinions) < 0.05
 
 
 @pytest.mark.engine

@@ -2,7 +2,7 @@
 
 import asyncio
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,16 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, senses, tone
+from voicemode.answer import Heard
 from voicemode.audio.endpoint import PAUSE_SECONDS, WAITS, Rules
-from voicemode.audio.frames import Frame, Frames
+from voicemode.audio.frames import Chunks, Frame, Frames
 from voicemode.audio.record import Recorder, Senses
 from voicemode.audio.tape import Tape
-from voicemode.conversation import MUTED, Conversation, Heard, Manners, Spoken
+from voicemode.conversation import Conversation
 from voicemode.floor import Floor
 from voicemode.hands import Hands
+from voicemode.manners import Manners
+from voicemode.saying import Spoken
 from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.sentences import Sentences
 from voicemode.speech.speculative import speculative
 from voicemode.speech.steering import chosen
+from voicemode.telling import MUTED
 from voicemode.understanding import Expected
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +70,13 @@ class Melody:
         return self.says
 
 
+def rechunked(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """As a microphone delivers them: 20 ms each."""
+    chunks = Chunks(0.02)
+    for frame in frames:
+        yield from chunks.cut(frame)
+
+
 class Live(ScriptedTransport):
     """A microphone whose person acts as soon as a stage is reported, and speaks `script` again at each turn."""
 
@@ -73,14 +85,17 @@ class Live(ScriptedTransport):
         self.hands = hands
 
     async def _listen(self) -> Frames:
-        await self._our_turn.wait()
-        for frame in self.script:
-            for start in range(0, len(frame.pcm), 640):
-                yield Frame(frame.pcm[start : start + 640], frame.rate)
-                await thinking()
         while True:
-            yield tone(0.02, level=1)
-            await thinking()
+            await self._our_turn.wait()
+            self._our_turn.clear()
+            for frame in rechunked(self.script):
+                if self._our_turn.is_set():
+                    break
+                yield frame
+                await thinking()
+            while not self._our_turn.is_set():
+                yield tone(0.02, level=1)
+                await thinking()
 
 
 async def turn(
@@ -97,7 +112,7 @@ async def turn(
     def make() -> Senses:
         return Senses(vad=LoudnessVad(), turn_model=model)
 
-    conversation = Conversation(transport, (speech, speech), make, folder, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), make, folder, floor)
     async with asyncio.timeout(10):
         return await conversation.converse("How are you?", Voice(), manners, Stages(transport))
 
@@ -159,7 +174,7 @@ async def test_the_speakers_pauses_are_remembered_for_the_next_turn(tmp_path: Pa
     floor = Floor()
     speech = EarlySpeech("I think that the", "I think that the sky is blue.")
     await turn(speech, tone(1), tone(1.3, 1), tone(1), tone(5, 1), floor=floor, folder=tmp_path)
-    assert list(floor.pauses) == [pytest.approx(1.3, abs=0.05)]
+    assert list(floor.pauses[""]) == [pytest.approx(1.3, abs=0.05)]
 
 
 async def test_a_word_ends_the_turn_and_is_not_part_of_it(tmp_path: Path) -> None:
@@ -220,7 +235,7 @@ async def acted(
     floor = Floor()
     transport = Live(*script, hands=floor.hands)
     report = Acting(transport, stage, getattr(floor.hands, act))
-    conversation = Conversation(transport, (speech, speech), senses, folder, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
     async with asyncio.timeout(10):
         said, heard = await conversation.converse("How are you?", Voice(), manners, report)
     assert floor.hands.state.doing == "idle"
@@ -247,7 +262,7 @@ async def test_sending_ends_the_turn_in_the_middle_of_a_word(tmp_path: Path) -> 
     floor = Floor()
     transport = Live(tone(30), hands=floor.hands)
     speech, stages = FakeSpeech("yes please"), Stages(transport)
-    conversation = Conversation(transport, (speech, speech), senses, tmp_path, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(replace(PACED, rules=QUICK), stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
@@ -278,7 +293,7 @@ async def test_push_to_talk_records_exactly_while_it_is_held_and_also_when_muted
     floor.hands.hold(True)
     transport = Live(tone(1.5, 2), hands=floor.hands)
     stages = Stages(transport)
-    conversation = Conversation(transport, (speech, speech), senses, tmp_path, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(PACED, stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
@@ -299,7 +314,7 @@ async def test_cancelled_at_any_moment_everything_is_closed_and_nothing_said_is_
 ) -> None:
     folder, floor, speech = tmp_path_factory.mktemp("turn"), Floor(), EarlySpeech("and the")
     transport = Live(*(tone(frames * 0.02, level) for level, frames in script), hands=floor.hands)
-    conversation = Conversation(transport, (speech, speech), senses, folder, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
     before = asyncio.all_tasks()
     task = asyncio.create_task(conversation.converse("Well?", Voice(), PACED, Stages(transport)))
     for _ in range(steps):

@@ -11,9 +11,11 @@ from bench.turn_taking.__main__ import arguments, pair
 from bench.turn_taking.curves import Curve, figures, p90, table
 from bench.turn_taking.ears import ears
 from bench.turn_taking.listener import Listener, load_listener, save_listener
-from bench.turn_taking.loudness import pauses, voice_span
+from bench.turn_taking.loudness import loudness, pauses, voice_span
 from bench.turn_taking.offline import Bench
 from bench.turn_taking.outcomes import Outcome, missing, outcome
+from bench.turn_taking.parts import AUDIBLE, Understood, audible, sentences, speeches
+from bench.turn_taking.parts import figures as parts_figures
 from bench.turn_taking.recalled import Memory, RecalledVad
 from bench.turn_taking.recordings import OWN, Clip, clips
 from bench.turn_taking.utterances import (
@@ -294,3 +296,45 @@ def test_room_noise_is_as_loud_as_the_room() -> None:
     noise = np.frombuffer(room(bursts(1.0, 1.0), 1.0).pcm, "<i2")
     assert np.std(noise) == pytest.approx(SOFT, rel=0.1)
     assert complete(recorded()).pause_seconds == 0.0
+
+
+def heard(said: str, whole: str, parts: str, seconds: float = 5.0, ready: float = 0.5) -> Understood:
+    return Understood(seconds=seconds, said=said, whole=whole, parts=parts, ready_seconds=ready)
+
+
+@pytest.mark.parametrize(
+    ("whole", "parts", "lost"),
+    [
+        ("Mend the coat.", "Mend the coat!", (0, 0)),
+        ("Mend the coat.", "Men the coat.", (0, 0)),
+        ("Mend the coat.", "The coat.", (1, 0)),
+        ("Mend the coat.", "Mend the", (0, 1)),
+        ("Mend the coat.", "", (3, 3)),
+        ("Mend the coat.", "Please mend the coat now.", (0, 0)),
+    ],
+)
+def test_a_word_is_lost_if_nothing_stands_for_it(whole: str, parts: str, lost: tuple[int, int]) -> None:
+    assert heard("mend the coat", whole, parts).lost == lost
+
+
+def test_a_turn_in_parts_is_held_against_the_whole_and_a_minute_against_a_sentence() -> None:
+    short = [heard("one two three four", "one two three four", "one two three", ready=0.4)]
+    long = [heard("one two", "one two", "one two", seconds=61.0, ready=0.5)]
+    shown = {figure.name: (figure.values[0], figure.verdict) for figure in parts_figures(short, long)}
+    assert shown["WER of 1 turns of a sentence or two, part by part"] == (25.0, "missed")
+    assert shown["WER of 1 turns of 30 to 60 s, part by part"] == (0.0, "ok")
+    assert shown["last word lost, of 2 turns"] == (1.0, "missed")
+    assert shown["how much longer that is"][1] == "ok"
+
+
+def test_a_hundred_turns_are_made_of_all_recordings() -> None:
+    said = [audible(clip) for clip in [*clips(OWN), faint()]]
+    assert len(sentences(said)) >= 3 * len(said)
+    assert [round(each.audio.seconds) >= 30 for each in speeches(said)] == [True] * 9
+    level = float(np.percentile(loudness(audible(faint()).audio), 99))
+    assert level == pytest.approx(AUDIBLE, rel=0.05)
+
+
+def faint() -> Clip:
+    audio = join([tone(1.0, level=60), tone(0.4, level=4), tone(1.0, level=60)], RATE)
+    return Clip("faint", audio, timed(audio, "one two three four"))

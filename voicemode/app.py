@@ -1,5 +1,6 @@
 """The composition root: settings in, a working object graph out. Nothing else builds these."""
 
+import asyncio
 import importlib
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -9,25 +10,28 @@ from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from voicemode import egress
+from voicemode.audio.alongside import ended
 from voicemode.audio.endpoint import Pace, Rules
 from voicemode.config import Loaded, Settings, changed, load_settings
 from voicemode.config.values import language_code
 from voicemode.control.server import steerable
-from voicemode.conversation import Conversation, Manners
+from voicemode.conversation import Conversation
 from voicemode.endpoints import Endpoints
 from voicemode.errors import ArgumentError
 from voicemode.floor import Floor
 from voicemode.hearing import Hearing
 from voicemode.log import configure as configure_log
+from voicemode.manners import Manners
 from voicemode.providers import Account, Providers
 from voicemode.readiness import Readiness
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai_api import open_http
 from voicemode.speech.sentences import Sentences
 from voicemode.speech.steering import chosen
+from voicemode.telling import Report, nobody
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
-from voicemode.understanding import Expected, Report
+from voicemode.understanding import Expected
 
 if TYPE_CHECKING:
     import httpx2
@@ -36,10 +40,6 @@ log = logging.getLogger(__name__)
 
 LEAST_SILENCE_SECONDS = 0.2
 """Less lies between two words."""
-
-
-async def silent(stage: str) -> None:
-    """A report nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class App:
     floor: Floor
     hearing: Hearing
     transports: dict[str, Transport]
+    http: "httpx2.AsyncClient"
 
     @property
     def settings(self) -> Settings:
@@ -62,11 +63,11 @@ class App:
     def providers(self) -> Providers:
         return self.endpoints.providers
 
-    def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
-        """What is said and heard over `transport`; what happens to its requests is written into `account`."""
+    async def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
+        """What is said and heard where the person is; what happens to its requests is written into `account`."""
         turn = self.providers.turn(account, self.settings.speculate)
         return Conversation(
-            self.transport(transport),
+            self.transport(await self._whereabouts(transport)),
             speech=(turn, Sentences(turn, turn.account.unheard)),
             senses=self.hearing.senses,
             recordings=self.settings.recordings_dir,
@@ -100,6 +101,8 @@ class App:
             pronounce=settings.pronunciations,
             expected=Expected(prompt=settings.stt_prompt, language=language, phrases=chosen(settings.steering_words, language)),
             save_audio=settings.save_audio,
+            barge_in=settings.barge_in != "off",
+            keep_listening=settings.keep_listening,
         )
 
     def voice(self, name: str = "", speed: float | None = None, instructions: str = "", language: str = "") -> Voice:
@@ -108,13 +111,20 @@ class App:
             raise ArgumentError(f"speed is {speed:g}; it must be 0.25 to 4.0, where 1.0 is normal.")
         return Voice(name, speed or self.settings.tts_speed, instructions, checked_language(language) or self.settings.language)
 
+    async def _whereabouts(self, transport: str) -> str:
+        """`transport`; where neither that nor the settings say which, the room while somebody is in it."""
+        from voicemode.rooms.directory import somebody_in_room
+
+        name = self.settings.transport if transport == "auto" else transport
+        return "livekit" if name == "auto" and await somebody_in_room(self.settings, self.http) else name
+
     def transport(self, name: str = "auto") -> Transport:
-        """The transport called `name`; `auto` is the one in the settings."""
+        """The transport called `name`; `auto` is the one in the settings, else the sound card."""
         name = self.settings.transport if name == "auto" else name
         name = "local" if name == "auto" else name
         if name not in self.transports:
             module, _, cls = TRANSPORTS[name].partition(":")
-            self.transports[name] = getattr(importlib.import_module(module), cls).from_settings(self.settings)
+            self.transports[name] = getattr(importlib.import_module(module), cls).from_settings(self.settings, self.floor.hands)
         return self.transports[name]
 
 
@@ -125,12 +135,15 @@ class Opened:
         self._load = load
         self._http = http
         self.floor = Floor()
+        self._leaving: list[asyncio.Task[None]] = []
         self._app = self._build(load())
 
-    async def now(self, report: Report = silent) -> App:
+    async def now(self, report: Report = nobody) -> App:
         """The App as the settings are now. Raises ConfigError if they have become wrong."""
         if changed(self._app.loaded):
             before, self._app = self._app, self._build(self._load())
+            self._leaving = [task for task in self._leaving if not task.done()]
+            self._leaving.append(asyncio.create_task(self._leave_later(before)))
             await self._end(before)
         return replace(self._app, report=report)
 
@@ -142,7 +155,20 @@ class Opened:
     async def close(self) -> None:
         """End what goes on in the background."""
         await self.floor.settle()
+        await ended(*self._leaving)
+        await self._leave(self._app)
+        await self.floor.meanwhile.close()
         await self._end(self._app)
+
+    async def _leave_later(self, app: App) -> None:
+        """Once nobody talks there any more."""
+        async with self.floor.lock:
+            await self._leave(app)
+
+    async def _leave(self, app: App) -> None:
+        await self.floor.meanwhile.stop()
+        for transport in app.transports.values():
+            await transport.close()
 
     async def _end(self, app: App) -> None:
         await app.readiness.close()
@@ -157,8 +183,8 @@ class Opened:
         endpoints = Endpoints(loaded, self._http)
         hearing = Hearing(settings)
         jobs = {kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)}
-        readiness = Readiness(jobs | {"turn model": hearing.load})
-        return App(loaded, endpoints, readiness, silent, self.floor, hearing, {})
+        readiness = Readiness(jobs | {"turn model": hearing.load, "its weights": hearing.fetch})
+        return App(loaded, endpoints, readiness, nobody, self.floor, hearing, {}, self._http)
 
 
 def checked_language(text: str) -> str:

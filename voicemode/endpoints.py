@@ -110,7 +110,8 @@ class Endpoints:
     async def warm_up(self, kind: Kind, tell: Tell) -> None:
         """Get the one ready that the next turn will ask. Raises VoiceModeError."""
         pool: Pool[Transcriber] | Pool[Speaker] = self.providers.stt if kind == "stt" else self.providers.tts
-        if not any(member.awake for member in pool.order()[:1]):
+        best = pool.best()
+        if best is None or not best.awake:
             # Before an engine is started, and its weights fetched, for want of a server that runs already.
             await self.lookout.first()
         await pool.warm_up(tell)

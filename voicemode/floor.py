@@ -1,24 +1,26 @@
 """What the turns of a running program share."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Coroutine
 from typing import Any
 
 from voicemode.hands import Hands
+from voicemode.meanwhile import Meanwhile
 
 PAUSES_KEPT = 30
 
 
 class Floor:
-    """One person, whoever asks them something: only one turn goes on at a time."""
+    """Whoever asks people something: only one turn goes on at a time."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         """Held while something is said or heard."""
         self.hands = Hands()
-        self.pauses = deque[float](maxlen=PAUSES_KEPT)
-        """Seconds the person last paused for before going on."""
+        self.meanwhile = Meanwhile()
+        self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
+        """By speaker: seconds they last paused for before going on."""
         self._left: asyncio.Task[None] | None = None
 
     def leave(self, work: Coroutine[Any, Any, None]) -> None:

@@ -10,6 +10,14 @@ Doing = Literal["idle", "speaking", "listening", "transcribing"]
 
 
 @dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person wrote instead of saying it."""
+
+    text: str
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What goes on."""
 
@@ -24,13 +32,14 @@ class Hands:
     """One in a running program; no I/O, one event loop.
 
     A request concerns what goes on at that moment. One that finds nothing to concern is forgotten: it never waits for the
-    next turn. `mute` and `hold` are states, and stay.
+    next turn. `mute` and `hold` are states, and stay; what was written is kept until somebody takes it.
     """
 
     def __init__(self) -> None:
         self._doing: Doing = "idle"
         self._muted = self._held = False
         self._stop, self._skip, self._send = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._typed = list[Typed]()
 
     @property
     def state(self) -> State:
@@ -63,10 +72,31 @@ class Hands:
         if down:
             self.skip()
 
+    def write(self, text: str, speaker: str = "") -> None:
+        """Answer with `text`: it silences us and ends the person's turn. While none goes on it is kept for the next one."""
+        if text.strip():
+            self._typed.append(Typed(text.strip(), speaker))
+            self._ask(self._skip, "speaking")
+            self._ask(self._send, "speaking", "listening")
+
+    def take(self) -> list[Typed]:
+        """What was written since the last time, in order."""
+        typed, self._typed = self._typed, []
+        return typed
+
+    @property
+    def typed(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._typed)
+
     @property
     def sending(self) -> bool:
         """Whether the person's turn is to end now."""
         return self._send.is_set()
+
+    async def sent(self) -> None:
+        """Wait until the person's turn is to end."""
+        await self._send.wait()
 
     async def stopped(self) -> None:
         """Wait until the turn is to end."""
@@ -89,9 +119,9 @@ class Hands:
     def now(self, doing: Doing) -> None:
         """What the turn does from now on."""
         self._doing = doing
-        if doing == "speaking":
+        if doing == "speaking" and not self._typed:
             self._skip.clear()
-        if doing == "listening":
+        if doing == "listening" and not self._typed:
             self._send.clear()
 
     def _ask(self, request: asyncio.Event, *concerns: Doing) -> bool:

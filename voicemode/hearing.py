@@ -1,7 +1,6 @@
 """What a person's turns are heard with."""
 
 import asyncio
-import logging
 from importlib.util import find_spec
 
 from voicemode.audio.record import Senses
@@ -9,9 +8,13 @@ from voicemode.audio.turn_model import TurnModel, load_smart_turn
 from voicemode.audio.vad import create_vad
 from voicemode.config import Settings
 from voicemode.readiness import Tell
-from voicemode.services._models import status
+from voicemode.services._manifests import SMART_TURN
+from voicemode.services._models import fetch, sources_from, status
 
-log = logging.getLogger(__name__)
+
+def hears_melody(settings: Settings) -> bool:
+    """Whether a turn model is wanted, and what runs it is installed."""
+    return settings.turn_model == "auto" and all(find_spec(module) for module in ("onnxruntime", "numpy"))
 
 
 class Hearing:
@@ -28,13 +31,20 @@ class Hearing:
 
     async def load(self, _tell: Tell) -> None:
         """Load the turn model, if it is wanted and on this machine; nothing is downloaded. Raises WeightsError."""
-        wanted = self._settings.turn_model == "auto" and find_spec("onnxruntime") and find_spec("numpy")
-        if wanted and self._turn_model is None:
+        if self._turn_model is None and hears_melody(self._settings):
             self._turn_model = await asyncio.to_thread(self._loaded)
 
+    async def fetch(self, tell: Tell) -> None:
+        """Download the turn model first, where that is allowed. Raises WeightsError."""
+
+        async def told(progress: str) -> None:
+            tell(progress)
+
+        policy = sources_from(self._settings)
+        if hears_melody(self._settings) and not policy.offline:
+            await fetch(SMART_TURN, self._settings.models_path, policy, told)
+        await self.load(tell)
+
     def _loaded(self) -> TurnModel | None:
-        here = status("smart-turn", self._settings.models_path)
-        if not here.present:
-            log.info("No turn model is installed: voicemode models download smart-turn")
-            return None
-        return load_smart_turn(here.folder)
+        here = status(SMART_TURN.name, self._settings.models_path)
+        return load_smart_turn(here.folder) if here.present else None

@@ -8,10 +8,14 @@ GUIDE = """\
 - `converse(message=…)` speaks, then listens, and returns what the person said in `text`. One question at a time; one or
   two sentences. Markdown, code and links are turned into what a person would say, but nobody likes to listen to them:
   show those in writing and talk about them.
-- `ended` says why listening stopped. `finished`, `said "over"`, `sent`: they had finished. `silence`: they paused for long,
-  and may have more to say. `too long`: they were cut off by the time limit; let them go on. `stopped`: they want to hear and
-  say no more now; go on in writing. `no speech`: nobody spoke; `note` says what may be wrong. Ask once more, then go on in
-  writing.
+- `ended` says why listening stopped. `finished`, `said "over"`, `sent`: they had finished. `typed`: they wrote. `silence`:
+  they paused for long, and may have more to say. `too long`: they were cut off by the time limit; let them go on. `stopped`,
+  `said "stop"`: they want to hear and say no more now; go on in writing. `no speech`: nobody spoke; `note` says what may be
+  wrong. Ask once more, then go on in writing.
+- A person may talk over you. Then `interrupted_after` has the words they had heard and `unspoken` the others; `text` is what
+  they said. Do not say it all again.
+- `meanwhile` is what they said or wrote before this turn, while you worked. It may change what they have asked for.
+- Where several people are in a room, `text` has a line for each: `Anna: …`.
 - Ask for `pace=patient` where the person has to think, `pace=quick` for a yes or no.
 - To tell something while you work, without waiting: `wait_for_response=false`.
 - `text` is what a recogniser heard. Names and code words may be misspelt: take the likely meaning, and ask if it matters.

@@ -12,8 +12,8 @@ from voicemode.speech.reading import reads_finished
 from voicemode.speech.speculative import Ears
 from voicemode.speech.steering import Heeded, heed
 
-Report = Callable[[str], Awaitable[None]]
-"""Tells the person or the agent what is going on: "speaking", "listening", "transcribing"."""
+Tell = Callable[[str], Awaitable[None]]
+"""Takes the text so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +38,11 @@ class Understood:
 class Understanding:
     """Of one turn."""
 
-    def __init__(self, ears: Ears, recorder: Recorder, expected: Expected, report: Report) -> None:
+    def __init__(self, ears: Ears, recorder: Recorder, expected: Expected, tell: Tell) -> None:
         self._ears = ears
         self._recorder = recorder
         self._expected = expected
-        self._report = report
+        self._tell = tell
         recorder.reading = ears.early(expected.language)
 
     async def understand(self) -> Understood:
@@ -62,7 +62,7 @@ class Understanding:
                         return transcript
                     self._weigh(transcript)
                     if transcript.text:
-                        await self._report(f"hearing: {transcript.text}")
+                        await self._tell(transcript.text)
         return Transcript("")
 
     def _weigh(self, transcript: Transcript) -> None:
@@ -71,9 +71,9 @@ class Understanding:
         match heed(transcript.text, self._expected.phrases).action:
             case "wait":
                 endpointer.weigh(thinking=True, reading=False)
-            case None:
+            case None | "nod":
                 language = self._expected.language or transcript.language
                 endpointer.weigh(reads=reads_finished(transcript.text, language), reading=False)
-            case "send" | "repeat":
-                if endpointer.turn is Turn.PAUSED:
+            case "send" | "repeat" | "stop":
+                if endpointer.turn is Turn.PAUSED and not self._recorder.held:
                     endpointer.end(Turn.SAID)

@@ -35,6 +35,10 @@ class ClockedVad:
         self._vad = vad
         self._bill = bill
 
+    @property
+    def probability(self) -> float:
+        return self._vad.probability
+
     def is_speech(self, frame: Frame) -> bool:
         begun = time.process_time()
         answer = self._vad.is_speech(frame)

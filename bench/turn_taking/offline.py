@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from bench.figures import Figure
 from bench.lab import MODELS
@@ -21,16 +22,19 @@ from bench.turn_taking.presets import NORMAL, rules
 from bench.turn_taking.recalled import Memory
 from bench.turn_taking.utterances import Utterance, room
 from bench.turn_taking.virtual_time import run
-from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, silence
+from voicemode.answer import Heard
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, silence, stream
 from voicemode.audio.record import Senses
 from voicemode.audio.turn_model import load_smart_turn
 from voicemode.audio.vad import RATE
-from voicemode.conversation import Conversation, Manners
+from voicemode.conversation import Conversation
 from voicemode.floor import Floor
+from voicemode.manners import Manners
 from voicemode.services._models import ensure
-from voicemode.speech.base import Transcript, Voice
-from voicemode.speech.speculative import speculative
-from voicemode.transports.base import Played
+from voicemode.speech.base import TextToSpeech, Transcript, Voice
+from voicemode.speech.sentences import Sentences
+from voicemode.speech.speculative import Ears, speculative
+from voicemode.transports.base import Microphone, News, Played
 
 FRAME_SECONDS = 0.02
 BEFORE_SECONDS = 0.6
@@ -42,6 +46,7 @@ class Room:
     """Hears the person as a microphone does: 20 ms of sound every 20 ms."""
 
     name = "room"
+    echoes = False
 
     def __init__(self, utterance: Utterance) -> None:
         before, after = (room(utterance.audio, seconds) for seconds in (BEFORE_SECONDS, AFTER_SECONDS))
@@ -55,9 +60,9 @@ class Room:
         return self._opened_at + self._speech_ends
 
     @asynccontextmanager
-    async def microphone(self) -> AsyncIterator[Frames]:
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
         self._opened_at = asyncio.get_running_loop().time()
-        yield self._frames()
+        yield stream(Microphone(self._frames()))
 
     async def _frames(self) -> Frames:
         loop = asyncio.get_running_loop()
@@ -73,6 +78,12 @@ class Room:
                 played.add(frame)
                 await asyncio.sleep(frame.seconds)
         return played
+
+    async def show(self, news: News) -> None:
+        """There is no screen."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class Engines:
@@ -95,6 +106,15 @@ class Engines:
         yield silence(0.1, RATE)
 
 
+class Speech(Ears, TextToSpeech, Protocol):
+    """Both engines in one."""
+
+
+async def listen(place: Room, engines: Speech, senses: Callable[[], Senses], manners: Manners, recordings: Path) -> Heard:
+    """The turn of the person in `place`, of whom nothing is known."""
+    return await Conversation(place, (engines, Sentences(engines, [])), senses, recordings, Floor()).listen(manners, silent)
+
+
 async def silent(stage: str) -> None:
     """A report nobody reads."""
 
@@ -114,10 +134,9 @@ class Bench:
 
     async def turn(self, utterance: Utterance, manners: Manners) -> Outcome:
         """How the person's turn goes, by the loop's clock."""
-        transport, engines = Room(utterance), Engines(self.ears(utterance))
-        conversation = Conversation(transport, (engines, engines), self.senses, self.recordings, Floor())
-        heard = await conversation.listen(manners, silent)
-        wait = asyncio.get_running_loop().time() - transport.last_sound_at
+        place = Room(utterance)
+        heard = await listen(place, Engines(self.ears(utterance)), self.senses, manners, self.recordings)
+        wait = asyncio.get_running_loop().time() - place.last_sound_at
         return outcome(utterance, wait, heard.ended, heard.text)
 
 

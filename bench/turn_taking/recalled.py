@@ -32,6 +32,7 @@ class RecalledVad:
 
     def __init__(self, vad: Vad, known: dict[bytes, bool]) -> None:
         self.frame_seconds = vad.frame_seconds
+        self.probability = 0.0
         self._vad = vad
         self._known = known
         self._heard = b""
@@ -43,6 +44,7 @@ class RecalledVad:
         if self._heard not in self._known:
             self._known[self._heard] = [self._vad.is_speech(each) for each in self._untold][-1]
             self._untold.clear()
+        self.probability = float(self._known[self._heard])
         return self._known[self._heard]
 
 

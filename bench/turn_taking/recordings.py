@@ -38,15 +38,16 @@ def default_folder() -> Path:
     return SHARED if SHARED.is_dir() else OWN
 
 
-def clips(folder: Path) -> list[Clip]:
-    """The recordings that `manifest.tsv` in `folder` lists: columns `file` and `transcript`. Raises OSError.
-
-    Those that are too faint are left out.
-    """
+def recorded(folder: Path) -> list[Clip]:
+    """The recordings that `manifest.tsv` in `folder` lists: columns `file` and `transcript`. Raises OSError."""
     with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
         rows = list(csv.DictReader(manifest, delimiter="\t"))
-    recorded = [(row, at_16_khz(read_wav(folder / row["file"]))) for row in rows]
-    return [clip(row["file"], audio, row["transcript"]) for row, audio in recorded if loud_enough(audio)]
+    return [clip(row["file"], at_16_khz(read_wav(folder / row["file"])), row["transcript"]) for row in rows]
+
+
+def clips(folder: Path) -> list[Clip]:
+    """The same, without those that are too faint. Raises OSError."""
+    return [each for each in recorded(folder) if loud_enough(each.audio)]
 
 
 def clip(file: str, audio: Frame, transcript: str) -> Clip:

@@ -1,5 +1,6 @@
 """When has the speaker finished? A state machine with no clock, no I/O and no audio."""
 
+import math
 from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -56,11 +57,14 @@ class Evidence:
         """Both together."""
         if self.sounds is None or self.reads is None:
             return self.reads if self.sounds is None else 0.25 + self.sounds / 2
-        return READS_WEIGHT * self.reads + (1 - READS_WEIGHT) * self.sounds
+        return math.pow(self.reads, READS_POWER) * (1 - SOUNDS_SHARE * (1 - self.sounds))
 
 
-READS_WEIGHT = 0.55
-LIKELY = 0.65
+READS_POWER, SOUNDS_SHARE = 0.35, 0.67
+"""A text that calls for more is hardly outweighed by any sound; one that does not says little."""
+CERTAIN, HOPELESS = 0.83, 0.18
+"""`finished` from here on is as good as certain, and up to there as bad as none."""
+LIKELY = 0.6
 """From here on a turn ends as `finished`."""
 
 
@@ -109,7 +113,7 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
 
 def doubt(finished: float) -> float:
     """0 for what is certainly finished, 1 for what is not."""
-    return min(1.0, max(0.0, (0.85 - finished) / 0.45))
+    return min(1.0, max(0.0, (CERTAIN - finished) / (CERTAIN - HOPELESS)))
 
 
 def share(pauses: Sequence[float]) -> float:
@@ -144,6 +148,17 @@ class Endpointer:
         self.pauses: MutableSequence[float] = [] if pauses is None else pauses
         self.evidence = Evidence()
         self._elapsed = self._speech = self._pause = 0.0
+        self._held = False
+
+    @property
+    def pause_seconds(self) -> float:
+        """Length of the silence that goes on; 0 where none does."""
+        return self._pause
+
+    @property
+    def speech_seconds(self) -> float:
+        """Length of the speech that goes on; 0 where none does."""
+        return self._speech
 
     @property
     def wait_seconds(self) -> float:
@@ -168,8 +183,9 @@ class Endpointer:
         if not self.turn.done:
             self.turn = turn
 
-    def feed(self, is_speech: bool, seconds: float) -> Turn:
-        """Account for `seconds` more audio."""
+    def feed(self, is_speech: bool, seconds: float, *, held: bool = False) -> Turn:
+        """Account for `seconds` more audio. While it is `held` open no pause ends the turn, nor is it the speaker's own."""
+        self._held = held
         self._elapsed += seconds
         self._speech = self._speech + seconds if is_speech else 0.0
         match self.turn:
@@ -192,7 +208,7 @@ class Endpointer:
         self._pause += seconds
         if self._speech and (self.turn is Turn.SPEAKING or reached(self._speech, RESUME_SECONDS)):
             self._go_on()
-        elif not self._speech and reached(self._pause, self.wait_seconds):
+        elif not (self._speech or self._held) and reached(self._pause, self.wait_seconds):
             return self._ended()
         if reached(self._elapsed, self.rules.max_seconds):
             return Turn.TOO_LONG
@@ -200,7 +216,8 @@ class Endpointer:
 
     def _go_on(self) -> None:
         if self.turn is Turn.PAUSED:
-            self.pauses.append(self._pause - self._speech)
+            if not self._held:
+                self.pauses.append(self._pause - self._speech)
             self.evidence = Evidence()
         self._pause = 0.0
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -57,21 +57,35 @@ def join(frames: Iterable[Frame], rate: int) -> Frame:
     return Frame(b"".join(frame.pcm for frame in frames), rate)
 
 
+class Chunks:
+    """Cuts frames of any length into such of exactly `seconds`, as VADs demand."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._pending = bytearray()
+
+    def cut(self, frame: Frame) -> Iterator[Frame]:
+        """What is full with `frame`; the rest waits for the next one."""
+        self._pending += frame.pcm
+        size = round(frame.rate * self._seconds) * SAMPLE_BYTES
+        while len(self._pending) >= size:
+            chunk = bytes(self._pending[:size])
+            del self._pending[:size]
+            yield Frame(chunk, frame.rate)
+
+
 async def rechunk(frames: Frames, seconds: float) -> Frames:
-    """Yield frames of exactly `seconds`, as VADs demand; a short tail is dropped."""
-    pending = bytearray()
+    """Yield frames of exactly `seconds`; a short tail is dropped."""
+    chunks = Chunks(seconds)
     async for frame in frames:
-        pending += frame.pcm
-        size = round(frame.rate * seconds) * SAMPLE_BYTES
-        while len(pending) >= size:
-            yield Frame(bytes(pending[:size]), frame.rate)
-            del pending[:size]
+        for chunk in chunks.cut(frame):
+            yield chunk
 
 
-async def stream(*frames: Frame) -> Frames:
-    """Frames that are already here, as a stream."""
-    for frame in frames:
-        yield frame
+async def stream(*items: T) -> AsyncIterator[T]:
+    """What is already here, as a stream."""
+    for item in items:
+        yield item
         await asyncio.sleep(0)
 
 

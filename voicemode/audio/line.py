@@ -3,7 +3,7 @@
 import asyncio
 from typing import Self
 
-from voicemode.audio.frames import PAUSE, Frame
+from voicemode.audio.frames import PAUSE, Frame, join
 
 
 class Line:
@@ -41,7 +41,7 @@ class Line:
 
 
 class Outlet:
-    """Puts what is said in a turn on a line, and marks its pauses. The silence of a pause follows when more is said."""
+    """Puts what is said in a turn on a line, and marks its pauses. A pause's silence follows, in one frame, if more is said."""
 
     def __init__(self) -> None:
         self.line = Line()
@@ -62,8 +62,8 @@ class Outlet:
 
     def go_on(self) -> None:
         """It has ended: more is said."""
-        for frame in self._withheld:
-            self.line.put(frame)
+        if self._withheld:
+            self.line.put(join(self._withheld, self._withheld[0].rate))
         self._withheld.clear()
         self._paused = self._sound = False
 

@@ -1,10 +1,11 @@
 """Microphone frames → one recorded turn."""
 
+import math
 from collections.abc import Awaitable, Callable, MutableSequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voicemode.audio.endpoint import Endpointer, Rules, Turn
-from voicemode.audio.frames import Frame, Frames, join, rechunk
+from voicemode.audio.frames import Chunks, Frame, Frames, join
 from voicemode.audio.line import Outlet
 from voicemode.audio.tail import Tail
 from voicemode.audio.tape import Tape
@@ -16,6 +17,8 @@ PRE_ROLL_SECONDS = 0.5
 """Kept from before the detected onset: Silero's median onset is 0.27 s late, and the first phoneme is quiet."""
 DEAD_SECONDS = 0.5
 """Nothing but digital zeros for so long is a microphone that is muted or not permitted: real ones always hiss."""
+CERTAIN_SECONDS = 0.001
+"""Onset of a turn of which somebody else knows that it has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,24 @@ class Senses:
     """None where there is none: then the words, or plain silence, have to do."""
 
 
+class Pulse:
+    """Whether a microphone delivers anything but digital zeros."""
+
+    def __init__(self) -> None:
+        self.dead = True
+        """It never has."""
+        self._zeros_seconds = 0.0
+
+    def stopped(self, frame: Frame) -> bool:
+        """Take `frame` into account. True once, when `DEAD_SECONDS` of zeros are full."""
+        if not self.dead or frame.pcm.strip(b"\0"):
+            self.dead = False
+            return False
+        before = self._zeros_seconds
+        self._zeros_seconds += frame.seconds
+        return before < DEAD_SECONDS <= self._zeros_seconds
+
+
 class Recorder:
     """Listens for one turn. Feed it a microphone that may be open long before the turn begins."""
 
@@ -49,20 +70,34 @@ class Recorder:
         self.reading = False
         """Whether somebody makes a text of the turn at each pause."""
         self._vad = senses.vad
+        self._chunks = Chunks(senses.vad.frame_seconds)
         self._ear = Ear(senses.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
         self._tail = Tail()
         self._tape = tape
         self._hands = hands
         self._pre_roll_seconds = PRE_ROLL_SECONDS + rules.onset_seconds
         self._kept: list[Frame] = []
-        self._begun = False
-        self._zeros_seconds = 0.0
-        self._alive = False
+        self._begun = self._was_held = self._finished = False
 
     @property
     def speaking(self) -> bool:
         """Whether the person has begun to speak."""
         return self._begun
+
+    @property
+    def sounding(self) -> bool:
+        """Whether there is speech at this moment, be it too short yet to have begun with."""
+        return self.endpointer.speech_seconds > 0
+
+    @property
+    def held(self) -> bool:
+        """Whether a hand holds the turn open."""
+        return self._hands.state.held
+
+    def expect(self) -> None:
+        """It is known that what comes begins with this turn: the first frame belongs to it, and the first sound begins it."""
+        self.endpointer.rules = replace(self.endpointer.rules, onset_seconds=CERTAIN_SECONDS)
+        self._pre_roll_seconds = math.inf
 
     async def record(self, mic: Frames, listening: Callable[[], bool], on_dead: Callable[[], Awaitable[None]]) -> Recording:
         """The next turn in `mic`.
@@ -72,43 +107,65 @@ class Recorder:
             listening: False while we speak ourselves; such frames are no part of the turn.
             on_dead: Called once, as soon as the microphone proves to deliver nothing.
         """
-        async with self._ear:
-            async for frame in rechunk(mic, self._vad.frame_seconds):
-                if self._notice_zeros(frame):
+        pulse = Pulse()
+        try:
+            async for frame in mic:
+                if pulse.stopped(frame):
                     await on_dead()
-                if listening() and (await self._hear(frame)).done:
+                if listening() and self.hear(frame).done:
                     break
-        # Whoever has made a text at the pause would have to make it again.
-        self.outlet.end(silence=not self.reading)
-        return Recording(join(self._kept if self._begun else [], RATE), self.endpointer.turn, dead=not self._alive)
+        finally:
+            await self.close()
+        return self.finish(dead=pulse.dead)
 
-    async def _hear(self, frame: Frame) -> Turn:
+    def hear(self, frame: Frame, *, earlier: bool = False) -> Turn:
+        """Take `frame`, of any length, into account. What was heard `earlier` counts though the microphone be muted now."""
+        for chunk in self._chunks.cut(frame):
+            if self._hear(chunk, earlier=earlier).done:
+                break
+        return self.endpointer.turn
+
+    def finish(self, turn: Turn = Turn.SILENCE, *, dead: bool = False) -> Recording:
+        """The turn has ended: as it had by itself, else as `turn` says."""
+        if not self._finished:
+            self._finished = True
+            self.endpointer.end(turn)
+            # Whoever has made a text at the pause would have to make it again. What is held may be too quiet to be noticed.
+            self.outlet.end(silence=self._was_held or not self.reading)
+        return Recording(join(self._kept if self._begun else [], RATE), self.endpointer.turn, dead)
+
+    async def close(self) -> None:
+        """Nobody's opinion is waited for any more."""
+        await self._ear.close()
+
+    def _hear(self, frame: Frame, *, earlier: bool) -> Turn:
+        hands = self._hands.state
         if self._hands.sending:
             self.endpointer.end(Turn.SENT)
-        hands = self._hands.state
         if self.endpointer.turn.done:
             return self.endpointer.turn
-        if hands.muted and not hands.held:
+        if hands.muted and not (hands.held or earlier):
             return self.endpointer.feed(is_speech=False, seconds=frame.seconds)
         if hands.held and not self._begun:
             # Exactly what is said while it is held.
             self._kept.clear()
             self.endpointer.begin()
-        return await self._take(frame, held=hands.held)
+        return self._take(frame, held=hands.held)
 
-    async def _take(self, frame: Frame, *, held: bool) -> Turn:
-        is_speech = self._vad.is_speech(frame) or held
-        before, turn = self.endpointer.turn, self.endpointer.feed(is_speech, frame.seconds)
+    def _take(self, frame: Frame, *, held: bool) -> Turn:
+        self._was_held = self._was_held or held
+        is_speech = self._vad.is_speech(frame)
+        before, turn = self.endpointer.turn, self.endpointer.feed(is_speech, frame.seconds, held=held)
         self._kept.append(frame)
         if before is Turn.PAUSED and turn is Turn.SPEAKING:
             self.outlet.go_on()
             self._ear.forget()
         if self._begun:
-            await self._pass_on(frame, is_speech=is_speech)
+            self._pass_on(frame, is_speech=is_speech)
         elif turn not in (Turn.WAITING, Turn.NO_SPEECH):
             self._begun = True
             for earlier in self._kept:
-                await self._pass_on(earlier, is_speech=is_speech)
+                self._pass_on(earlier, is_speech=is_speech)
         elif sum(kept.seconds for kept in self._kept) > self._pre_roll_seconds:
             del self._kept[0]
         tail = self._tail.ended(frame, is_speech=is_speech, paused=before is turn is Turn.PAUSED)
@@ -124,15 +181,6 @@ class Recorder:
         hearing = self._ear.ask(join(self._kept[-round(SECONDS / self._vad.frame_seconds) :], RATE))
         self.endpointer.weigh(reading=self.reading, hearing=hearing)
 
-    async def _pass_on(self, frame: Frame, *, is_speech: bool) -> None:
+    def _pass_on(self, frame: Frame, *, is_speech: bool) -> None:
         self.outlet.put(frame, is_speech=is_speech)
-        await self._tape.write(frame)
-
-    def _notice_zeros(self, frame: Frame) -> bool:
-        """True once, when `DEAD_SECONDS` of zeros are full."""
-        if self._alive or frame.pcm.strip(b"\0"):
-            self._alive = True
-            return False
-        before = self._zeros_seconds
-        self._zeros_seconds += frame.seconds
-        return before < DEAD_SECONDS <= self._zeros_seconds
+        self._tape.write(frame)

@@ -5,11 +5,12 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.audio.frames import Frame
 from voicemode.audio.wav import wav_header
 from voicemode.errors import RecordingKeptError, VoiceModeError
 
@@ -24,12 +25,13 @@ class Tape:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"turn-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000:06d}.wav"
-        self._pending = bytearray()
+        self._pending = deque[bytes]()
+        self._pending_seconds = 0.0
         self._rate = 0
         self._written = 0
         self._broken = False
-        # A write whose caller was cancelled goes on in its thread.
         self._lock = threading.Lock()
+        """Held by whoever takes from what is pending and writes it, so that all is written in order."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -37,9 +39,7 @@ class Tape:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Not awaited: a second cancellation must not leave the last second of what was said in memory.
-        self._flush(bytes(self._pending))
-        self._pending.clear()
+        self.close()
         if kind is not None and self.kept:
             log.warning("A turn ended early; what was said is kept in %s", self.path)
 
@@ -48,39 +48,48 @@ class Tape:
         """Whether there is a file."""
         return self._written > 0
 
-    async def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame) -> None:
+        """Add `frame`; a thread brings it to the disk."""
         self._rate = frame.rate
-        self._pending += frame.pcm
-        if len(self._pending) >= FLUSH_SECONDS * frame.rate * SAMPLE_BYTES:
-            pcm = bytes(self._pending)
-            self._pending.clear()
-            await asyncio.shield(asyncio.to_thread(self._flush, pcm))
+        self._pending.append(frame.pcm)
+        self._pending_seconds += frame.seconds
+        if self._pending_seconds >= FLUSH_SECONDS:
+            self._pending_seconds = 0.0
+            asyncio.get_running_loop().run_in_executor(None, self._flush)
+
+    def close(self) -> None:
+        """Bring the rest to the disk."""
+        # Not in a thread: whoever is cancelled twice must not leave the last second of what was said in memory.
+        self._flush()
 
     def failure(self, error: VoiceModeError) -> VoiceModeError:
         """The error of a turn that failed after its first word: `error`, and where what was said is kept, if it is."""
-        self._flush(bytes(self._pending))
-        self._pending.clear()
+        self.close()
         return RecordingKeptError(str(error), self.path) if self.kept else error
 
     def discard(self) -> None:
-        """Delete it: what was said has arrived."""
-        self.path.unlink(missing_ok=True)
-        self._written = 0
+        """Delete it: what was said has arrived, or is not to be kept."""
+        with self._lock:
+            self._pending.clear()
+            self.path.unlink(missing_ok=True)
+            self._written = 0
 
-    def _flush(self, pcm: bytes) -> None:
-        """Append `pcm`. A disk that fails costs the copy, not the turn."""
-        if not pcm or self._broken:
-            return
-        try:
-            self._append(pcm)
-        except OSError as error:
-            self._broken = True
-            log.warning("The turn is not kept on disk: %s cannot be written (%s).", self.path, error.strerror)
+    def _flush(self) -> None:
+        """Append what is pending. A disk that fails costs the copy, not the turn."""
+        with self._lock:
+            pcm = b"".join(self._pending.popleft() for _ in range(len(self._pending)))
+            if not pcm or self._broken:
+                return
+            try:
+                self._append(pcm)
+            except OSError as error:
+                self._broken = True
+                log.warning("The turn is not kept on disk: %s cannot be written (%s).", self.path, error.strerror)
 
     def _append(self, pcm: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        with self._lock, os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(self.path, flags, 0o600), "wb") as file:
             file.seek(len(wav_header(self._rate)) + self._written)
             file.write(pcm)
             self._written += len(pcm)

@@ -6,13 +6,18 @@ Needs numpy and onnxruntime; they are imported where the model is loaded.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.audio.frames import Frame
 from voicemode.errors import WeightsError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +26,18 @@ RATE = 16_000
 SECONDS = 8
 """It hears the last so many; less is padded with silence before it."""
 FRAMES = SECONDS * 100
+TAILS_SECONDS = (0.0, 0.15)
+"""Of silence after the last sound, each asked about: with more, every pause sounds finished; one opinion alone is fickle."""
+SUREST = 0.99
+"""What is more certain than this counts no more."""
+STEP = RATE // 100
+"""Samples of a moment."""
+QUIET = 0.03
+"""Of the loudest moments: what is softer is no speech."""
+NOISE, NOISY = 2.5, 0.1
+"""Times the quietest moments, and of the loudest: what is softer than both is the room."""
+CLICK = 9
+"""Moments: what does not last for half of so many is a click, or a breath."""
 
 
 class TurnModel(Protocol):
@@ -59,6 +76,10 @@ class Ear:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Nothing goes on after it."""
         self.forget()
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -73,7 +94,7 @@ class Ear:
 
 
 class SmartTurn:
-    """60 ms on one thread; may be called from any."""
+    """120 ms on one thread; may be called from any."""
 
     def __init__(self, session: Any, filters: Any) -> None:
         self._session = session
@@ -82,14 +103,42 @@ class SmartTurn:
     def finished(self, audio: Frame) -> float:
         import numpy as np
 
+        heard = np.frombuffer(audio.pcm, "<i2").astype(np.float32) / 32768
+        end = last_sound(heard)
+        odds = [log_odds(self._judge(heard[: end + round(tail * RATE)])) for tail in TAILS_SECONDS]
+        return 1 / (1 + math.exp(-sum(odds) / len(odds)))
+
+    def _judge(self, heard: "NDArray[np.floating[Any]]") -> float:
+        import numpy as np
+
         from voicemode.audio.log_mel import log_mel
 
-        heard = np.frombuffer(audio.pcm[-SECONDS * RATE * SAMPLE_BYTES :], "<i2").astype(np.float32) / 32768
+        heard = heard[-SECONDS * RATE :]
         samples = np.zeros(SECONDS * RATE, np.float32)
         samples[len(samples) - len(heard) :] = heard
         samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
         features = log_mel(samples, FRAMES, self._filters)
         return float(self._session.run(None, {"input_features": features[None]})[0].item())
+
+
+def log_odds(probability: float) -> float:
+    """Of `probability`, as far as it is believed."""
+    believed = min(SUREST, max(1 - SUREST, probability))
+    return math.log(believed / (1 - believed))
+
+
+def last_sound(heard: "NDArray[np.floating[Any]]") -> int:
+    """How many samples of `heard` there are until silence begins; all, where nothing sounds."""
+    import numpy as np
+
+    blocks = heard[: len(heard) // STEP * STEP].reshape(-1, STEP)
+    if not len(blocks):
+        return len(heard)
+    level = np.sqrt((blocks**2).mean(axis=1))
+    quietest, loudest = np.percentile(level, [5, 99])
+    sounds = level >= max(QUIET * loudest, min(NOISE * quietest, NOISY * loudest))
+    lasting = np.flatnonzero(np.convolve(sounds, np.ones(CLICK), "same") > CLICK / 2)
+    return int(lasting[-1] + 1) * STEP if len(lasting) else len(heard)
 
 
 def load_smart_turn(folder: Path) -> SmartTurn:

@@ -13,6 +13,10 @@ class Vad(Protocol):
     frame_seconds: float
     """Length of the frames `is_speech` takes."""
 
+    @property
+    def probability(self) -> float:
+        """That the last of them was speech; a detector that only says yes or no knows 1 and 0."""
+
     def is_speech(self, frame: Frame) -> bool: ...
 
 
@@ -32,10 +36,11 @@ class SileroVad:
         # Speech goes on down to a lower probability than it starts at: quiet word ends are no pauses.
         self._off = self._on - 0.15
         self._speaking = False
+        self.probability = 0.0
 
     def is_speech(self, frame: Frame) -> bool:
-        probability = self._detect(frame.pcm)
-        self._speaking = probability >= (self._off if self._speaking else self._on)
+        self.probability = self._detect(frame.pcm)
+        self._speaking = self.probability >= (self._off if self._speaking else self._on)
         return self._speaking
 
 
@@ -48,9 +53,11 @@ class WebRtcVad:
         import webrtcvad
 
         self._vad = webrtcvad.Vad(aggressiveness)
+        self.probability = 0.0
 
     def is_speech(self, frame: Frame) -> bool:
-        return bool(self._vad.is_speech(frame.pcm, frame.rate))
+        self.probability = float(self._vad.is_speech(frame.pcm, frame.rate))
+        return self.probability > 0
 
 
 def create_vad(kind: Literal["auto", "silero", "webrtc"], aggressiveness: int) -> Vad:

@@ -15,7 +15,7 @@ import click
 
 from voicemode.cli.errors import plain_failures
 from voicemode.control.client import Told, ask, visiting
-from voicemode.control.doors import folder
+from voicemode.control.doors import begins_muted, folder, keep_muted
 from voicemode.control.messages import Answer, Verb
 from voicemode.errors import SteeringError
 
@@ -55,7 +55,7 @@ def send() -> None:
 def mute(state: Literal["on", "off", "toggle"]) -> None:
     """Hear nothing, in any conversation. It lasts until `voicemode unmute`; `voicemode hold` is heard all the same.
 
-    One that begins later is not muted.
+    One that begins later is muted, too.
 
     STATE: on (if left out), off, or toggle.
     """
@@ -111,8 +111,11 @@ def order(verb: Verb, done: str) -> None:
 def switch(state: Literal["on", "off", "toggle"]) -> None:
     with plain_failures():
         on = state == "on" or (state == "toggle" and not muted(ask(Verb.LOOK, folder())))
+        try:
+            keep_muted(folder(), on)
+        except OSError as error:
+            raise SteeringError(f"That cannot be written down for conversations that begin later: {error}") from error
         told = ask(Verb.MUTE if on else Verb.UNMUTE, folder())
-        check(told, Verb.MUTE)
         if told.silent:
             raise SteeringError(f"{count(told.silent)} did not answer, and may still {'hear you' if on else 'be muted'}.")
     click.echo("Muted: nothing is heard." if on else "No longer muted.")
@@ -120,7 +123,7 @@ def switch(state: Literal["on", "off", "toggle"]) -> None:
 
 def muted(told: Told) -> bool:
     """Whether there is nobody left to mute."""
-    return all(answer.muted for answer in told.answers)
+    return all(answer.muted for answer in told.answers) if told.answers else begins_muted(folder())
 
 
 def stay() -> None:

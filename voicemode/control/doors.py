@@ -24,6 +24,9 @@ MAX_FILE_BYTES = 1024
 NAME = re.compile(r"[0-9a-f]{8}\.(sock|port)")
 """Of a door: a Unix socket, or a file with what one needs to know of a loopback port."""
 
+MUTED = "muted"
+"""A file beside the doors: whoever opens one is muted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -153,6 +156,20 @@ def knock(door: Path) -> Way | None:
     except ConnectionRefusedError:
         door.unlink(missing_ok=True)
         return None
+
+
+def keep_muted(place: Path, on: bool) -> None:
+    """From now on programs begin muted, or no longer. Raises OSError."""
+    make_private(place)
+    if on:
+        (place / MUTED).touch(mode=0o600)
+    else:
+        (place / MUTED).unlink(missing_ok=True)
+
+
+def begins_muted(place: Path) -> bool:
+    """Whether a program that begins now is muted."""
+    return is_ours(place) and is_private(place) and (place / MUTED).exists()
 
 
 def sweep(place: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicemode.config.values import printable
-from voicemode.control.doors import Door, folder, open_door, sweep
+from voicemode.control.doors import Door, begins_muted, folder, open_door, sweep
 from voicemode.control.messages import MAX_REQUEST_BYTES, Answer, MalformedError, Verb, line, parse_request
 from voicemode.control.talk_key import TalkKey
 from voicemode.errors import ConfigError
@@ -55,6 +55,9 @@ async def _run(hands: Hands) -> None:
         log.warning("This conversation cannot be steered from outside: %s", error)
         return
     try:
+        # Who mutes everybody writes that down first, and then asks through the doors: one of both is noticed.
+        if await asyncio.to_thread(begins_muted, place):
+            hands.mute(on=True)
         await asyncio.to_thread(sweep, place)
         await Channel(hands, door).serve()
     finally:

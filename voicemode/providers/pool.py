@@ -51,6 +51,10 @@ class Pool(Generic[S]):
         """Whom the next request would ask, best first."""
         return in_order(self.members, wanted)
 
+    def best(self, wanted: Wanted = ANYTHING) -> Member[S] | None:
+        """The one the next request would ask first; None if there is none."""
+        return next(iter(self.order(wanted)), None)
+
     async def stream(
         self, request: Request[S, T], wanted: Wanted, account: Account
     ) -> AsyncGenerator[tuple[Member[S], T], None]:
@@ -97,9 +101,9 @@ class Pool(Generic[S]):
         A server of our own is waited for while it loads its engine. Another is got to know in the background: no turn waits
         for that, and one that is down is found out before a turn asks it.
         """
-        if not self.members:
+        best = self.best()
+        if best is None:
             raise NoProviderError(JOBS[self.kind], [])
-        best = self.order()[0]
         if best.provider.on_demand:
             await best.provider.speech.warm_up(tell)
         elif best not in self._met:

@@ -42,7 +42,7 @@ class Turn:
 
     def early(self, language: str = "") -> bool:
         """Whether `transcripts` tells at each pause what was said so far."""
-        best = self._best(language)
+        best = self.stt.best(self._ears(language))
         if best is None or best.provider.speech.streams:
             return False
         return self.speculate == "all" or (self.speculate == "free" and not best.provider.paid)
@@ -64,7 +64,7 @@ class Turn:
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         """`frames` has to outlive the cancellation of whoever waits for one: the next provider needs all that was said."""
         kept: list[Frame] = []
-        best = self._best(language)
+        best = self.stt.best(self._ears(language))
         if best is not None and best.provider.speech.streams:
             live = best.provider.speech.transcripts(keeping(frames, kept), prompt=prompt, language=language)
             async with closing(self._live(best, live)) as transcripts:
@@ -137,10 +137,6 @@ class Turn:
     def _note_missing(self, member: Member[Transcriber] | Member[Speaker], wanted: Wanted, instead: str) -> None:
         if lacks := " and ".join(missing(member.provider.speech.offer, wanted)):
             self.account.note(f"{member.name} has no {lacks}; {instead}.")
-
-    def _best(self, language: str) -> Member[Transcriber] | None:
-        """Whom the next request would ask."""
-        return next(iter(self.stt.order(self._ears(language))), None)
 
     def _ears(self, language: str) -> Wanted:
         return Wanted(model=self.stt_model, language=language)

@@ -13,6 +13,8 @@ FINISHED = 0.9
 LIKELY = 0.6
 """After a word that may end a sentence, and rarely does."""
 UNLIKELY = 0.45
+BROKEN_OFF = 0.3
+"""At a comma, or at nothing: recognisers put that after whole sentences, too."""
 UNFINISHED = 0.05
 
 ENDS = ".?!。？！"
@@ -104,8 +106,10 @@ def reads_finished(text: str, language: str = "") -> float | None:
     if not MARKS.search(text):
         # Some recognisers write no punctuation: that there is none says nothing then.
         return UNFINISHED if grammar and words[-1] in grammar.leading and len(words) > 1 else None
-    if text[-1] not in ENDS or text.endswith(("...", "…")):
+    if text.endswith(("...", "…")):
         return UNFINISHED
+    if text[-1] not in ENDS:
+        return UNFINISHED if grammar and words[-1] in grammar.leading else BROKEN_OFF
     if grammar is None or text[-1] in "?？":
         return FINISHED
     return _by_grammar(words, text, grammar)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from voicemode.audio.alongside import ended
@@ -19,7 +20,11 @@ PARTS_AHEAD = 2
 
 
 FASTEST_CHARS = 25.0
-"""A second of speech at normal speed holds no more, 15 as a rule."""
+"""A second of speech at normal speed holds no more."""
+USUAL_CHARS = 15.0
+"""As a rule it holds so many."""
+COMPLETE = 0.995
+"""Of a part: the device may keep the last samples to itself."""
 
 
 class _Mark(Enum):
@@ -28,6 +33,16 @@ class _Mark(Enum):
 
 
 _Made = asyncio.Queue[Frame | _Mark]
+
+
+@dataclass(slots=True)
+class Part:
+    """What is asked for at once, and how much audio it has come to."""
+
+    text: str
+    seconds: float = 0.0
+    complete: bool = False
+    """False as long as more of it is being made."""
 
 
 class Sentences:
@@ -41,12 +56,18 @@ class Sentences:
         """Parts that could not be spoken are added to `unheard`."""
         self._inner = inner
         self._unheard = unheard
+        self.parts: list[Part] = []
+        """Of the latest text."""
 
-    async def synthesize(self, text: str, voice: Voice) -> Frames:
+    def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Raises ProviderError after the frames that came before it."""
+        self.parts = [Part(request) for request in requests(text)]
+        return self._speak(self.parts, voice)
+
+    async def _speak(self, parts: list[Part], voice: Voice) -> Frames:
         made: _Made = asyncio.Queue()
         room = asyncio.Semaphore(PARTS_AHEAD)
-        making = asyncio.create_task(self._make(requests(text), voice, made, room))
+        making = asyncio.create_task(self._make(parts, voice, made, room))
         try:
             while (item := await made.get()) is not _Mark.ALL_ENDED:
                 if isinstance(item, Frame):
@@ -57,20 +78,41 @@ class Sentences:
         finally:
             await ended(making)
 
-    async def _make(self, parts: list[str], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
+    async def _make(self, parts: list[Part], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
         try:
             for number, part in enumerate(parts):
                 await room.acquire()
                 try:
-                    async with closing(self._inner.synthesize(part, voice)) as frames:
+                    async with closing(self._inner.synthesize(part.text, voice)) as frames:
                         async for frame in frames:
+                            part.seconds += frame.seconds
                             made.put_nowait(frame)
                 except ProviderError:
-                    self._unheard += parts[number + 1 :]
+                    self._unheard += [later.text for later in parts[number + 1 :]]
                     raise
+                part.complete = True
                 made.put_nowait(_Mark.PART_ENDED)
         finally:
             made.put_nowait(_Mark.ALL_ENDED)
+
+
+def heard(parts: Sequence[Part], seconds: float, speed: float = 1.0) -> list[str]:
+    """What of each of `parts` was heard after `seconds` of all of them, cut at a word; empty from where nothing was."""
+    told = list[str]()
+    for part in parts:
+        # Of what is still being made nobody knows how long it will be.
+        length = part.seconds if part.complete else max(part.seconds, len(part.text) / (USUAL_CHARS * speed))
+        told.append(up_to(part.text, seconds / length) if length else part.text)
+        seconds = max(0.0, seconds - length)
+    return told
+
+
+def up_to(text: str, share: float) -> str:
+    """The words that are complete after `share` of `text`."""
+    if share >= COMPLETE:
+        return text
+    end = round(len(text) * share)
+    return text[:end] if text[end : end + 1].isspace() else text[:end].rpartition(" ")[0]
 
 
 def requests(text: str) -> list[str]:

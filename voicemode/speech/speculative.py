@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicemode.audio.frames import Frame, Frames, join
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, join
 from voicemode.audio.vad import RATE
 from voicemode.errors import ProviderError
 from voicemode.speech.base import SpeechToText, Transcript
@@ -20,12 +20,18 @@ PART_SECONDS = 6.0
 """What is shorter, and no sentence, is transcribed again with what follows: that gives context, and takes hardly longer."""
 SENTENCE_SECONDS = 1.5
 """What is shorter is no sentence, whatever it reads like."""
+BREATH_SECONDS, REST_SECONDS = 0.05, 0.1
+"""Of silence after the pause was noticed: after a long part, so that no word is cut; after a sentence, so that it is one."""
+SCRAP_SECONDS = 0.5
+"""Sound, with the 0.3 s that it takes to notice its end; what is shorter is no word."""
+LEAD_SECONDS = 0.3
+"""Of silence before a part; with more, Whisper mishears how it begins."""
 PROMPT_CHARS = 200
 """Of the text before a part, as its prompt."""
 
 
 class Ears(SpeechToText, Protocol):
-    """Whoever understands a turn. The frames that `transcripts` takes are marked with PAUSE."""
+    """Whoever understands a turn. The frames that `transcripts` takes are marked with PAUSE; a pause's silence is one frame."""
 
     def early(self, language: str = "") -> bool:
         """Whether `transcripts` tells at each pause what was said so far."""
@@ -53,6 +59,8 @@ class Speculation:
         """Said after the last part."""
         self._latest: Part | None = None
         """What was fresh at the last pause, being transcribed. If more is said it becomes a part, or is dropped."""
+        self._rest_seconds = 0.0
+        """Silence after it, less what it takes to notice a pause."""
         self._untold = set[asyncio.Task[Transcript]]()
         """The work on what was said before the pause that goes on, until its text has been told."""
         self._tasks = set[asyncio.Task[Transcript]]()
@@ -81,6 +89,8 @@ class Speculation:
     def _hear(self, frame: Frame) -> None:
         self._untold = set()
         if frame.pcm:
+            if self._latest is not None and len(self._fresh) == self._latest.frames:
+                self._rest_seconds = frame.seconds
             self._fresh.append(frame)
         else:
             self._untold = {self._up_to_now().work}
@@ -100,16 +110,22 @@ class Speculation:
         """More was said after `latest`: keep it or drop it."""
         if self._may_stand(latest):
             self._parts.append(latest)
-            del self._fresh[: latest.frames]
+            silence, *more = self._fresh[latest.frames :]
+            self._fresh = [ending(silence, LEAD_SECONDS), *more]
         else:
             latest.work.cancel()
         self._latest = None
 
     def _may_stand(self, part: Part) -> bool:
         """Whether its text is good by itself: it is long, or a sentence. Whisper tends to leave out what follows one."""
+        if sum(frame.seconds for frame in self._fresh[part.frames + 1 :]) < SCRAP_SECONDS:
+            # Its own last sound, a breath or a click: by itself, Whisper makes words of that.
+            return False
         if part.audio.seconds >= PART_SECONDS:
-            return True
-        if part.audio.seconds < SENTENCE_SECONDS or not part.work.done() or part.work.exception():
+            return self._rest_seconds >= BREATH_SECONDS or part.audio.seconds >= 2 * PART_SECONDS
+        if part.audio.seconds < SENTENCE_SECONDS or self._rest_seconds < REST_SECONDS:
+            return False
+        if not part.work.done() or part.work.exception():
             return False
         return (reads_finished(part.work.result().text, self._language) or 0.0) >= FINISHED
 
@@ -159,6 +175,11 @@ def joined(text: str, more: str) -> str:
     if more[:1].islower():
         text = text.rstrip(".…")
     return f"{text} {more}".strip()
+
+
+def ending(audio: Frame, seconds: float) -> Frame:
+    """The last `seconds` of `audio`, or all."""
+    return Frame(audio.pcm[-round(seconds * audio.rate) * SAMPLE_BYTES :], audio.rate)
 
 
 async def following(frames: Frames) -> Frame | None:

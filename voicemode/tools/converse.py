@@ -2,13 +2,15 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from voicemode.answer import Heard
 from voicemode.app import App
 from voicemode.audio.endpoint import Pace
-from voicemode.conversation import SKIPPED, Heard, Spoken
 from voicemode.errors import ArgumentError, NotSpokenError, named
 from voicemode.providers import Account
+from voicemode.saying import Spoken
 from voicemode.tools import tool
 
+SKIPPED = "The person skipped the rest of the message."
 NOT_ASKED = Heard("", "not asked")
 NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 
@@ -18,8 +20,8 @@ class Reply:
     text: str
     """What the person said."""
     ended: str
-    """Why the turn ended: "finished", "silence", 'said "over"', "sent", "too long", "no speech", "stopped", "not asked",
-    "not spoken" or "in writing"."""
+    """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech", 'said "stop"',
+    "stopped", "not asked", "not spoken" or "in writing"."""
     note: str
     """Something to know or to do; usually empty."""
     provider: dict[str, str]
@@ -28,6 +30,10 @@ class Reply:
     """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
     unspoken: str = ""
     """What of the message was not heard: all of it, the rest, or a sentence that broke off."""
+    interrupted_after: str = ""
+    """What of it was heard, where the person broke in."""
+    meanwhile: str = ""
+    """What they said or wrote before this turn, after the one before it."""
     tried: list[str] = field(default_factory=list)
     """Attempts that failed on the way: endpoint and reason."""
     why: dict[str, str] = field(default_factory=dict)
@@ -40,12 +46,14 @@ class Reply:
 
     def __str__(self) -> str:
         unspoken = f"Not spoken: {self.unspoken}" if self.unspoken else ""
+        meanwhile = f"[Said before this turn: {self.meanwhile}]" if self.meanwhile else ""
         if self.failed:
-            return f"{unspoken}\n{self.note}"
+            return "\n".join(filter(None, [meanwhile, unspoken, self.note]))
+        interrupted = f"They broke in after: {self.interrupted_after}" if self.interrupted_after else ""
         if self.ended == NOT_ASKED.ended:
-            return "\n".join(filter(None, [self.note or "Spoken.", unspoken]))
-        about = " ".join(filter(None, [self.note, unspoken]))
-        return f"{self.text} {f'[{about}]' if about else ''}".strip()
+            return "\n".join(filter(None, [meanwhile, self.note or "Spoken.", interrupted, unspoken]))
+        about = " ".join(filter(None, [self.note, interrupted, unspoken]))
+        return "\n".join(filter(None, [meanwhile, f"{self.text} {f'[{about}]' if about else ''}".strip()]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ async def converse(
     speed: float | None = None,
     instructions: str = "",
     language: str = "",
-    transport: Literal["auto", "local"] = "auto",
+    transport: Literal["auto", "local", "livekit"] = "auto",
 ) -> Reply:
     """Speak to the person and listen for the spoken answer. Returns what they said.
 
@@ -90,7 +98,7 @@ async def converse(
         speed: 0.25 to 4.0; 1.0 is normal.
         instructions: Tone of voice, for models that follow it.
         language: Language of message and answer, as an ISO 639-1 code.
-        transport: Where the person is.
+        transport: Where the person is; auto is the LiveKit room while somebody is in it, else this machine.
     """
     if not (message.strip() or wait_for_response):
         raise ArgumentError(
@@ -99,7 +107,7 @@ async def converse(
     manners = app.manners(language=language, max_seconds=listen_duration_max, pace=pace)
     how = replace(app.voice(voice, speed, instructions, language), model=model)
     called_at, account = time.monotonic(), Account()
-    conversation = app.conversation(transport, account)
+    conversation = await app.conversation(transport, account)
     await app.ready(speaking=bool(message.strip()), listening=wait_for_response)
     try:
         if wait_for_response:
@@ -107,10 +115,11 @@ async def converse(
         else:
             said, heard = await conversation.say(message, how, manners, app.report), NOT_ASKED
     except NotSpokenError as error:
-        return unspoken(message, error, account, called_at, question=wait_for_response)
+        told = unspoken(message, error, account, called_at, question=wait_for_response)
+        return replace(told, meanwhile=await conversation.meanwhile())
     if message.strip() and said.started_at is None:
         heard = replace(heard, note=f"{NOTHING_SAID} {heard.note}".strip())
-    return reply(said, heard, account, called_at)
+    return replace(reply(said, heard, account, called_at), meanwhile=await conversation.meanwhile())
 
 
 def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
@@ -128,7 +137,8 @@ def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: 
         note=" ".join(filter(None, [SKIPPED if said.skipped else "", heard.note, *account.notes])),
         provider=provider,
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        unspoken=" ".join(account.unheard),
+        unspoken=" ".join(filter(None, [*account.unheard, said.unheard])),
+        interrupted_after=said.heard,
         tried=tried(account),
         why={kind: why for kind, why in account.why.items() if kind in provider},
     )

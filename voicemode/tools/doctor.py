@@ -5,29 +5,21 @@ from itertools import chain
 
 from voicemode import __version__, egress
 from voicemode.app import App
-from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
-from voicemode.conversation import DEAD_MICROPHONE
-from voicemode.errors import AudioDeviceError, ProviderError, VoiceModeError, unnamed
+from voicemode.errors import ProviderError, VoiceModeError, unnamed
+from voicemode.hearing import hears_melody
 from voicemode.providers.row import Row
 from voicemode.services import services
 from voicemode.services._base import Service
 from voicemode.services._health import health
+from voicemode.services._manifests import SMART_TURN
 from voicemode.services._models import status
 from voicemode.tools import tool
+from voicemode.tools._check import Check, failed
+from voicemode.tools._rooms import about_rooms
+from voicemode.tools._sound import about_sound
 from voicemode.tools.providers import condition, questions, seconds
 
-LISTEN_SECONDS = 0.3
-"""Enough to tell a dead microphone from a quiet one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    area: str
-    name: str
-    detail: str
-    remedy: str = ""
-    ok: bool = True
-    """False if one cannot talk until it is mended."""
+SPEECH = ("stt", "tts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +47,9 @@ async def doctor(app: App) -> Diagnosis:
     """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
     await app.report("examining")
     parts: Iterable[list[Check]] = await asyncio.gather(
-        asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_engines(app)
+        asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_engines(app), about_rooms(app)
     )
     return Diagnosis(list(chain.from_iterable(parts)))
-
-
-def failed(area: str, name: str, error: VoiceModeError) -> Check:
-    return Check(area, name, error.message, error.hint, ok=False)
 
 
 def by_area(checks: list[Check]) -> dict[str, list[Check]]:
@@ -85,53 +73,6 @@ def about_settings(app: App) -> list[Check]:
         remedy = f"`voicemode transcribe FILE` tries again; delete what you do not need. Folder: {app.settings.recordings_dir}"
         checks.append(Check("settings", "recordings", f"{told} never transcribed", remedy))
     return checks
-
-
-async def about_sound(app: App) -> list[Check]:
-    try:
-        backend = await asyncio.to_thread(open_backend, app.settings.audio_backend)
-        devices = await asyncio.to_thread(backend.devices)
-    except AudioDeviceError as error:
-        return [failed("sound", "devices", error)]
-    checks = [Check("sound", "library", backend.name)]
-    wanted: tuple[tuple[Kind, str], ...] = (("input", app.settings.input_device), ("output", app.settings.output_device))
-    checks += [about_device(kind, name, devices) for kind, name in wanted]
-    if all(check.ok for check in checks):
-        checks.append(await about_microphone(app))
-    return checks
-
-
-def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
-    known = [device for device in devices if device.kind == kind]
-    if not known:
-        return Check("sound", WORDS[kind], "there is none", "Connect one, and see that the system lists it.", ok=False)
-    try:
-        chosen = find_device(devices, wanted, kind)
-    except AudioDeviceError as error:
-        return failed("sound", WORDS[kind], error)
-    chosen = chosen or next((device for device in known if device.is_default), known[0])
-    others = ", ".join(device.name for device in known if device != chosen)
-    return Check("sound", WORDS[kind], chosen.name + (f" (others: {others})" if others else ""))
-
-
-async def about_microphone(app: App) -> Check:
-    """Open it for a moment: is there anything but digital silence?"""
-    alive, seconds = False, 0.0
-    try:
-        async with app.transport().microphone() as frames:
-            async for frame in frames:
-                alive, seconds = alive or bool(frame.pcm.strip(b"\0")), seconds + frame.seconds
-                if alive or seconds >= LISTEN_SECONDS:
-                    break
-    except AudioDeviceError as error:
-        return failed("sound", "listening", error)
-    # No failure: some microphones are silent by design until someone speaks.
-    return Check(
-        "sound",
-        "listening",
-        "the microphone delivers sound" if alive else "only digital silence",
-        "" if alive else DEAD_MICROPHONE,
-    )
 
 
 async def about_endpoints(app: App) -> list[Check]:
@@ -162,21 +103,35 @@ def figures(row: Row) -> list[str]:
 
 
 async def about_engines(app: App) -> list[Check]:
-    found = await asyncio.gather(*(about_engine(app, service) for service in services().values()))
-    return list(chain.from_iterable(found))
+    found = await asyncio.gather(*(about_engine(app, service) for service in services().values() if service.kind in SPEECH))
+    return [*chain.from_iterable(found), await asyncio.to_thread(about_turn_model, app)]
+
+
+def about_turn_model(app: App) -> Check:
+    """It runs in VoiceMode itself."""
+    name = "Smart Turn"
+    if app.settings.turn_model == "off":
+        return Check("engines", name, "off: what you say, and silence, end your turn")
+    if not hears_melody(app.settings):
+        return Check("engines", name, "not installed: silence ends your turn", "pip install 'voicemode[local]'")
+    return about_weights(app, SMART_TURN.name)
 
 
 async def about_engine(app: App, service: Service) -> list[Check]:
-    if not service.installed:
-        return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
     state = await health(service.health_url(app.settings))
+    if service.kind not in ("stt", "tts") and not state:
+        # Nobody needs it to talk at this machine.
+        return [Check("services", service.title, "does not run", f"voicemode service install {service.name}")]
+    if not service.installed and not state:
+        return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
     remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
     detail = "installed but stopped" if remedy else "installed; starts when it is needed"
     if state and state.service == service.health_name:
         detail = " ".join(filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", state.detail, state.error]))
     elif state:
         detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
-    checks = [Check("engines", service.title, detail, remedy, ok=not (state and state.error))]
+    area = "engines" if service.kind in ("stt", "tts") else "services"
+    checks = [Check(area, service.title, detail, remedy, ok=not (state and state.error))]
     needed = await asyncio.to_thread(service.weights_for, app.settings)
     return checks + [await asyncio.to_thread(about_weights, app, name) for name in needed]
 

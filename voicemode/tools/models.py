@@ -5,19 +5,18 @@ from typing import Literal
 from voicemode.app import App
 from voicemode.config import Settings, load_settings, set_value
 from voicemode.errors import ArgumentError, WeightsError
+from voicemode.hearing import hears_melody
 from voicemode.services import services
 from voicemode.services._base import Service
 from voicemode.services._choice import Choice, chosen, speed, whisper_choice
 from voicemode.services._hardware import Hardware, look
 from voicemode.services._health import health
-from voicemode.services._manifests import MODELS, WHISPER, Model
-from voicemode.services._models import Status, fetch, find, remove, sources_from, status
+from voicemode.services._manifests import MODELS, SMART_TURN, WHISPER, Model
+from voicemode.services._models import fetch, find, remove, sources_from, status
 from voicemode.services._sources import size_text
 from voicemode.tools import tool
 
 HEADINGS = ("", "model", "size", "speed", "languages", "installed")
-
-TURN_MODEL = "smart-turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +82,13 @@ def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) 
         languages=model.languages,
         installed=here.present,
         partial_bytes=here.incoming_bytes,
-        chosen=model.short_name == choice.model or (not model.name.startswith(WHISPER) and wanted(model, here)),
+        chosen=model.short_name == choice.model or (not model.name.startswith(WHISPER) and wanted(model, settings)),
     )
 
 
-def wanted(model: Model, here: Status) -> bool:
-    """Whether a model beside Whisper's is used: always, except the turn model, which is used where somebody has fetched it."""
-    return here.present or model.name != TURN_MODEL
+def wanted(model: Model, settings: Settings) -> bool:
+    """Whether a model beside Whisper's is used: always, except the turn model, which needs more than itself."""
+    return model is not SMART_TURN or hears_melody(settings)
 
 
 async def download(app: App, model: Model) -> str:
@@ -118,6 +117,8 @@ async def delete(app: App, model: Model) -> str:
 
 def consequence(model: Model, settings: Settings) -> str:
     """What happens without `model`; empty if nothing does."""
+    if model is SMART_TURN and hears_melody(settings):
+        return " VoiceMode fetches it again when it starts next; to do without: voicemode config set turn_model off"
     for service in services().values():
         if model.name in service.weights_for(settings):
             other = ", unless you choose another: voicemode models choose NAME" if service.model_setting else "."

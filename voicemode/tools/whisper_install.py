@@ -3,7 +3,7 @@
 from voicemode.app import App
 from voicemode.services._installation import Installed, InstallOptions
 from voicemode.tools import tool
-from voicemode.tools._installing import install_service
+from voicemode.tools._installing import install_service, with_turn_model
 
 
 @tool
@@ -15,4 +15,5 @@ async def whisper_install(app: App, model: str = "", port: int = 0, dry_run: boo
         port: Where it listens; 0 is the one in the settings.
         dry_run: Only say what would be done.
     """
-    return await install_service(app, "whisper", InstallOptions(model=model, port=port, dry_run=dry_run))
+    installed = await install_service(app, "whisper", InstallOptions(model=model, port=port, dry_run=dry_run))
+    return await with_turn_model(app, installed)

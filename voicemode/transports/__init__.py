@@ -2,5 +2,6 @@
 
 TRANSPORTS = {
     "local": "voicemode.transports.local:LocalTransport",
+    "livekit": "voicemode.transports.livekit:LiveKitTransport",
     "memory": "voicemode.transports.memory:MemoryTransport",
 }

@@ -1,11 +1,14 @@
 """Where voice comes from and goes to: a sound card, a room, a list in memory."""
 
 import time
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from voicemode.audio.frames import Frame, Frames
+from voicemode.errors import AudioDeviceError
+from voicemode.hands import Doing
 
 
 @dataclass(slots=True)
@@ -16,6 +19,8 @@ class Played:
     """Audio the device has taken, less what a cancellation threw away."""
     started_at: float | None = None
     """`time.monotonic()` when the first frame was handed to the device."""
+    volume: float = 1.0
+    """Set by whoever called `play`, at any time: 1 is normal, 0 holds: nothing more is taken, our voice waits where it is."""
 
     def add(self, frame: Frame) -> None:
         """Count `frame` as heard; for transports without a device clock."""
@@ -24,13 +29,47 @@ class Played:
         self.seconds += frame.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """What one person says."""
+
+    frames: Frames
+    """16 kHz, 10 to 40 ms each; they end when this person leaves. Raises AudioDeviceError within 1 s if a device goes away."""
+    speaker: str = ""
+    """Who is heard; empty where there is only one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A piece of the transcript, for those who can see."""
+
+    text: str
+    speaker: str = ""
+    """Who said it; empty is us."""
+    final: bool = True
+    """False while more, or something else, may follow."""
+    segment: str = ""
+    """The same for all versions of one utterance: a later one replaces an earlier one."""
+    interrupted: bool = False
+    """We were to say more, and somebody talked over us."""
+
+
+News = Doing | Words
+"""What goes on."""
+
+
 class Transport(Protocol):
     name: str
 
-    def microphone(self) -> AbstractAsyncContextManager[Frames]:
-        """Frames of 16 kHz, 10 to 40 ms each, captured exactly as long as this context is open.
+    @property
+    def echoes(self) -> bool:
+        """Whether our own voice may still be in what is heard: then nobody can interrupt us."""
 
-        Raises AudioDeviceError at once if the device cannot be opened, and from the iterator within 1 s if it goes away.
+    def microphones(self) -> AbstractAsyncContextManager[AsyncIterator[Microphone]]:
+        """The microphones of the people there, each as it comes up, open exactly as long as this context.
+
+        A sound card has one. Echo of our own voice is already removed where that is possible. Raises AudioDeviceError at
+        once if there is none and none can come.
         """
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
@@ -39,3 +78,19 @@ class Transport(Protocol):
         `played` is filled in while playing, for a caller that may cancel. Raises AudioDeviceError, and what `frames` raises
         once all that came before it was heard.
         """
+
+    async def show(self, news: News) -> None:
+        """Let people see `news` where there is a screen; takes no time and never fails."""
+
+    async def close(self) -> None:
+        """Leave what is held between turns."""
+
+
+@asynccontextmanager
+async def one(transport: Transport) -> AsyncIterator[Frames]:
+    """What the first microphone hears, for as long as this context. Raises AudioDeviceError if there is none."""
+    async with transport.microphones() as microphones:
+        async for microphone in microphones:
+            yield microphone.frames
+            return
+        raise AudioDeviceError("There is no microphone.")

@@ -7,11 +7,15 @@ from typing import Self
 
 from voicemode.audio.alongside import alongside
 from voicemode.audio.devices import Backend, Kind, Stream, open_backend, refused
-from voicemode.audio.frames import Frames, closing
+from voicemode.audio.echo import Processing
+from voicemode.audio.echo_level import Progress
+from voicemode.audio.frames import Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.errors import AudioDeviceError
+from voicemode.hands import Hands
 from voicemode.transports import microphone
-from voicemode.transports.base import Played
+from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.cleaning import Cleaning
 from voicemode.transports.microphone import Capture
 from voicemode.transports.speaker import Playback
 
@@ -34,38 +38,65 @@ class LocalTransport:
         output_device: str = "",
         backend: str = "auto",
         load: Callable[[str], Backend] = open_backend,
+        cleaning: Cleaning | None = None,
     ) -> None:
-        """Devices by index or part of their name, empty for the system's choice; `load` gives the sound library `backend`."""
+        """Devices by index or part of their name, empty for the system's choice; `load` gives the sound library `backend`.
+
+        Without `cleaning` our own voice stays in what is heard.
+        """
         self._devices: dict[Kind, str] = {"input": input_device, "output": output_device}
         self._backend = backend
         self._load = load
+        self._cleaning = cleaning or Cleaning("off", Processing())
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        return cls(settings.input_device, settings.output_device, settings.audio_backend)
+    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
+        devices = settings.input_device, settings.output_device, settings.audio_backend
+        return cls(*devices, cleaning=Cleaning.from_settings(settings))
+
+    @property
+    def echoes(self) -> bool:
+        return self._cleaning.echoes
+
+    @property
+    def progress(self) -> Progress | None:
+        """How well our voice is removed; None before it has been heard for a while."""
+        return self._cleaning.progress
 
     @asynccontextmanager
-    async def microphone(self) -> AsyncIterator[Frames]:
-        capture = Capture()
-        opened = self._opened("input", lambda sound, name: sound.open_input(name, microphone.RATE, capture.deliver))
-        async with opened as stream:
-            capture.open(stream.rate)
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
+        capture, timeline = Capture(), self._cleaning.timeline
+
+        def deliver(pcm: bytes) -> None:
+            timeline.hear(pcm)
+            capture.deliver(pcm)
+
+        async with self._opened("input", lambda sound, name: sound.open_input(name, microphone.RATE, deliver)) as device:
+            capture.open(device.rate)
+            timeline.open(device.rate, device.latency_seconds)
             try:
-                await asyncio.to_thread(stream.start)
-                yield capture
+                await asyncio.to_thread(device.start)
+                yield stream(Microphone(self._cleaning.of(capture)))
             finally:
+                timeline.close()
                 capture.close()
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
         played = played or Played()
-        playback = Playback(played)
+        playback = Playback(played, self._cleaning.timeline)
         async with (
             closing(frames),
             alongside(playback.supply(frames)),
-            self._opened("output", lambda sound, name: sound.open_output(name, PLAY_RATE, playback.fill)) as stream,
+            self._opened("output", lambda sound, name: sound.open_output(name, PLAY_RATE, playback.fill)) as device,
         ):
-            await playback.sound(stream)
+            await playback.sound(device)
         return played
+
+    async def show(self, news: News) -> None:
+        """There is no screen."""
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
     @asynccontextmanager
     async def _opened(self, kind: Kind, start: Callable[[Backend, str], Stream]) -> AsyncIterator[Stream]:

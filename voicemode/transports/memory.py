@@ -6,28 +6,31 @@ from typing import Self
 
 from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
-from voicemode.transports.base import Played
+from voicemode.hands import Hands
+from voicemode.transports.base import Microphone, News, Played
 
 
 class MemoryTransport:
-    """Hears `heard`, in this order, once; keeps what it plays in `played`."""
+    """Hears `heard`, in this order, once; keeps what it plays in `played` and what it shows in `shown`."""
 
     name = "memory"
+    echoes = False
 
     def __init__(self, heard: Iterable[Frame] = ()) -> None:
         self.heard = list(heard)
         self.played: list[Frame] = []
+        self.shown: list[News] = []
         self.open = False
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
         return cls()
 
     @asynccontextmanager
-    async def microphone(self) -> AsyncIterator[Frames]:
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
         self.open = True
         try:
-            yield stream(*self.heard)
+            yield stream(Microphone(stream(*self.heard)))
         finally:
             self.open = False
 
@@ -38,3 +41,9 @@ class MemoryTransport:
                 self.played.append(frame)
                 played.add(frame)
         return played
+
+    async def show(self, news: News) -> None:
+        self.shown.append(news)
+
+    async def close(self) -> None:
+        """Nothing is held."""

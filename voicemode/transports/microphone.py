@@ -24,6 +24,8 @@ class Capture:
     """Frames of an open microphone. An iterator that may be cancelled and asked again: nothing is lost by that."""
 
     def __init__(self) -> None:
+        self.lost_seconds = 0.0
+        """Of what was delivered, because nobody listened for too long."""
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._pcm = bytearray()
@@ -64,6 +66,7 @@ class Capture:
         excess = len(self._pcm) - self._bytes(MAX_SECONDS)
         if excess > 0:
             log.warning("Nobody has listened to the microphone for %.0f s; the oldest sound is lost.", MAX_SECONDS)
+            self.lost_seconds += (excess + self._bytes(1.0)) / self._bytes(1.0)
             del self._pcm[: excess + self._bytes(1.0)]
         self._patience = STALL_SECONDS
         self._arrived.set()

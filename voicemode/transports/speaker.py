@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from voicemode.audio.devices import Stream, lost
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
 from voicemode.audio.resample import Resampler
+from voicemode.audio.timeline import Timeline, Track
 from voicemode.transports.base import Played
 
 PREBUFFER_SECONDS = 0.06
@@ -34,6 +35,7 @@ class Buffer:
         self._rate = 0
         self._reserve_seconds = PREBUFFER_SECONDS
         self._flowing = self._interrupted = self._ended = self._cut = False
+        self._volume = played.volume
 
     def open(self, stream: Stream) -> None:
         """From now on samples can be put and taken, at the rate of `stream`."""
@@ -76,7 +78,7 @@ class Buffer:
         """The next `samples` for the device; silence where there is no sound."""
         size = samples * SAMPLE_BYTES
         with self._lock:
-            pcm = self._next(size) if self._rate else b""
+            pcm = self._at_volume(self._next(size)) if self._rate else b""
             if pcm and self._played.started_at is None:
                 self._played.started_at = time.monotonic()
             self._played.seconds += len(pcm) / SAMPLE_BYTES / (self._rate or 1)
@@ -85,6 +87,10 @@ class Buffer:
     def _next(self, size: int) -> bytes:
         fade = self._bytes(FADE_SECONDS)
         if self._cut:
+            return self._stop(min(size, fade))
+        if not self._played.volume:
+            # What waits goes on as after a gap, and a device that gets silence is no lost one.
+            self._interrupted = True
             return self._stop(min(size, fade))
         if not self._flowing:
             return self._begin(size, fade)
@@ -108,6 +114,13 @@ class Buffer:
             self._pcm.clear()
         return pcm
 
+    def _at_volume(self, pcm: bytes) -> bytes:
+        wanted = self._played.volume
+        # Where our voice is held, what is left of it fades out as loud as it was, and in again as loud as it will be.
+        before = self._volume or wanted
+        self._volume = (wanted or before) if pcm else wanted
+        return scaled(pcm, before, self._volume, self._bytes(FADE_SECONDS))
+
     def _pop(self, size: int) -> bytes:
         pcm = bytes(self._pcm[:size])
         del self._pcm[:size]
@@ -127,11 +140,26 @@ def faded(pcm: bytes, size: int, *, rising: bool) -> bytes:
     return pcm_of(samples)
 
 
+def scaled(pcm: bytes, before: float, after: float, size: int) -> bytes:
+    """`pcm` times `after`; in the first `size` bytes it gets there from `before`."""
+    if before == after == 1:
+        return pcm
+    samples = samples_of(pcm)
+    length = min(size // SAMPLE_BYTES, len(samples))
+    for index, sample in enumerate(samples):
+        volume = before + (after - before) * index / length if index < length else after
+        samples[index] = round(sample * volume)
+    return pcm_of(samples)
+
+
 class Playback:
     """One stream of frames on one speaker, seen from the event loop."""
 
-    def __init__(self, played: Played) -> None:
+    def __init__(self, played: Played, timeline: Timeline) -> None:
+        """What the speaker takes is written to `timeline`."""
         self._buffer = Buffer(played)
+        self._timeline = timeline
+        self._track: Track | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Stream] = self._loop.create_future()
         self._ready = asyncio.Event()
@@ -141,6 +169,8 @@ class Playback:
     def fill(self, samples: int) -> bytes:
         """Called by the device's thread."""
         pcm = self._buffer.take(samples)
+        if self._track:
+            self._timeline.play(self._track, pcm)
         self._loop.call_soon_threadsafe(self._asked.set)
         return pcm
 
@@ -175,6 +205,7 @@ class Playback:
     async def sound(self, stream: Stream) -> None:
         """Start `stream` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
         self._buffer.open(stream)
+        self._track = Track(stream.rate, stream.latency_seconds)
         self._opened.set_result(stream)
         await self._ready.wait()
         try:

@@ -1,0 +1,173 @@
+"""The figures of barge-in, in time that does not pass. Constants come from half of the recordings, these from the rest."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+import numpy as np
+
+from bench.barge_in.scene import SPEAKER_SECONDS, Laptop, Moment, Scene
+from bench.figures import Figure
+from bench.hearing import client
+from bench.lab import Lab
+from bench.speaking import QUIET_SECONDS, SENTENCES
+from bench.turn_taking.loudness import is_loud, loudness, samples, sound, voice_span
+from bench.turn_taking.recordings import Clip, at_16_khz, clips, default_folder
+from tests.wer import total_wer
+from voicemode.audio.barge_in import Call, Interruption
+from voicemode.audio.echo import Canceller, Processing
+from voicemode.audio.frames import Frame, join, silence
+from voicemode.audio.vad import RATE, create_vad
+from voicemode.services import find
+from voicemode.speech.base import Voice
+from voicemode.speech.openai_api import SpeechClient
+from voicemode.transports.speaker import FADE_SECONDS
+
+DELAYS = (0.06, 0.1, 0.15)
+OUR_SECONDS = 600.0
+VOICES = ("af_sky", "am_adam", "bf_emma")
+SPOKEN_DB = -23.0
+"""Of full scale: we at the speaker, and people at the microphone."""
+FIRST_SECONDS = 3.0
+"""We speak alone before somebody talks over us; each later than the one before."""
+LATER_SECONDS = 0.37
+STUMBLE_SECONDS = 0.009
+NEVER = 9.0
+"""Instead of a time, where nothing happened."""
+
+
+def at_usual_loudness(audio: Frame) -> Frame:
+    """With its speech, pauses left out, at SPOKEN_DB."""
+    level = loudness(audio)
+    usual = float(np.sqrt((level[is_loud(level)] ** 2).mean()))
+    return sound(samples(audio) * (32768 * 10 ** (SPOKEN_DB / 20) / usual))
+
+
+def people() -> list[Clip]:
+    """Those that no constant was chosen with."""
+    return sorted(clips(default_folder()), key=lambda clip: clip.name)[1::2]
+
+
+def scene(laptop: Laptop) -> Scene:
+    return Scene(laptop, Canceller(Processing(echo=True)), Interruption(create_vad("auto", 2)))
+
+
+def speaking(audio: Frame) -> Frame:
+    """From the first sound to the last."""
+    start, end = voice_span(audio)
+    return sound(samples(audio)[round(start * RATE) : round(end * RATE)])
+
+
+def talk_over(ours: Frame, laptop: Laptop, clip: Clip, begins: float, *, yielding: bool = True) -> Iterator[Moment]:
+    """`clip` begins that many seconds after us."""
+    said = speaking(at_usual_loudness(clip.audio))
+    theirs = join([silence(begins, RATE), said, silence(1.0, RATE)], RATE)
+    return scene(laptop).play(Frame(ours.pcm[: len(theirs.pcm)], RATE), theirs, yielding=yielding)
+
+
+def seconds_to_silence(ours: Frame, laptop: Laptop, clip: Clip, begins: float) -> float:
+    """From the first sound of the person until ours is no longer to be heard."""
+    told = (
+        moment.ends for moment in talk_over(ours, laptop, clip, begins) if moment.call is Call.SPEECH and moment.ends > begins
+    )
+    at = next(told, None)
+    return NEVER if at is None else at + SPEAKER_SECONDS + FADE_SECONDS - begins
+
+
+def silences(ours: Frame, laptop: Laptop, spoken: Sequence[Clip]) -> list[float]:
+    return [seconds_to_silence(ours, laptop, clip, FIRST_SECONDS + index * LATER_SECONDS) for index, clip in enumerate(spoken)]
+
+
+def interruptions(ours: Frame, laptop: Laptop) -> int:
+    """How often our voice waits although nobody has said anything."""
+    here, count, before = scene(laptop), 0, Call.QUIET
+    for moment in here.play(ours, silence(ours.seconds, RATE)):
+        count += moment.call is Call.SPEECH and before is not Call.SPEECH
+        before = moment.call
+        if moment.call in (Call.OVER, Call.TURN):
+            here.gate.resume()
+    return count
+
+
+def heard_over(ours: Frame, clip: Clip, begins: float, *, yielding: bool) -> Frame:
+    """What the recogniser is given of somebody who talks over us."""
+    moments = talk_over(ours, Laptop(), clip, begins, yielding=yielding)
+    return join([step for moment in moments if moment.ends > begins - QUIET_SECONDS for step in moment.heard], RATE)
+
+
+async def our_voice(kokoro: SpeechClient, seconds: float) -> Frame:
+    """So much of what Kokoro says, in several voices."""
+    frames: list[Frame] = []
+    said = 0.0
+    for sentence, voice in zip(cycle(SENTENCES), cycle(VOICES), strict=False):
+        if said >= seconds:
+            break
+        spoken = [frame async for frame in kokoro.synthesize(sentence, Voice(voice))]
+        frames.append(at_16_khz(join([*spoken, silence(0.2, spoken[0].rate)], spoken[0].rate)))
+        said += frames[-1].seconds
+    return at_usual_loudness(join(frames, RATE))
+
+
+async def wrong_words(ours: Frame, whisper: SpeechClient, spoken: Sequence[Clip], *, yielding: bool = True) -> float:
+    """WER of people who talk over us, in percent."""
+    pairs: list[tuple[str, str]] = []
+    for index, clip in enumerate(spoken):
+        audio = heard_over(ours, clip, FIRST_SECONDS + index * LATER_SECONDS, yielding=yielding)
+        heard = await whisper.transcribe(audio, language="en")
+        pairs.append((" ".join(word.text for word in clip.words), heard.text))
+    return 100 * total_wer(pairs)
+
+
+def cost(ours: Frame) -> float:
+    """Processor time of canceller, speech detection and gate, in percent of what is heard; one thread."""
+    canceller, gate = Canceller(Processing(echo=True)), Interruption(create_vad("auto", 2))
+    size = round(RATE * 0.01) * 2
+    steps = [Frame(ours.pcm[at : at + size], RATE) for at in range(0, len(ours.pcm) - size, size)]
+    begun = time.process_time()
+    for step in steps:
+        gate.hear(canceller.clean(step, step, 0.1))
+    return 100 * (time.process_time() - begun) / ours.seconds
+
+
+async def measured(lab: Lab, kokoro_url: str, whisper_url: str) -> list[Figure]:
+    async with client(kokoro_url, lab.settings) as kokoro, client(whisper_url, lab.settings) as whisper:
+        ours = await our_voice(kokoro, OUR_SECONDS)
+        spoken = people()
+        minute = Frame(ours.pcm[: round(60 * RATE) * 2], RATE)
+        over = await wrong_words(minute, whisper, spoken)
+        on = await wrong_words(minute, whisper, spoken, yielding=False)
+        quiet = await wrong_words(silence(minute.seconds, RATE), whisper, spoken)
+    return [
+        *(silence_figure(minute, delay, spoken) for delay in DELAYS),
+        Figure(
+            name=f"false interruptions in {ours.seconds / 60:.0f} minutes of our own voice",
+            values=(float(interruptions(ours, Laptop())),),
+            unit="errors",
+            at_most=0,
+        ),
+        Figure(
+            name="with a sound card that stumbles by 9 ms every 7 s",
+            values=(float(interruptions(ours, Laptop(slip_seconds=STUMBLE_SECONDS))),),
+            unit="errors",
+        ),
+        Figure(name="WER of who talks over us, less that in the quiet", values=(over - quiet,), unit="%", at_most=5),
+        Figure(name="the same if we did not fall silent", values=(on - quiet,), unit="%"),
+        Figure(name="WER in the quiet, Whisper base", values=(quiet,), unit="%"),
+        Figure(name="canceller and speech detector, of one core", values=(cost(minute),), unit="%", at_most=12),
+    ]
+
+
+def silence_figure(ours: Frame, delay: float, spoken: Sequence[Clip]) -> Figure:
+    values = tuple(silences(ours, Laptop(delay_seconds=delay), spoken))
+    p90 = np.percentile(values, 90)
+    return Figure(
+        name=f"person starts → our voice silent, echo −6 dB after {1000 * delay:.0f} ms (p90 {p90:.2f} s)",
+        values=values,
+        incumbent="never",
+        at_most=0.35,
+    )
+
+
+def measure(lab: Lab) -> list[Figure]:
+    return asyncio.run(measured(lab, lab.start(find("kokoro")), lab.start(find("whisper"))))

@@ -1,0 +1,117 @@
+"""A laptop that talks and hears itself, and a person who talks over it, in time that does not pass.
+
+The speaker's buffer, the canceller and the gate are the product's; devices, room and person are arithmetic.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.turn_taking.loudness import samples, sound
+from voicemode.audio.barge_in import Call, Heard, Interruption
+from voicemode.audio.echo import STEP_BYTES, Canceller
+from voicemode.audio.frames import Frame
+from voicemode.audio.vad import RATE
+from voicemode.transports.base import Played
+from voicemode.transports.speaker import Buffer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FRAME_SECONDS = 0.02
+"""What a microphone delivers at once."""
+SPEAKER_SECONDS = 0.06
+"""On their way to the speaker when our voice is told to fall silent; part of the echo's delay."""
+MICROPHONE_SECONDS = 0.02
+"""From the mouth to the program, besides the frame itself."""
+ROOM_DB = -62.0
+"""Noise of a quiet room."""
+REVERBERATION_SECONDS = 0.25
+REVERBERATION_SHARE = 0.25
+VOLUMES = {Call.QUIET: 1.0, Call.MAYBE: 0.25, Call.SPEECH: 0.0, Call.OVER: 0.0, Call.TURN: 0.0}
+SLIP_EVERY = 7.0
+FRAME = round(RATE * FRAME_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laptop:
+    """How it hears itself."""
+
+    echo_db: float = -6.0
+    delay_seconds: float = 0.1
+    """From being taken by the speaker to being heard."""
+    slip_seconds: float = 0.0
+    """So much later it is in every other stretch of SLIP_EVERY: a sound card that stumbles, or clocks that differ."""
+
+    def response(self, at: float) -> "NDArray[np.float64]":
+        """What comes of a click at `at` seconds: itself, later, and a room."""
+        chance = np.random.default_rng(1)
+        count = round(REVERBERATION_SECONDS * RATE)
+        tail = chance.normal(0, 1, count) * 10 ** (-3 * np.arange(count) / count)
+        tail *= REVERBERATION_SHARE / np.linalg.norm(tail)
+        tail[0] = 1.0
+        delay = self.delay_seconds + self.slip_seconds * (at // SLIP_EVERY % 2)
+        delayed = np.concatenate([np.zeros(round(delay * RATE)), tail / np.linalg.norm(tail)])
+        return delayed * 10 ** (self.echo_db / 20)
+
+
+class Speaker:
+    """A device of RATE that asks for sound in time."""
+
+    rate = RATE
+    latency_seconds = SPEAKER_SECONDS
+
+    def start(self) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Moment:
+    """One frame's worth of it."""
+
+    ends: float
+    """Seconds."""
+    call: Call
+    heard: list[Heard]
+
+
+@dataclass(slots=True)
+class Scene:
+    """Us, speaking `ours`, and somebody, speaking `theirs` (as long, mostly silence); both of RATE."""
+
+    laptop: Laptop
+    canceller: Canceller
+    gate: Interruption
+    played: Played = field(default_factory=Played)
+
+    def play(self, ours: Frame, theirs: Frame, *, yielding: bool = True) -> Iterator[Moment]:
+        """Frame by frame; whoever iterates may resume the gate. If we are not `yielding`, we speak on at full volume."""
+        buffer = Buffer(self.played)
+        buffer.open(Speaker())
+        buffer.put(ours.pcm)
+        buffer.end()
+        near = self._near(theirs)
+        air = np.zeros(FRAME + RATE)
+        for start in range(0, len(near) - FRAME + 1, FRAME):
+            taken = buffer.take(FRAME)
+            echo = np.convolve(samples(Frame(taken, RATE)), self.laptop.response(start / RATE))
+            air[: len(echo)] += echo
+            heard = sound(air[:FRAME] + near[start : start + FRAME]).pcm
+            air = np.concatenate([air[FRAME:], np.zeros(FRAME)])
+            steps = [
+                self._cleaned(taken[at : at + STEP_BYTES], heard[at : at + STEP_BYTES])
+                for at in range(0, len(heard), STEP_BYTES)
+            ]
+            call = [self.gate.hear(step) for step in steps][-1]
+            self.played.volume = VOLUMES[call] if yielding else 1.0
+            yield Moment((start + FRAME) / RATE, call, steps)
+
+    def _near(self, theirs: Frame) -> "NDArray[np.float64]":
+        late = np.zeros(round(MICROPHONE_SECONDS * RATE))
+        voice = np.concatenate([late, samples(theirs)])
+        return voice + np.random.default_rng(2).normal(0, 32768 * 10 ** (ROOM_DB / 20), len(voice))
+
+    def _cleaned(self, taken: bytes, heard: bytes) -> Heard:
+        return self.canceller.clean(Frame(heard, RATE), Frame(taken, RATE), self.laptop.delay_seconds)

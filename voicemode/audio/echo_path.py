@@ -1,0 +1,139 @@
+"""The way from our speaker to our microphone: how much of what we play comes back, and when.
+
+A sweep is played, and what the microphone heard is divided by it: what is left is the echo of a single click. Pure Python:
+it takes a second, and is asked for once.
+"""
+
+import cmath
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from voicemode.audio.frames import Frame, join, pcm_of, samples_of, silence
+
+RATE = 16_000
+"""Hertz."""
+LEAD_SECONDS = 0.3
+"""Silence before the sweep: some speakers swallow what comes first."""
+SWEEP_SECONDS = 1.0
+LOW, HIGH = 300.0, 3400.0
+"""Hertz: what every speaker and microphone can do."""
+LEVEL = 0.15
+"""Of full scale: soft."""
+FADE_SECONDS = 0.02
+BEFORE_SECONDS, AFTER_SECONDS = 0.005, 0.2
+"""Around the loudest echo: with what the room adds to it."""
+CERTAIN = 7.0
+"""An echo stands out from the noise by so many times its root mean square: chance does by five."""
+WEAK_DB = -45.0
+"""An echo that is no louder is no voice to any detector."""
+LONG_SECONDS = 0.5
+"""A canceller looks no farther back."""
+
+Mode = Literal["auto", "off", "headphones"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EchoPath:
+    """What was measured."""
+
+    level_db: float | None
+    """Of the echo, against what was played; None if none was to be heard."""
+    begins_seconds: float
+    """Where in what was heard the echo of the sweep begins; 0 if there is none."""
+    floor_db: float
+    """An echo that is softer than this would not have been noticed."""
+
+
+def sweep() -> Frame:
+    """A tone that rises for a second, after a silence: what to play."""
+    count, fade = round(RATE * SWEEP_SECONDS), round(RATE * FADE_SECONDS)
+    tones = array("h")
+    for index in range(count):
+        seconds = index / RATE
+        phase = 2 * math.pi * (LOW + (HIGH - LOW) * seconds / (2 * SWEEP_SECONDS)) * seconds
+        shape = min(1.0, index / fade, (count - 1 - index) / fade)
+        tones.append(round(32767 * LEVEL * shape * math.sin(phase)))
+    return join([silence(LEAD_SECONDS, RATE), Frame(pcm_of(tones), RATE)], RATE)
+
+
+def find_echo(heard: Frame) -> EchoPath:
+    """The echo of `sweep()` in what a microphone heard, of the same rate; longer than the sweep, and up to some 10 s."""
+    played, samples = samples_of(sweep().pcm)[round(LEAD_SECONDS * RATE) :], samples_of(heard.pcm)
+    size = 1 << (len(samples) + len(played)).bit_length()
+    wave, echo = spectrum(played, size), spectrum(samples, size)
+    power = [abs(value) ** 2 for value in wave]
+    least = 0.01 * max(power)
+    clicks = [e * w.conjugate() / (p + least) for e, w, p in zip(echo, wave, power, strict=True)]
+    # The inverse transform, by way of the forward one. An echo that begins later was not heard to its end.
+    response = [value.real / size for value in transform([value.conjugate() for value in clicks])]
+    response = response[: len(samples) - len(played)]
+    click = [p / (p + least) for p in power]
+    return weigh(response, peak=sum(click) / size, energy=sum(value**2 for value in click) / size)
+
+
+def weigh(response: Sequence[float], peak: float, energy: float) -> EchoPath:
+    """Is there an echo in `response`, and how loud?
+
+    Args:
+        response: What is heard of a click, sample by sample.
+        peak: The height that the click itself would have in it.
+        energy: The sum of its squares.
+    """
+    loudest = max(range(len(response)), key=lambda index: abs(response[index]))
+    start, end = max(0, loudest - round(BEFORE_SECONDS * RATE)), loudest + round(AFTER_SECONDS * RATE)
+    around, rest = response[start:end], [*response[:start], *response[end:]]
+    noise = sum(value**2 for value in rest) / max(1, len(rest))
+    floor_db = decibels(CERTAIN**2 * noise / peak**2)
+    if response[loudest] ** 2 <= CERTAIN**2 * noise:
+        return EchoPath(level_db=None, begins_seconds=0.0, floor_db=floor_db)
+    whole = (sum(value**2 for value in around) - noise * len(around)) / energy
+    # What the room adds may drown in noise; the first of it has not.
+    level_db = decibels(max(whole, (response[loudest] / peak) ** 2))
+    return EchoPath(level_db=level_db, begins_seconds=loudest / RATE, floor_db=floor_db)
+
+
+def spectrum(samples: "array[int]", size: int) -> list[complex]:
+    return transform([*map(complex, samples), *[0j] * (size - len(samples))])
+
+
+def transform(values: list[complex]) -> list[complex]:
+    """Fourier's, of a power of two values."""
+    if len(values) == 1:
+        return values
+    even, odd = transform(values[::2]), transform(values[1::2])
+    turns = [cmath.exp(-2j * math.pi * index / len(values)) * value for index, value in enumerate(odd)]
+    return [e + t for e, t in zip(even, turns, strict=True)] + [e - t for e, t in zip(even, turns, strict=True)]
+
+
+def decibels(power: float) -> float:
+    return 10 * math.log10(max(power, 1e-12))
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    mode: Mode
+    """What suits as VOICEMODE_BARGE_IN."""
+    reason: str
+
+
+def advise(path: EchoPath, delay_seconds: float, *, canceller: bool) -> Advice:
+    """How to let people interrupt us where the echo is like this.
+
+    Args:
+        path: What was measured.
+        delay_seconds: From handing sound to the speaker until its echo arrives.
+        canceller: Whether the echo canceller is installed.
+    """
+    if path.level_db is None and path.floor_db > WEAK_DB:
+        return Advice("auto", "It is too noisy here to tell whether there is an echo. Try again in a quiet moment.")
+    if path.level_db is None or path.level_db <= WEAK_DB:
+        return Advice("headphones", "Nothing of our voice comes back: headphones, or a speaker that is turned off.")
+    if not canceller:
+        return Advice("off", "Our voice comes back, and the echo canceller is not installed: pip install 'voicemode[echo]'")
+    if delay_seconds > LONG_SECONDS:
+        return Advice("off", "Our voice comes back too late for the echo canceller; a speaker with a cable would be quicker.")
+    loud = " A softer speaker would make it easier." if path.level_db > 0 else ""
+    return Advice("auto", f"Our voice comes back, and the echo canceller removes it.{loud}")

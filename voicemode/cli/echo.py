@@ -1,0 +1,87 @@
+"""`voicemode doctor --echo`: how much of our voice comes back on this machine, and which VOICEMODE_BARGE_IN suits that."""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+from voicemode.app import App
+from voicemode.audio.alongside import alongside
+from voicemode.audio.echo_path import LEAD_SECONDS, RATE, Advice, EchoPath, advise, find_echo, sweep
+from voicemode.audio.frames import Frame, Frames, join, stream
+from voicemode.errors import AudioDeviceError
+from voicemode.telling import DEAD_MICROPHONE
+from voicemode.tools._sound import can_cancel
+from voicemode.transports.base import Transport, one
+
+TAIL_SECONDS = 0.8
+"""Listened for after the sweep: Bluetooth takes up to half a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    path: EchoPath
+    delay_seconds: float
+    """From handing sound to the speaker until the microphone delivers its echo; 0 where there is none."""
+    advice: Advice
+    barge_in: str
+    """VOICEMODE_BARGE_IN as it is."""
+
+
+async def measure(app: App) -> Measured:
+    """Play a sweep, and look for it in what the microphone hears. Raises AudioDeviceError."""
+    # What conversations hear has the echo removed already.
+    plain = replace(app.settings, barge_in="off")
+    transport = replace(app, loaded=replace(app.loaded, settings=plain), transports={}).transport()
+    await app.report("playing a sweep")
+    path, delay_seconds = await sounded(transport)
+    advice = advise(path, delay_seconds, canceller=can_cancel())
+    return Measured(path, delay_seconds, advice, app.settings.barge_in)
+
+
+@dataclass(slots=True)
+class Listener:
+    """Keeps what a microphone hears, and when."""
+
+    frames: list[Frame] = field(default_factory=list)
+    seconds: float = 0.0
+    began_at: float = math.inf
+    """`time.monotonic()` at which the first sample would have arrived, had it been delivered at once."""
+    until_seconds: float = math.inf
+
+    async def listen(self, mic: Frames) -> None:
+        async for frame in mic:
+            self.frames.append(frame)
+            self.seconds += frame.seconds
+            self.began_at = min(self.began_at, time.monotonic() - self.seconds)
+            if self.seconds >= self.until_seconds:
+                return
+
+
+async def sounded(transport: Transport) -> tuple[EchoPath, float]:
+    """The echo path, and the delay of it in seconds."""
+    listener = Listener()
+    async with one(transport) as mic, alongside(listener.listen(mic)):
+        played = await transport.play(stream(sweep()))
+        listener.until_seconds = listener.seconds + TAIL_SECONDS
+    heard = join(listener.frames, RATE)
+    if not heard.pcm.strip(b"\0"):
+        raise AudioDeviceError(DEAD_MICROPHONE)
+    path = await asyncio.to_thread(find_echo, heard)
+    if path.level_db is None or played.started_at is None:
+        return path, 0.0
+    return path, listener.began_at + path.begins_seconds - (played.started_at + LEAD_SECONDS)
+
+
+def show(measured: Measured) -> str:
+    path, advice = measured.path, measured.advice
+    if path.level_db is None:
+        lines = [f"No echo above {path.floor_db:.0f} dB."]
+    else:
+        lines = [f"Echo: {path.level_db:.0f} dB, after {measured.delay_seconds * 1000:.0f} ms."]
+    lines.append(advice.reason)
+    if advice.mode == measured.barge_in:
+        return "\n".join([*lines, f"VOICEMODE_BARGE_IN is {advice.mode}: that suits."])
+    return "\n".join(
+        [*lines, f"VOICEMODE_BARGE_IN is {measured.barge_in}; to change it: voicemode config set barge_in {advice.mode}"]
+    )

@@ -1,0 +1,173 @@
+"""`voicemode doctor --turns`: a picture of how a turn is heard, live in the terminal; lines where there is none."""
+
+import itertools
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+import click
+
+from voicemode.app import App
+from voicemode.audio.endpoint import LIKELY, Evidence, Turn
+from voicemode.cli.progress import bar
+from voicemode.config.environment import colours_wanted
+from voicemode.observing import Glimpse, Observer, Outcome
+from voicemode.telling import DEAD_MICROPHONE
+from voicemode.transports.base import one
+
+EVERY = 4
+"""Glimpses between two drawings: one is 20 ms."""
+QUIETEST_DB = -70.0
+"""The empty end of the level meter; full scale is the full one."""
+COLOURS = {Turn.WAITING: "", Turn.SPEAKING: "green", Turn.PAUSED: "yellow"}
+HEAD = "Speak, as you would in a conversation: nothing is kept. Ctrl-C ends this."
+
+
+async def watch(app: App, turns: int) -> None:
+    """Show how so many turns are heard; 0 is all, until Ctrl-C."""
+    await app.ready(speaking=False, listening=True)
+    # A turn goes without it; a picture of all that there is does not.
+    await app.readiness.wait(app.report, "turn model")
+    manners = app.manners()
+    ears = app.providers.turn(speculate=app.settings.speculate)
+    observer = Observer(app.hearing.senses, manners.rules, ears, manners.expected)
+    with picture(sys.stdout) as shown:
+        async with one(app.transport()) as mic:
+            spoken = 0
+            while not turns or spoken < turns:
+                outcome = await observer.turn(mic, shown.look)
+                if not outcome.last.turn.done:
+                    # The microphone is no more.
+                    return
+                spoken += outcome.seconds > 0
+                shown.ended(spoken, outcome)
+
+
+class Shown(Protocol):
+    """Somewhere a person can see what is heard."""
+
+    def look(self, glimpse: Glimpse) -> None:
+        """Show this moment."""
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """Show how a turn ended, the `number`th in which somebody spoke."""
+
+
+class Picture:
+    """Meters that are drawn anew in their place, below a line for each turn that has ended."""
+
+    def __init__(self, out: TextIO, columns: int, *, colours: bool) -> None:
+        self._out = out
+        self._columns = columns
+        self._colours = colours
+        self._lines = 0
+        self._turn = Turn.WAITING
+        self._glimpses = itertools.count()
+
+    def look(self, glimpse: Glimpse) -> None:
+        if next(self._glimpses) % EVERY == 0 or glimpse.turn is not self._turn:
+            self._turn = glimpse.turn
+            # A line that is as wide as the terminal makes some begin the next one.
+            lines = [line[: self._columns - 1] for line in meters(glimpse)]
+            self._draw(lines, COLOURS.get(glimpse.turn, ""))
+            self._lines = len(lines)
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        self._draw([told(number, outcome)], "")
+        self._lines = 0
+
+    def _draw(self, lines: list[str], colour: str) -> None:
+        """`lines` over those that were drawn last."""
+        styled = [click.style(line, fg=colour) if colour and self._colours else line for line in lines]
+        up = f"\x1b[{self._lines}A" if self._lines else ""
+        self._out.write(f"{up}\r\x1b[J" + "".join(f"{line}\n" for line in styled))
+        self._out.flush()
+
+
+class Lines:
+    """A line for each change, for files and pipes."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._last = ""
+
+    def look(self, glimpse: Glimpse) -> None:
+        if (line := change(glimpse)) != self._last:
+            self._last = line
+            self._write(line)
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        self._write(told(number, outcome))
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+@contextmanager
+def picture(out: TextIO) -> Iterator[Shown]:
+    """The best that `out` can show; its cursor is hidden meanwhile."""
+    out.write(f"{HEAD}\n")
+    if not out.isatty():
+        yield Lines(out)
+        return
+    out.write("\x1b[?25l")
+    try:
+        yield Picture(out, shutil.get_terminal_size().columns, colours=colours_wanted())
+    finally:
+        out.write("\x1b[?25h")
+        out.flush()
+
+
+def meters(glimpse: Glimpse) -> list[str]:
+    """Four lines: how loud, whether it is speech, whether it is finished, and what is waited for."""
+    finished = glimpse.evidence.finished
+    return [
+        f"level     {bar(percent(1 - glimpse.level_db / QUIETEST_DB))} {glimpse.level_db:4.0f} dB",
+        f"speech    {bar(percent(glimpse.speech))} {glimpse.speech:4.2f}",
+        f"finished  {bar(percent(finished or 0.0))} {'   –' if finished is None else f'{finished:4.2f}'}",
+        caption(glimpse) + (f'   "{glimpse.text}"' if glimpse.text else ""),
+    ]
+
+
+def caption(glimpse: Glimpse) -> str:
+    """The state, and in a pause what it waits for: `paused    0.4 of 1.2 s: sounds unfinished`."""
+    if glimpse.turn is not Turn.PAUSED:
+        return str(glimpse.turn.value)
+    waited, wait = glimpse.pause_seconds, glimpse.wait_seconds
+    return f"{glimpse.turn.value:10}{waited:.1f} of {wait:.1f} s: {judged(glimpse.evidence)}"
+
+
+def change(glimpse: Glimpse) -> str:
+    """The same without what changes at every moment."""
+    if glimpse.turn is not Turn.PAUSED:
+        return str(glimpse.turn.value)
+    return f"paused: {judged(glimpse.evidence)}; it ends after {glimpse.wait_seconds:.1f} s"
+
+
+def judged(evidence: Evidence) -> str:
+    """What is made of a pause, in words."""
+    if evidence.thinking:
+        return "asked for time"
+    signs = {"sounds": evidence.sounds, "reads": evidence.reads}
+    known = [f"{sense} {'finished' if sign >= LIKELY else 'unfinished'}" for sense, sign in signs.items() if sign is not None]
+    awaited = [work for work, goes_on in (("listening to it", evidence.hearing), ("reading it", evidence.reading)) if goes_on]
+    return ", ".join([*known, *awaited]) or "plain silence"
+
+
+def told(number: int, outcome: Outcome) -> str:
+    """A line about a turn that has ended."""
+    if not outcome.seconds:
+        return DEAD_MICROPHONE if outcome.dead else "nobody spoke"
+    last = outcome.last
+    waited = (
+        f" after {last.pause_seconds:.1f} s ({judged(last.evidence)})" if last.turn in (Turn.FINISHED, Turn.SILENCE) else ""
+    )
+    text = f': "{outcome.text}"' if outcome.text else ""
+    return f"turn {number}, {outcome.seconds:.1f} s, ended: {outcome.ended}{waited}{text}"
+
+
+def percent(share: float) -> int:
+    return round(100 * min(1.0, max(0.0, share)))

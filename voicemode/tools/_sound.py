@@ -1,0 +1,80 @@
+"""Examining microphone and speaker."""
+
+import asyncio
+from importlib.util import find_spec
+
+from voicemode.app import App
+from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
+from voicemode.errors import AudioDeviceError
+from voicemode.telling import DEAD_MICROPHONE
+from voicemode.tools._check import Check, failed
+from voicemode.transports.base import one
+
+LISTEN_SECONDS = 0.3
+"""Enough to tell a dead microphone from a quiet one."""
+HEADPHONES = "voicemode config set barge_in headphones"
+
+
+def can_cancel() -> bool:
+    """Whether the echo canceller is installed."""
+    return find_spec("livekit") is not None
+
+
+async def about_sound(app: App) -> list[Check]:
+    try:
+        backend = await asyncio.to_thread(open_backend, app.settings.audio_backend)
+        devices = await asyncio.to_thread(backend.devices)
+    except AudioDeviceError as error:
+        return [failed("sound", "devices", error)]
+    checks = [Check("sound", "library", backend.name)]
+    wanted: tuple[tuple[Kind, str], ...] = (("input", app.settings.input_device), ("output", app.settings.output_device))
+    checks += [about_device(kind, name, devices) for kind, name in wanted]
+    if all(check.ok for check in checks):
+        checks.append(await about_microphone(app))
+    return [*checks, about_interrupting(app.settings.barge_in, canceller=can_cancel())]
+
+
+def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
+    known = [device for device in devices if device.kind == kind]
+    if not known:
+        return Check("sound", WORDS[kind], "there is none", "Connect one, and see that the system lists it.", ok=False)
+    try:
+        chosen = find_device(devices, wanted, kind)
+    except AudioDeviceError as error:
+        return failed("sound", WORDS[kind], error)
+    chosen = chosen or next((device for device in known if device.is_default), known[0])
+    others = ", ".join(device.name for device in known if device != chosen)
+    return Check("sound", WORDS[kind], chosen.name + (f" (others: {others})" if others else ""))
+
+
+async def about_microphone(app: App) -> Check:
+    """Open it for a moment: is there anything but digital silence?"""
+    alive, seconds = False, 0.0
+    try:
+        async with one(app.transport()) as frames:
+            async for frame in frames:
+                alive, seconds = alive or bool(frame.pcm.strip(b"\0")), seconds + frame.seconds
+                if alive or seconds >= LISTEN_SECONDS:
+                    break
+    except AudioDeviceError as error:
+        return failed("sound", "listening", error)
+    # No failure: some microphones are silent by design until someone speaks.
+    return Check(
+        "sound",
+        "listening",
+        "the microphone delivers sound" if alive else "only digital silence",
+        "" if alive else DEAD_MICROPHONE,
+    )
+
+
+def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
+    """Whether one can talk over us, as VOICEMODE_BARGE_IN is."""
+    name = "talking over us"
+    if barge_in == "off":
+        return Check("sound", name, "off")
+    if barge_in == "headphones":
+        return Check("sound", name, "on, for headphones: no echo is removed")
+    if canceller:
+        return Check("sound", name, "on, the echo canceller is installed; how well it can work: voicemode doctor --echo")
+    remedy = f"pip install 'voicemode[echo]'; with headphones it goes without: {HEADPHONES}"
+    return Check("sound", name, "off: the echo canceller is not installed", remedy)

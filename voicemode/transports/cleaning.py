@@ -1,0 +1,118 @@
+"""The sound of this machine's microphone, cleaned before anybody hears it."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, Self
+
+from voicemode.audio.echo import Canceller, Cleaner, Processing, available
+from voicemode.audio.echo_level import Progress
+from voicemode.audio.frames import Frame, Frames
+from voicemode.audio.timeline import Timeline
+from voicemode.config import Settings
+from voicemode.errors import ConfigError
+from voicemode.transports.microphone import Capture
+
+log = logging.getLogger(__name__)
+
+BargeIn = Literal["auto", "off", "on", "headphones"]
+"""Whether talking over us stops us: where our voice is removed well enough, never, anyway, and without any removing."""
+
+
+class Cleaning:
+    """What one sound card needs. Lives as long as its transport: a canceller learns where it is."""
+
+    def __init__(self, barge_in: BargeIn, processing: Processing, load: Callable[[Processing], Canceller] = Canceller) -> None:
+        self.timeline = Timeline()
+        """What the speaker takes belongs there."""
+        self._barge_in = barge_in
+        self._processing = processing
+        self._load = load
+        self._loading: asyncio.Task[Canceller | None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, installed: bool | None = None) -> Self:
+        """Raises ConfigError for what is asked for and not `installed`; None looks."""
+        wanted = Processing(
+            echo=settings.barge_in in ("auto", "on"),
+            noise_suppression=settings.noise_suppression,
+            gain_control=settings.gain_control,
+        )
+        if available() if installed is None else installed:
+            return cls(settings.barge_in, wanted)
+        if settings.barge_in == "on" or wanted.noise_suppression or wanted.gain_control:
+            raise ConfigError(
+                "Barge-in, noise suppression and gain control need a library that is not installed.",
+                hint="Install it: pip install 'voicemode[echo]'. With headphones, VOICEMODE_BARGE_IN=headphones needs none.",
+            )
+        return cls(settings.barge_in, Processing())
+
+    @property
+    def echoes(self) -> bool:
+        """Whether our own voice may be in what is heard, for all that is done."""
+        match self._barge_in:
+            case "headphones":
+                return False
+            case "off":
+                return True
+        if not self._processing.echo or self._failed:
+            return True
+        return self._barge_in == "auto" and self.progress is not None and not self.progress.converged
+
+    @property
+    def progress(self) -> Progress | None:
+        """How well our voice is removed; None before our voice has been heard for a while."""
+        return self.canceller.progress if self.canceller else None
+
+    def of(self, capture: Capture) -> Frames:
+        """What `capture` hears, cleaned as far as that is wanted."""
+        if not self._processing.any:
+            return capture
+        if self._loading is None:
+            # Not waited for: the first word is worth more than being interrupted in it.
+            self._loading = asyncio.create_task(self._load_it())
+        return Cleaned(capture, self)
+
+    async def loaded(self) -> None:
+        """Return when it has been loaded, or never will be."""
+        if self._loading:
+            await self._loading
+
+    @property
+    def canceller(self) -> Canceller | None:
+        """None before it is loaded."""
+        return self._loading.result() if self._loading and self._loading.done() and not self._loading.cancelled() else None
+
+    @property
+    def _failed(self) -> bool:
+        return self._loading is not None and self._loading.done() and self.canceller is None
+
+    async def _load_it(self) -> Canceller | None:
+        try:
+            return await asyncio.to_thread(self._load, self._processing)
+        except (ImportError, OSError) as error:
+            log.warning("Our own voice cannot be removed from what is heard, so nobody can interrupt it: %s", error)
+            return None
+
+
+class Cleaned:
+    """Like the capture it is made of, an iterator that may be cancelled and asked again."""
+
+    def __init__(self, capture: Capture, cleaning: Cleaning) -> None:
+        self._capture = capture
+        self._cleaning = cleaning
+        self._cleaner = Cleaner(cleaning.timeline)
+        self._lost_seconds = 0.0
+        self._ready: deque[Frame] = deque()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while not self._ready:
+            frame = await anext(self._capture)
+            self._cleaner.skip(self._capture.lost_seconds - self._lost_seconds)
+            self._lost_seconds = self._capture.lost_seconds
+            self._ready.extend(self._cleaner.clean(frame, self._cleaning.canceller))
+        return self._ready.popleft()
