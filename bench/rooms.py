@@ -1,0 +1,176 @@
+"""Talking in LiveKit rooms: VoiceMode as an MCP server, a real LiveKit server, people of LiveKit's own client; all loopback."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import median
+
+import psutil
+import pytest
+from mcp.client import Client
+
+from bench import turn
+from bench.figures import Figure
+from bench.lab import Lab
+from bench.programs.speech_service import STT_SECONDS, TTS_SECONDS
+from tests.guests import Guest, guest
+from tests.livekit_server import LiveKitServer
+from tests.mcp_client import Progress, connect, text
+from voicemode.audio.frames import Frame
+from voicemode.rooms.access import Access, person_token
+
+ROOMS = 10
+OUR_VOICE_SECONDS = 3.0
+BETWEEN_SECONDS = 1.0
+SETTLED_SECONDS = 3.0
+"""After joining; a network that has just come up is still being measured by both sides."""
+IDLE_SECONDS = 75.0
+"""Longer than voice and microphones are kept at hand after a turn."""
+WATCHED_SECONDS = 30.0
+LIMIT_SECONDS = 60.0
+RATE = 48_000
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    first_sound_seconds: float
+    """From the call to the first sound at the other participant, less the engine's."""
+    result_seconds: float
+    """From the last sound sent to the result."""
+
+
+@contextmanager
+def server(lab: Lab) -> Iterator[LiveKitServer]:
+    """Raises SystemExit saying what is missing."""
+    try:
+        with LiveKitServer(lab.home / "livekit") as livekit:
+            yield livekit
+    except pytest.skip.Exception as reason:
+        raise SystemExit(str(reason)) from reason
+
+
+def environ(lab: Lab, livekit: LiveKitServer, url: str, room: str) -> dict[str, str]:
+    """Of a VoiceMode in `room`, whose speech services are at `url`."""
+    return lab.environ(
+        VOICEMODE_TTS_BASE_URLS=url,
+        VOICEMODE_STT_BASE_URLS=url,
+        VOICEMODE_AUTO_START="false",
+        VOICEMODE_TRANSPORT="livekit",
+        VOICEMODE_LIVEKIT_ROOM=room,
+        LIVEKIT_URL=livekit.url,
+        LIVEKIT_API_KEY=livekit.key,
+        LIVEKIT_API_SECRET=livekit.secret,
+    )
+
+
+def somebody(livekit: LiveKitServer, room: str) -> tuple[str, str]:
+    """URL and token of a person in `room`."""
+    access = Access(livekit.url, livekit.key, livekit.secret)
+    return livekit.url, person_token(access, room, f"person-{room}", "Person")
+
+
+async def exchange(agent: Client, person: Guest, clip: Frame) -> Exchange:
+    """One turn: the agent asks, the person answers as soon as VoiceMode listens."""
+    progress = Progress()
+    # The tone after the turn before has been heard by then.
+    await asyncio.sleep(BETWEEN_SECONDS)
+    person.loud_at.clear()
+    called_at = time.monotonic()
+    asked = agent.call_tool("converse", {"message": "Well?"}, progress_callback=progress, read_timeout_seconds=LIMIT_SECONDS)
+    call = asyncio.create_task(asked)
+    await progress.reached("listening", seconds=LIMIT_SECONDS)
+    await person.say(clip)
+    tail = clip.seconds - turn.speech_seconds(clip)
+    ended_at = time.monotonic() - tail
+    result = await call
+    answered_at = time.monotonic()
+    if result.is_error:
+        raise RuntimeError(text(result))
+    return Exchange(person.loud_at[0] - called_at - TTS_SECONDS, answered_at - ended_at)
+
+
+async def exchanges(lab: Lab, livekit: LiveKitServer) -> list[Exchange]:
+    """The first one, which joins the room, is left out."""
+    url = lab.speech_service(1.0)
+    async with guest(*somebody(livekit, "hall")) as person, connect(environ(lab, livekit, url, "hall")) as agent:
+        clips = itertools.islice(itertools.cycle(turn.endings()), lab.runs + 1)
+        return [await exchange(agent, person, clip) for clip in clips][1:]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Many rooms at once."""
+
+    concealed_seconds: list[float]
+    """Of our voice, in each room: what the network stack there had to make up."""
+    idle_percent: list[float]
+    """Of one processor, for each agent's process while nothing is said."""
+
+
+async def house(lab: Lab, livekit: LiveKitServer) -> House:
+    url = lab.speech_service(OUR_VOICE_SECONDS)
+    async with AsyncExitStack() as stack:
+        rooms = [f"room-{number}" for number in range(ROOMS)]
+        people = [await stack.enter_async_context(guest(*somebody(livekit, room), hearing=False)) for room in rooms]
+        agents = [await stack.enter_async_context(connect(environ(lab, livekit, url, room))) for room in rooms]
+        processes = [child for child in psutil.Process().children() if child.cmdline()[-2:] == ["-m", "voicemode"]]
+        await asyncio.gather(*map(say, agents))
+        await asyncio.sleep(SETTLED_SECONDS)
+        before = [await concealed(person) for person in people]
+        await asyncio.gather(*map(say, agents))
+        after = [await concealed(person) for person in people]
+        await asyncio.sleep(IDLE_SECONDS)
+        begun = [spent(process) for process in processes]
+        await asyncio.sleep(WATCHED_SECONDS)
+        used = [spent(process) - at for process, at in zip(processes, begun, strict=True)]
+    return House([b - a for a, b in zip(before, after, strict=True)], [100 * each / WATCHED_SECONDS for each in used])
+
+
+async def say(agent: Client) -> None:
+    result = await agent.call_tool(
+        "converse", {"message": "Well?", "wait_for_response": False}, read_timeout_seconds=LIMIT_SECONDS
+    )
+    if result.is_error:
+        raise RuntimeError(text(result))
+
+
+async def concealed(person: Guest) -> float:
+    """Seconds of sound that were made up so far, not counting silence."""
+    tracks = [publication.track for who in person.agents for publication in who.track_publications.values()]
+    stats = [each for track in tracks if track for each in await track.get_stats() if each.HasField("inbound_rtp")]
+    inbound = [each.inbound_rtp.inbound for each in stats]
+    return sum(each.concealed_samples - each.silent_concealed_samples for each in inbound) / RATE
+
+
+def spent(process: psutil.Process) -> float:
+    """Seconds of processor time so far."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure(lab: Lab) -> list[Figure]:
+    card = median(each.answered_at - each.speech_ended_at for each in asyncio.run(turn.turns(lab)))
+    with server(lab) as livekit:
+        seen = asyncio.run(exchanges(lab, livekit))
+        many = asyncio.run(house(lab, livekit))
+    return [
+        Figure(
+            name="room: call → first sound at a participant, less the engine's time",
+            values=tuple(each.first_sound_seconds for each in seen),
+            at_most=0.25,
+        ),
+        Figure(
+            name=f"room: speech ends → result, with an STT that takes {STT_SECONDS:g} s, more than with the sound card",
+            values=tuple(each.result_seconds - card for each in seen),
+            at_most=0.15,
+        ),
+        Figure(
+            name=f"{ROOMS} rooms at once: made up of {OUR_VOICE_SECONDS:g} s of our voice, each room",
+            values=tuple(many.concealed_seconds),
+            at_most=0.0,
+        ),
+        Figure(name=f"{ROOMS} rooms: processor for each agent, idle", values=tuple(many.idle_percent), unit="%", at_most=2.0),
+    ]
