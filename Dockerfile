@@ -11,7 +11,7 @@ RUN python -m venv /opt/voicemode \
         --requirement pyproject.toml --extra local
 
 FROM engines AS wheel
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py ./
 COPY voicemode voicemode
 RUN /uv/bin/uv build --no-cache --wheel --out-dir /dist
 

@@ -1,0 +1,13 @@
+export default function NotFound() {
+  return (
+    <main className="front">
+      <section className="card">
+        <h1>There is nothing here.</h1>
+        {/* A whole load, not a change of view: this page is served without the state of the other. */}
+        <p>
+          <a href="/">Back to talking</a>
+        </p>
+      </section>
+    </main>
+  );
+}

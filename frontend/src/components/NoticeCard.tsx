@@ -1,0 +1,26 @@
+"use client";
+
+import { Command } from "@/components/Command";
+import type { Notice } from "@/words/notice";
+
+interface Props {
+  readonly notice: Notice;
+  /** What the person can do here; left out, there is nothing to press. */
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+/** Something went wrong: what, and what to do. It is read out when it appears. */
+export function NoticeCard({ notice, action }: Props) {
+  return (
+    <div className="notice" role="alert">
+      <p className="notice-title">{notice.title}</p>
+      {notice.todo && <p>{notice.todo}</p>}
+      {notice.command && <Command text={notice.command} />}
+      {action && (
+        <button type="button" className="button quiet" onClick={action.run}>
+          {action.label}
+        </button>
+      )}
+    </div>
+  );
+}

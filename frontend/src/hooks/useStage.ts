@@ -1,0 +1,70 @@
+"use client";
+
+import { useCallback, useEffect, useReducer } from "react";
+
+import * as server from "@/server/api";
+import { linkIn, NO_LINK, type Link } from "@/state/pairing";
+import { ARRIVING, stage, type Event, type Stage } from "@/state/stage";
+import { explain, needsSignIn } from "@/words/failures";
+import type { Notice } from "@/words/notice";
+
+/** The view to show, and how to get to others. */
+export interface Staging {
+  readonly now: Stage;
+  readonly go: (event: Event) => void;
+  /** Find out again who we are to the server. */
+  readonly arrive: () => void;
+  /** Back to signing in if that is what `failure` says, else what it says. */
+  readonly failed: (failure: unknown) => Notice | null;
+}
+
+export function useStage(): Staging {
+  const [now, go] = useReducer(stage, ARRIVING);
+  const arrive = useCallback(() => {
+    go({ type: "arrived" });
+    void whoWeAre(takeLink()).then(go);
+  }, []);
+  useEffect(() => {
+    void whoWeAre(takeLink()).then(go);
+    // A link opened in a window that shows the page already changes nothing but the fragment.
+    window.addEventListener("hashchange", arrive);
+    return () => window.removeEventListener("hashchange", arrive);
+  }, [arrive]);
+  const failed = useCallback((failure: unknown) => {
+    if (!needsSignIn(failure)) return explain(failure);
+    void whoWeAre(NO_LINK).then(go);
+    return null;
+  }, []);
+  return { now, go, arrive, failed };
+}
+
+/** What the link says; it is gone from the address bar and the history from now on. */
+function takeLink(): Link {
+  const link = linkIn(location.hash);
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  return link;
+}
+
+async function whoWeAre(link: Link): Promise<Event> {
+  try {
+    return await (link.code ? paired(link) : known(link));
+  } catch (failure) {
+    return { type: "cut-off", notice: explain(failure) };
+  }
+}
+
+async function known({ room }: Link, notice?: Notice): Promise<Event> {
+  const { signedIn, ways } = await server.session();
+  return signedIn ? { type: "signed-in", room } : { type: "signed-out", ways, notice };
+}
+
+async function paired(link: Link): Promise<Event> {
+  try {
+    await server.pair(link.code);
+  } catch (failure) {
+    if (!(failure instanceof server.Refused)) throw failure;
+    // An old link in a browser that is signed in is no trouble.
+    return known(link, explain(failure));
+  }
+  return { type: "signed-in", room: link.room };
+}

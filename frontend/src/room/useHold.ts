@@ -1,0 +1,54 @@
+"use client";
+
+import { useEffect, useReducer } from "react";
+
+import { LET_GO, press, release, spaceIsFree, type Finger, type Holding } from "@/state/holding";
+
+type Change = readonly ["press" | "release", Finger] | readonly ["let go"];
+
+function change(holding: Holding, [what, finger]: Change): Holding {
+  if (what === "let go") return LET_GO;
+  return what === "press" ? press(holding, finger) : release(holding, finger);
+}
+
+export interface Hold {
+  readonly held: boolean;
+  readonly press: () => void;
+  readonly release: () => void;
+}
+
+/** Whether push-to-talk is held, by the space bar or by whoever calls `press`; never while not `enabled`. */
+export function useHold(enabled: boolean): Hold {
+  const [holding, dispatch] = useReducer(change, LET_GO);
+  useEffect(() => {
+    if (!enabled) return;
+    const listening = new AbortController();
+    const { signal } = listening;
+    window.addEventListener("keydown", (event) => pressed(event) && dispatch(["press", "key"]), { signal });
+    window.addEventListener("keyup", (event) => event.code === "Space" && dispatch(["release", "key"]), { signal });
+    // Whoever leaves the window lets go elsewhere, where we do not see it.
+    window.addEventListener("blur", () => dispatch(["let go"]), { signal });
+    return () => {
+      listening.abort();
+      dispatch(["let go"]);
+    };
+  }, [enabled]);
+  return {
+    held: enabled && holding.size > 0,
+    press: () => dispatch(["press", "pointer"]),
+    release: () => dispatch(["release", "pointer"]),
+  };
+}
+
+/** Whether `event` is the space bar, meant for us; then the page does not scroll. */
+function pressed(event: KeyboardEvent): boolean {
+  if (event.code !== "Space" || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (document.querySelector("dialog[open]") || !spaceIsFree(focus(event.target))) return false;
+  event.preventDefault();
+  return !event.repeat;
+}
+
+function focus(target: EventTarget | null): Parameters<typeof spaceIsFree>[0] {
+  if (!(target instanceof HTMLElement)) return null;
+  return { tag: target.tagName, role: target.getAttribute("role"), editable: target.isContentEditable };
+}
