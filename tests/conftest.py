@@ -32,8 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 PARTS = ("waiting", "real-time")
-REAL_TIME = {"virtual_sound", "engines", "weights"}
-"""Fixtures of tests that want the machine to themselves."""
+REAL_TIME = {"virtual_sound", "engines", "weights", "us", "network", "browser"}
+"""Fixtures of tests that want the machine to themselves: sound, engines, rooms, a page."""
 INSTALLING = ("test_containers", "test_install_services", "test_service_life")
 """Files of tests that use engines, but need not hear in time."""
 
