@@ -16,6 +16,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SOURCES = ("src", "public", "scripts", "next.config.ts", "package-lock.json", "tsconfig.json")
 INSIDE = "voicemode/page"
 NO_NPM = "npm is not installed: this package is made without the page. Install Node.js 20.19 or later, and build again."
+FAILED = "The page needs Node.js 20.19 or later, and the network. To make this package without: VOICEMODE_PAGE=keep"
 
 
 class PageHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -43,7 +44,10 @@ class PageHook(BuildHookInterface):  # type: ignore[type-arg]
         if npm is None:
             self.app.display_warning(NO_NPM)
             return
-        build(frontend, npm)
+        try:
+            build(frontend, npm)
+        except subprocess.CalledProcessError as error:
+            self.app.abort(f"{error} {FAILED}")
 
 
 def is_fresh(frontend: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from voicemode.audio.devices import Deliver, Device, Fill
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.frames import PAUSE, Frame, Frames, stream
-from voicemode.audio.record import Senses
+from voicemode.audio.record import Recorder, Senses
 from voicemode.conversation import Conversation
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.floor import Floor
@@ -117,6 +117,15 @@ class StreamingSpeech(FakeSpeech):
 
 def down(message: str = "connection refused") -> ProviderError:
     return ProviderError(message, transient=True)
+
+
+async def record(recorder: Recorder, mic: Frames) -> Frame:
+    """The turn that `recorder` hears in `mic`."""
+    async for frame in mic:
+        if recorder.hear(frame).done:
+            break
+    await recorder.close()
+    return recorder.finish()
 
 
 class ScriptedTransport:

@@ -1,20 +1,22 @@
 """Several people, each with a microphone: a turn ends when everybody who has begun has ended, and nothing said is lost."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.duplex import MANNERS, Duplex, Ears, Person, Says, talk
+from tests.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, talk
 from tests.fakes import down
 from voicemode.answer import Line, text_of
 from voicemode.audio.endpoint import Rules
 from voicemode.audio.frames import Frame
-from voicemode.errors import RecordingKeptError
+from voicemode.errors import RecordingKeptError, RoomError
 from voicemode.floor import Floor
 from voicemode.manners import Manners
 from voicemode.speech.base import Transcript
+from voicemode.transports.base import Microphone
 
 pytestmark = pytest.mark.anyio
 TEXTS = {9001: "I think so.", 9002: "So do I.", 9003: "And now?"}
@@ -155,3 +157,40 @@ async def test_what_is_typed_comes_with_what_was_said(tmp_path: Path) -> None:
     floor.hands.write("I cannot talk", "Ben")
     _, heard = await turn
     assert (heard.text, heard.ended) == ("Anna: I think so.\nBen: I cannot talk", "typed")
+
+
+async def test_who_asks_to_hear_it_again_does_not_silence_the_others(tmp_path: Path) -> None:
+    anna, ben = Person([Says(1.0, 2.0, 9001)], "Anna"), Person([Says(1.5, 0.5, 9002)], "Ben")
+    speech = Ears("", {9001: "The left one.", 9002: "Repeat that."})
+    _, heard = await talk(Duplex([ben, anna]), speech, tmp_path, message="Which one?")
+    assert heard.text == "Anna: The left one."
+
+
+class Room(Duplex):
+    """It ends, with all who are in it."""
+
+    ends_at = 2.0
+
+    async def _coming(self) -> AsyncIterator[Microphone]:
+        for person in self.people:
+            yield Microphone(self._frames(person), person.name)
+        await self.until(self.ends_at)
+        raise RoomError("The room has been ended.")
+
+
+@pytest.mark.parametrize("leave_first", [True, False])
+async def test_what_was_said_in_a_room_before_it_ended_is_the_answer(leave_first: bool, tmp_path: Path) -> None:
+    anna = Person([Says(1.0, 9.0, 9001)], "Anna", leaves_at=2.0 if leave_first else 1e9)
+    _, heard = await talk(Room([anna]), Ears("", TEXTS), tmp_path, message="")
+    assert (heard.text, heard.note) == ("I think so.", "The room has been ended.")
+
+
+async def test_what_was_said_over_our_voice_when_the_room_ended_is_the_answer(tmp_path: Path) -> None:
+    _, heard = await talk(Room([Person([Says(1.7, 9.0, 9001)], "Anna")]), Ears("", TEXTS), tmp_path)
+    assert heard.text == "I think so."
+
+
+async def test_a_room_that_ends_without_a_word_is_an_error(tmp_path: Path) -> None:
+    for message in ("", MESSAGE):
+        with pytest.raises(RoomError, match="has been ended"):
+            await talk(Room([Person(name="Anna")]), Ears(), tmp_path, message=message)

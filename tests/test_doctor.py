@@ -16,6 +16,7 @@ from voicemode.tools.doctor import doctor
         ("auto", False, "off: the echo canceller is not installed", "pip install 'voicemode[echo]'"),
         ("headphones", False, "on, for headphones", ""),
         ("off", True, "off", ""),
+        ("on", False, "off: the echo canceller is not installed", "pip install 'voicemode[echo]'"),
     ],
 )
 def test_whether_one_can_talk_over_us_is_told(barge_in: str, canceller: bool, detail: str, remedy: str) -> None:
@@ -23,7 +24,7 @@ def test_whether_one_can_talk_over_us_is_told(barge_in: str, canceller: bool, de
     assert check.detail.startswith(detail)
     assert check.remedy.startswith(remedy)
     assert bool(check.remedy) == bool(remedy)
-    assert check.ok
+    assert check.ok is (canceller or barge_in != "on"), "a conversation refuses what it cannot do"
 
 
 def test_what_takes_a_person_at_a_terminal_is_no_burden_for_agents() -> None:

@@ -1,13 +1,16 @@
 """`voicemode frontend` as a person types it: a server process, links, signals, and what it leaves in files."""
 
+import json
 import os
 import re
 import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,27 @@ def test_a_name_that_is_not_ours_gets_no_link_but_the_setting(environ: Mapping[s
         assert "voicemode config set VOICEMODE_FRONTEND_HOSTS other.example" in refused.stderr
         narrow = run(environ, "frontend", "open", "--lan")
         assert "The page is shown on this machine only. voicemode config set VOICEMODE_FRONTEND_LAN true" in narrow.stderr
+
+
+class Pretender(BaseHTTPRequestHandler):
+    """Says that it is the page's server, and is another process than it says."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"service": "voicemode-frontend", "status": "ready", "pid": 1}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_no_link_leads_to_the_server_of_somebody_else(environ: Mapping[str, str], home: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Pretender) as pretender:
+        threading.Thread(target=pretender.serve_forever, daemon=True).start()
+        port = str(pretender.server_port)
+        refused = run({**environ, "VOICEMODE_FRONTEND_PORT": port}, "frontend", "open", "--print")
+        pretender.shutdown()
+    assert f"Error: The page at port {port} is not yours" in refused.stderr
+    assert not (home / ".voicemode/state/frontend-pairing.json").exists()
 
 
 def test_a_server_that_nobody_needs_ends_by_itself(environ: Mapping[str, str]) -> None:

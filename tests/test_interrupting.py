@@ -219,6 +219,29 @@ async def test_a_hand_that_stops_us_tells_what_was_heard_and_after_the_message_t
         assert (answer.ended, said.heard, bool(said.unheard)) == ("stopped", heard, bool(heard))
 
 
+@pytest.mark.parametrize("how", ["a hand", "the agent", "a skip"])
+async def test_whoever_silences_us_what_can_be_read_is_what_was_heard(how: str, tmp_path: Path) -> None:
+    floor, place = Floor(), Duplex([Person()], closed=True)
+    turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
+    await asyncio.sleep(0)
+    await place.until(1.0)
+    {"a hand": floor.hands.stop, "the agent": turn.cancel, "a skip": floor.hands.skip}[how]()
+    await asyncio.wait([turn])
+    cut = [each for each in place.shown if isinstance(each, Words)][-1]
+    assert place.words() == [("", "Word1 word2 word3")]
+    assert cut.interrupted
+
+
+async def test_an_answer_sent_by_hand_without_a_word_is_no_noise(tmp_path: Path) -> None:
+    floor, place, speech = Floor(), Duplex([Person([Says(1.0, 1.5)])], closed=True), Ears("")
+    turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
+    await asyncio.sleep(0)
+    await place.until(2.0)
+    assert floor.hands.send()
+    _, heard = await turn
+    assert (heard.ended, speech.said) == ("sent", [MESSAGE])
+
+
 async def test_push_to_talk_silences_us_and_records(tmp_path: Path) -> None:
     floor, place, speech = Floor(), Duplex([Person([Says(1.5, 1.0)])], closed=True), Ears("held")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
@@ -284,3 +307,22 @@ async def test_cancelled_at_any_moment_everything_is_closed(
     assert place.open == 0
     assert not floor.lock.locked()
     assert floor.hands.state.doing == "idle"
+
+
+@pytest.mark.parametrize("moment", [0.5, 1.3, 5.2, 6.2])
+async def test_who_is_cancelled_again_and_again_leaves_nothing_open(moment: float, tmp_path: Path) -> None:
+    floor, place = Floor(), Duplex([Person([Says(1.0, 0.3), Says(4.0, 2.0)])], closed=True)
+    speech, before = Ears("Mhm."), asyncio.all_tasks()
+    turn = asyncio.create_task(conversation(place, speech, tmp_path, floor).converse(MESSAGE, Voice(), MANNERS, Stages()))
+    await asyncio.sleep(0)
+    await place.until(moment)
+    speech.may_hear.clear()
+    while not turn.done():
+        # As the MCP library does.
+        turn.cancel()
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+    assert place.open == 0
+    assert bool(list(tmp_path.glob("*.wav"))) == (moment > 4.2), "the last words are on disk, too"

@@ -82,6 +82,11 @@ def test_every_installation_has_a_key_of_its_own_that_nobody_else_can_read(setti
     assert re.fullmatch(r"[\w-]{43}", access.secret), "256 bits"
     ensure_keys(settings)
     assert find_access(settings) == access, "it is kept"
+    keys_file(settings).write_text("APIbroken:\n")  # a disk was full
+    ensure_keys(settings)
+    assert find_access(settings) not in (None, access), "without it no server would start"
+    access = find_access(settings)
+    assert access
     other = replace(settings, base_dir=tmp_path / "other")
     ensure_keys(other)
     assert access.secret not in keys_file(other).read_text()
@@ -238,6 +243,7 @@ def test_what_is_not_as_published_is_not_used(sums: str, trouble: str, settings:
         fitting(settings, environment_folder, program)
     assert not program_of(environment_folder).exists()
     assert not (settings.cache_dir / "livekit" / ARCHIVE).exists()
+    assert find_access(settings) is None, "nobody tries to reach a server that is not there"
 
 
 @POSIX

@@ -87,6 +87,38 @@ async def test_who_speaks_when_we_only_listen_goes_on_with_their_answer(tmp_path
     assert heard.audio_seconds > 2.0
 
 
+async def test_each_turn_has_its_own_patience_however_long_nobody_spoke_before_it(tmp_path: Path) -> None:
+    floor, speech = Floor(), Ears("", TEXTS)
+    place = Duplex([Person([Says(0.3, 0.7, 9001)])], closed=True)
+    talk = conversation(place, speech, tmp_path, floor)
+    async with asyncio.timeout(20):
+        await talk.listen(KEEPING, Stages())
+        await place.until(3.0)
+        before = place.now
+        assert (await talk.listen(MANNERS, Stages())).ended == "no speech"
+    assert place.now - before == pytest.approx(MANNERS.rules.patience_seconds, abs=0.1)
+
+
+async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_path: Path) -> None:
+    floor, place = Floor(), Duplex([Person()])
+    talk = conversation(place, Ears(), tmp_path, floor)
+    listening = asyncio.create_task(talk.listen(MANNERS, Stages()))
+    await until(lambda: "listening" in place.shown)
+    floor.hands.write("yes")
+    assert await talk.meanwhile() == "", "another agent, whose turn has just ended"
+    assert (await listening).text == "yes"
+
+
+async def test_who_still_speaks_when_no_turn_comes_is_understood(tmp_path: Path) -> None:
+    floor = Floor()
+    floor.meanwhile = Meanwhile(listen_seconds=0.2)
+    place = Duplex([Person([Says(0.3, 0.7, 9001), Says(1.6, 1e6, 9002)])], closed=True)
+    talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
+    await talk.listen(replace(KEEPING, rules=replace(KEEPING.rules, max_seconds=1e9)), Stages())
+    await until(lambda: place.open == 0)
+    assert await talk.meanwhile() == "and one more thing"
+
+
 async def test_who_talks_over_a_message_that_wants_no_answer_is_heard_all_the_same(tmp_path: Path) -> None:
     floor, speech = Floor(), Ears("", TEXTS)
     place = Duplex([Person([Says(0.3, 0.7, 9001), Says(4.0, 2.0, 9002)])], closed=True)

@@ -58,3 +58,14 @@ def test_a_page_older_than_its_sources_is_built_anew_unless_that_is_not_wanted(c
     npm.write_text("#!/bin/sh\necho a new page >out/index.html\n")
     npm.chmod(0o755)
     assert packed(clone, "--wheel", PATH=f"{npm.parent}:/usr/bin:/bin", VOICEMODE_PAGE="") == "a new page\n"
+
+
+def test_a_page_that_cannot_be_built_says_how_to_do_without(clone: Path, tmp_path: Path) -> None:
+    os.utime(clone / "frontend" / "out" / "index.html", (0, 0))
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\nexit 1\n")
+    npm.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        packed(clone, "--wheel", PATH=f"{npm.parent}:/usr/bin:/bin", VOICEMODE_PAGE="")
+    assert b"To make this package without: VOICEMODE_PAGE=keep" in failure.value.stderr

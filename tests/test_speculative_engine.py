@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import Whisper, recording
+from tests.fakes import record
 from tests.people import CLIPS, SPEECH
 from tests.wer import wer
 from voicemode.audio.alongside import alongside
@@ -50,7 +51,7 @@ async def test_a_long_turn_is_understood_part_by_part_and_as_well_as_the_whole(w
         return [transcript async for transcript in speculative(ears, recorder.outlet.line)][-1]
 
     async with alongside(understood()) as work:
-        await recorder.record(spoken(join([turn, silence(3, RATE)], RATE)), lambda: True, alive)
+        await record(recorder, spoken(join([turn, silence(3, RATE)], RATE)))
         text = (await work).text
     said = " ".join(CLIPS.values())
     assert ears.longest_seconds < 15 < turn.seconds
@@ -63,7 +64,3 @@ async def spoken(turn: Frame) -> Frames:
         yield frame
         for _ in range(10):
             await asyncio.sleep(0)
-
-
-async def alive() -> None:
-    raise AssertionError("the microphone is not dead")

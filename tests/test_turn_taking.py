@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, senses, tone
+from tests.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, record, senses, tone
 from voicemode.answer import Heard
 from voicemode.audio.endpoint import PAUSE_SECONDS, WAITS, Rules
 from voicemode.audio.frames import Chunks, Frame, Frames
@@ -145,9 +145,9 @@ async def test_the_melody_counts_where_nobody_reads(says: float, ended: str, wai
                 await asyncio.sleep(0.001)
         yield tone(5, 1)
 
-    recording = await recorder.record(person(), lambda: True, thinking)
-    assert recording.ended.value == ended
-    assert recording.audio.seconds == pytest.approx(1 + wait, abs=0.25)
+    audio = await record(recorder, person())
+    assert recorder.endpointer.turn.value == ended
+    assert audio.seconds == pytest.approx(1 + wait, abs=0.25)
     assert melody.asked == [pytest.approx(1 + PAUSE_SECONDS, abs=0.03)]
 
 

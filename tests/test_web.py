@@ -1,8 +1,8 @@
 """The page's server: who gets in, what is sent, and what is refused, over real HTTP."""
 
 import asyncio
-import datetime
 import json
+import os
 import re
 import ssl
 import stat
@@ -16,18 +16,18 @@ import pytest
 
 from tests.agents import free_ports
 from tests.page_server import WAIT_SECONDS, PageServer, nobody, serving
-from voicemode.config import Settings, load_settings
+from voicemode.config import Settings
+from voicemode.config.files import exclusive
+from voicemode.errors import ServiceError
+from voicemode.services._api.server import listen, serve_as
 from voicemode.services._web.app import create_site
-from voicemode.services._web.attempts import Attempts, Limits
-from voicemode.services._web.certificate import identity, names_in, root
-from voicemode.services._web.current import Current
+from voicemode.services._web.attempts import Limits
+from voicemode.services._web.certificate import root
 from voicemode.services._web.entry import COOKIE, SECURE_COOKIE, pairing_codes
 from voicemode.services._web.guards import MAX_BODY_BYTES, Names
-from voicemode.services._web.lan import is_lan
-from voicemode.services._web.ledger import Ledger
-from voicemode.services._web.link import link
-from voicemode.services._web.policy import policy, room_sources
-from voicemode.services._web.server import Lan
+from voicemode.services._web.patience import Impatient
+from voicemode.services._web.server import Lan, config
+from voicemode.services.frontend import shown
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +104,9 @@ async def test_the_page_comes_packed_with_a_policy_that_allows_its_own_scripts_o
 async def test_a_page_that_was_not_built_says_how(settings: Settings) -> None:
     async with serving(settings) as server, server.browser() as browser:
         answer = await browser.get("/")
-    assert "npm run build" in answer.text
+        with pytest.raises(ServiceError, match="no page in it"):
+            await shown(replace(settings, frontend_port=server.port))
+    assert (answer.status_code, "npm run build" in answer.text) == (503, True)
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
@@ -247,6 +249,48 @@ async def test_a_request_that_is_too_large_is_not_read(server: PageServer) -> No
     assert status == 400
 
 
+class Hasty(Impatient):
+    """The same, for who has no time to wait in tests."""
+
+    ask_seconds = 0.3
+    take_seconds = 0.6
+
+
+async def test_who_holds_a_connection_for_nothing_is_hung_up_on(settings: Settings, folder: Path) -> None:
+    (folder / "long.txt").write_bytes(os.urandom(20_000_000))
+    site, listener = await asyncio.to_thread(create_site, lambda: settings, Names(), folder, nobody), listen("127.0.0.1", 0)
+    hasty = config(site.app, lifespan="off")
+    hasty.http = Hasty
+    port = listener.getsockname()[1]
+    serving = asyncio.create_task(serve_as(hasty, listener, site.presence, None))
+    page, long = (b"GET %s HTTP/1.1\r\nHost: localhost\r\n" % path for path in (b"/", b"/long.txt"))
+    for sent in (b"", page, page + b"\r\n" + page, long + b"\r\n"):
+        assert await held_until_hung_up(port, sent), sent
+    async with asyncio.timeout(WAIT_SECONDS):
+        status, _ = await raw(port, page + b"Connection: close\r\n\r\n")
+    assert status == 200
+    serving.cancel()
+    await asyncio.wait({serving})
+
+
+async def held_until_hung_up(port: int, sent: bytes) -> bool:
+    """Whether a client that sends this, and reads nothing, finds that the server has gone."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        # So little is read ahead that the rest waits with the server.
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(sent)
+        try:
+            while not writer.is_closing():
+                await asyncio.sleep(0.1)
+                writer.write(b"X-More: y\r\n")  # a trickle is no excuse
+                await writer.drain()
+        except ConnectionError:
+            return True
+        finally:
+            writer.transport.abort()
+    return True
+
+
 async def test_other_methods_and_paths_are_refused_in_words(server: PageServer) -> None:
     async with server.signed_in() as browser:
         assert code_of(await browser.get("/api/pair")) == "not_found"
@@ -316,11 +360,20 @@ async def test_in_the_local_network_a_browser_that_trusts_the_root_gets_tls(sett
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one loopback address elsewhere")
 async def test_the_page_follows_this_machine_to_its_new_address(settings: Settings, folder: Path) -> None:
-    addresses = ["127.0.0.1"]
+    addresses = list[str]()
     (port,) = free_ports(1)
     file, names = settings.state_dir / "frontend-tls.pem", Names()
     site = create_site(lambda: settings, names, folder, nobody)
     async with Lan(site.app, names, port, file, lambda: tuple(addresses), look_seconds=0.02).served():
+        addresses[:] = ["127.0.0.1"]  # it was started before there was a network
+        assert (await once_reached(f"https://127.0.0.1:{port}/", file)).content == HTML
+        with exclusive(file):  # as if nothing could be written for a while
+            file.rename(file.with_suffix(".kept"))
+            file.mkdir()
+        await asyncio.sleep(0.1)
+        with exclusive(file):
+            file.rmdir()
+            file.with_suffix(".kept").rename(file)
         addresses[:] = ["127.0.0.2"]
         page = await once_reached(f"https://127.0.0.2:{port}/", file)
     assert page.content == HTML
@@ -338,78 +391,3 @@ async def once_reached(url: str, file: Path) -> httpx2.Response:
                     return await phone.get(url)
             except (httpx2.ConnectError, ssl.SSLError, ValueError):
                 await asyncio.sleep(0.02)
-
-
-def test_a_password_that_was_changed_is_the_only_one_without_a_restart(home: Path) -> None:
-    file = home / ".voicemode" / "voicemode.env"
-    file.parent.mkdir()
-    file.write_text("VOICEMODE_FRONTEND_PASSWORD=the-old-password\n")
-    current = Current(load_settings(), frontend_port=4711)
-    assert (current().frontend_password, current().frontend_port) == ("the-old-password", 4711)
-    file.write_text("VOICEMODE_FRONTEND_PASSWORD=another-password\n")
-    assert (current().frontend_password, current().frontend_port) == ("another-password", 4711)
-    file.write_text("this is no setting\n")
-    assert (current().frontend_password, current().frontend_port) == ("another-password", 4711)
-
-
-def test_a_certificate_is_made_anew_when_names_come_or_it_is_about_to_end(tmp_path: Path) -> None:
-    from cryptography.x509 import load_pem_x509_certificate
-
-    file, now = tmp_path / "tls.pem", datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC)
-    first = identity(file, ["192.168.1.2", "box.local"], now)
-    assert identity(file, ["192.168.1.2"], now + datetime.timedelta(days=300)) == first
-    moved = identity(file, ["10.0.0.7"], now)
-    assert moved.fingerprint != first.fingerprint
-    assert set(names_in(load_pem_x509_certificate(file.read_bytes()))) == {"10.0.0.7", "192.168.1.2", "box.local"}
-    assert identity(file, ["10.0.0.7"], now + datetime.timedelta(days=380)).fingerprint != moved.fingerprint
-    file.write_bytes(b"damaged")
-    assert identity(file, ["10.0.0.7"], now).fingerprint
-
-
-def test_attempts_are_counted_for_each_client_and_for_all(tmp_path: Path) -> None:
-    now = [0.0]
-    attempts = Attempts(lambda: now[0], Limits(of_one=2, of_all=3, window_seconds=10))
-    for second, client in ((0, "a"), (4, "a")):
-        now[0] = second
-        attempts.note(client)
-    assert (attempts.wait_seconds("a"), attempts.wait_seconds("b")) == (6, 0)
-    attempts.note("b")
-    assert (attempts.wait_seconds("b"), attempts.wait_seconds("c")) == (6, 6), "three in all"
-    attempts.forgive("b")
-    assert attempts.wait_seconds("c") == 0
-    now[0] = 10
-    assert attempts.wait_seconds("a") == 0
-
-
-def test_what_was_given_out_ends_and_the_oldest_goes_first(tmp_path: Path) -> None:
-    now = [0.0]
-    ledger = Ledger(tmp_path / "ledger.json", 600, clock=lambda: now[0])
-    first = ledger.issue()
-    now[0] = 599
-    assert ledger.left_seconds(first) == 1
-    now[0] = 600
-    assert not ledger.left_seconds(first)
-    assert not ledger.take(first)
-    many = [ledger.issue() for _ in range(3)]
-    assert ledger.clear() == 3
-    assert not any(map(ledger.left_seconds, many))
-    (tmp_path / "ledger.json").write_text("[]")
-    assert not ledger.take(first)
-
-
-def test_addresses_that_the_internet_reaches_are_not_the_local_network() -> None:
-    assert all(map(is_lan, ["192.168.1.2", "10.1.2.3", "172.16.0.1", "100.64.0.1"]))
-    assert not any(map(is_lan, ["8.8.8.8", "127.0.0.1", "169.254.1.1", "224.0.0.1", "0.0.0.0"]))  # noqa: S104 - asked about
-
-
-def test_a_policy_names_livekit_only_where_the_browser_goes_there_itself() -> None:
-    assert room_sources("") == room_sources("ws://127.0.0.1:7880") == []
-    sources = room_sources("wss://mine.livekit.cloud")
-    assert set(sources) == {
-        *("https://mine.livekit.cloud", "wss://mine.livekit.cloud", "https://*.livekit.cloud", "wss://*.livekit.cloud"),
-    }
-    assert f"connect-src 'self' {' '.join(sources)};" in policy(sources)
-
-
-def test_what_is_secret_in_a_link_is_sent_to_nobody() -> None:
-    assert link("https://box:3000/", "CODE", "Küche #1") == "https://box:3000/#pair=CODE&room=K%C3%BCche%20%231"

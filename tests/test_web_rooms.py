@@ -55,10 +55,12 @@ async def token(browser: httpx2.AsyncClient, room: str, name: str = "Anna") -> d
 async def as_browser(server: PageServer, browser: httpx2.AsyncClient) -> AsyncIterator[str]:
     """The URL of a relay that adds to each request what a browser would: LiveKit's client for Python knows no cookies."""
 
+    cookie = browser.cookies[COOKIE]
+
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upward, up = await asyncio.open_connection("127.0.0.1", server.port)
         head = await reader.readuntil(b"\r\n")
-        up.write(head + f"Cookie: {COOKIE}={browser.cookies[COOKIE]}\r\nOrigin: http://127.0.0.1:{port}\r\n".encode())
+        up.write(head + f"Cookie: {COOKIE}={cookie}\r\nOrigin: http://127.0.0.1:{port}\r\n".encode())
         await asyncio.gather(carry(reader, up), carry(upward, writer))
 
     relaying = await asyncio.start_server(relay, "127.0.0.1", 0)
@@ -208,6 +210,15 @@ async def test_signalling_is_passed_on_to_who_is_signed_in_on_our_page_only(
         with pytest.raises(InvalidStatus) as refusal:
             await connect(f"{url}{path}", origin=origin, additional_headers=headers, proxy=None)
         assert refusal.value.response.status_code == status, (path, origin)
+
+
+async def test_who_is_signed_out_is_thrown_out_of_the_room(server: PageServer, browser: httpx2.AsyncClient) -> None:
+    async with in_room(server, browser, (await token(browser, "kitchen"))["token"]), server.signed_in() as other:
+        assert [room["people"] for room in (await other.get("/api/rooms")).json()["rooms"]] == [1]
+        assert (await browser.post("/api/sign-out")).status_code == 204
+        async with asyncio.timeout(WAIT_SECONDS):
+            while (await other.get("/api/rooms")).json()["rooms"][0]["people"]:
+                await asyncio.sleep(0.1)
 
 
 async def test_when_livekit_goes_the_browser_is_told_and_when_it_is_back_so_are_the_rooms(

@@ -80,11 +80,13 @@ def heard_of(said: Sequence[Utterance], typed: Sequence[Typed], ended: Turn, pro
     if errors and not (answers or typed):
         raise errors[0]
     heeded = answers[-1].heeded if answers else Heeded("")
+    text = text_of([*lines_of(said, pronounce), *typed_lines(typed)], several=several)
     return Heard(
-        text=text_of([*lines_of(said, pronounce), *typed_lines(typed)], several=several),
+        text=text,
         ended="typed" if typed else reason(ended, heeded),
         note=" ".join(map(str, errors)),
         provider=", ".join(dict.fromkeys(answer.transcript.provider for answer in answers if answer.transcript.provider)),
         audio_seconds=sum(each.audio.seconds for each in said),
-        again=heeded.action == "repeat",
+        # What somebody else has said meanwhile must not be forgotten over it.
+        again=heeded.action == "repeat" and not text,
     )

@@ -154,7 +154,6 @@ class Opened:
 
     async def close(self) -> None:
         """End what goes on in the background."""
-        await self.floor.settle()
         await ended(*self._leaving)
         await self._leave(self._app)
         await self.floor.meanwhile.close()
@@ -167,6 +166,7 @@ class Opened:
 
     async def _leave(self, app: App) -> None:
         await self.floor.meanwhile.stop()
+        await self.floor.settle()
         for transport in app.transports.values():
             await transport.close()
 

@@ -1,18 +1,22 @@
 """The people there, each heard through a microphone of their own."""
 
 import asyncio
+import logging
 import math
-from collections.abc import Callable, Iterable, MutableSequence
+from collections.abc import Callable, Coroutine, Iterable, MutableSequence
 from contextlib import suppress
+from typing import Any
 
-from voicemode.audio.alongside import ended, unless
+from voicemode.audio.alongside import ended, surely, unless
 from voicemode.audio.barge_in import Interruption
 from voicemode.audio.endpoint import Turn
-from voicemode.errors import AudioDeviceError, VoiceModeError
+from voicemode.errors import AudioDeviceError, RoomError, VoiceModeError
 from voicemode.listening import Listener
 from voicemode.overhearing import Overhearing, Verdict
 from voicemode.transports.base import Microphone, Played, Transport
 from voicemode.utterance import Means, Utterance
+
+log = logging.getLogger(__name__)
 
 SLACK_SECONDS = 1.0
 """Turns are measured in audio; a clock ends one whose audio does not come, so much later."""
@@ -31,7 +35,8 @@ class Audience:
         self._listeners: list[Listener] = []
         self._names = set[str]()
         self._open_utterances = set[Utterance]()
-        self._closing = set[asyncio.Task[None]]()
+        self._working = set[asyncio.Task[None]]()
+        """On what nobody waits for."""
         self._ours: Played | None = Played()
         """Our voice, until we listen."""
         self._hearing = set[asyncio.Task[None]]()
@@ -51,21 +56,44 @@ class Audience:
 
     async def close(self) -> None:
         """Nobody is heard any more, and nothing goes on. What was said and not understood stays on disk."""
+        await surely(self._close())
+
+    async def _close(self) -> None:
         if self._hosting is not None:
             await ended(self._hosting)
         for overhearing in self._overhearings:
             overhearing.close()
-        await self.release(set(self._open_utterances))
-        await ended(*self._closing)
+        await ended(*self._working)
+        left = set(self._open_utterances)
+        await self.release(left)
+        for utterance in left:
+            if utterance.tape.kept:
+                log.warning("A turn ended early; what was said is kept in %s", utterance.tape.path)
 
     def check(self) -> None:
-        """Raise why nobody can be heard: AudioDeviceError."""
+        """Raise why nobody can be heard: AudioDeviceError. What was said in a room before it ended comes first."""
+        try:
+            self._check()
+        except RoomError:
+            if not self.said:
+                raise
+
+    def _check(self) -> None:
         for task in (self._hosting, *self._hearing):
-            if task is not None and task.done():
+            if task is not None and task.done() and not task.cancelled():
                 task.result()
         failures = [listener.failure for listener in self._listeners if listener.failure]
         if failures and self._all_here and all(listener.gone for listener in self._listeners):
             raise failures[0]
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody can be heard; empty if somebody can."""
+        try:
+            self.check()
+        except AudioDeviceError as error:
+            return str(error)
+        return ""
 
     @property
     def is_open(self) -> bool:
@@ -95,7 +123,8 @@ class Audience:
     def begin(self, means: Means) -> None:
         """A turn begins; hear it with `means`."""
         self.means = means
-        self._names = {listener.speaker for listener in self._listeners if not listener.gone}
+        self._listeners = [listener for listener in self._listeners if not listener.gone]
+        self._names = {listener.speaker for listener in self._listeners}
 
     def overhear(self, played: Played) -> None:
         """From now on we speak; `played` is softened, and held, while somebody talks over it."""
@@ -105,7 +134,7 @@ class Audience:
 
     async def taken(self) -> None:
         """Wait until somebody who talks over us wants something, or nobody can be heard any more."""
-        while self.verdict is Verdict.NOTHING and not self._broken:
+        while self.verdict is Verdict.NOTHING and not self.trouble:
             await self._change()
 
     def listen(self) -> None:
@@ -202,14 +231,6 @@ class Audience:
     def _overhearings(self) -> list[Overhearing]:
         return [listener.overhearing for listener in self._listeners if listener.overhearing is not None]
 
-    @property
-    def _broken(self) -> bool:
-        try:
-            self.check()
-        except AudioDeviceError:
-            return True
-        return False
-
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
@@ -246,7 +267,7 @@ class Audience:
     def overhearing(self) -> Overhearing:
         means = self.means
         ears = means.stt, means.expected
-        return Overhearing(Interruption(means.senses().vad), ears, self._deaf, self._muted, self.changed)
+        return Overhearing(Interruption(means.senses().vad), ears, self)
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
         utterance = Utterance(self.means, speaker, self._pauses(speaker), over_us=over_us)
@@ -265,19 +286,27 @@ class Audience:
         self.said.append(utterance)
 
     def dropped(self, utterance: Utterance) -> None:
-        closing = asyncio.create_task(self.release([utterance]))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self.work(self.release([utterance]))
+
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have it done, at the latest until nobody is heard any more."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return task
 
     def changed(self) -> None:
         if self._ours is not None:
             self._ours.volume = min((each.volume for each in self._overhearings), default=1.0)
         self._changed.set()
 
-    def _deaf(self) -> bool:
-        """Whether nobody can interrupt us."""
+    @property
+    def deaf(self) -> bool:
+        """Whether nobody can begin to interrupt us."""
         return not self.means.may_interrupt or self.transport.echoes
 
-    def _muted(self) -> bool:
+    @property
+    def muted(self) -> bool:
+        """Whether nothing is to be heard at the moment."""
         hands = self.means.hands.state
         return hands.muted and not hands.held

@@ -72,7 +72,6 @@ class Conversation:
 
     async def meanwhile(self) -> str:
         """What was said and written between turns, and has not been told yet."""
-        self._floor.meanwhile.note(self._hands.take())
         return await self._floor.meanwhile.tell()
 
     @asynccontextmanager
@@ -87,6 +86,7 @@ class Conversation:
                     async with self._heard(self._means(manners, telling), pause=speaking) as audience:
                         yield Exchange(self._transport, self._tts, audience, manners, telling, self._floor), audience
                 finally:
+                    self._floor.meanwhile.note(self._hands.take())
                     telling.end()
                     await self._transport.show("idle")
 
@@ -95,7 +95,7 @@ class Conversation:
         """Those who were heard since the last turn, or will be once they are to; closed in the end, or heard on."""
         meanwhile = self._floor.meanwhile
         audience = await meanwhile.end(pause=pause)
-        if audience is not None and audience.transport is not self._transport:
+        if audience is not None and not (audience.is_open and audience.transport is self._transport):
             await audience.close()
             audience = None
         audience = audience or Audience(self._transport, self._floor.pauses.__getitem__, means)

@@ -46,7 +46,7 @@ class Exchange:
     @property
     def broken_off(self) -> Spoken:
         """How far our message is, if it ends here."""
-        return self._before.then(self._message.spoken(complete=False))
+        return self._before.then(self._message.spoken())
 
     async def run(self, text: str, voice: Voice) -> tuple[Spoken, Heard]:
         """Until the person has answered, however often they ask to hear it again."""
@@ -58,7 +58,7 @@ class Exchange:
             heard = Heard("", "", again=True) if verdict is Verdict.REPEAT else await self._hear()
             if heard.again and text.strip():
                 rest, self._before = text, Spoken(None, 0.0)
-            elif verdict is Verdict.TURN and not heard.text and said.unheard and resumes:
+            elif verdict is Verdict.TURN and not heard.text and heard.ended != Turn.SENT.value and said.unheard and resumes:
                 # It was a noise, and no word.
                 rest, self._before, resumes = said.unheard, said, resumes - 1
             else:
@@ -70,20 +70,18 @@ class Exchange:
         Raises NotSpokenError, and AudioDeviceError if nobody can be heard.
         """
         message = self._message = Message(text, voice, self._manners.pronounce)
-        complete, verdict = True, Verdict.NOTHING
+        verdict = Verdict.NOTHING
         if message.words:
             self._audience.overhear(message.played)
             await self._telling.now("speaking")
             playing = unless(self._audience.taken(), message.play(self._transport, self._tts, self._telling))
-            complete = bool(await unless(self._hands.skipped(), playing))
+            await unless(self._hands.skipped(), playing)
             verdict = self._audience.verdict
         if verdict in (Verdict.NOTHING, Verdict.TURN):
             self._audience.listen()
         self._audience.check()
-        if not complete:
-            await message.broken_off(self._telling)
-        skipped = not (complete or self._hands.typed or verdict is not Verdict.NOTHING)
-        return self._before.then(message.spoken(skipped=skipped, complete=complete)), verdict
+        skipped = not (message.complete or self._hands.typed or verdict is not Verdict.NOTHING)
+        return self._before.then(message.spoken(skipped=skipped)), verdict
 
     async def _hear(self) -> Heard:
         ended = await self._answer()
@@ -100,7 +98,8 @@ class Exchange:
         for utterance in said:
             if utterance.answer and not self._manners.save_audio:
                 utterance.tape.discard()
-        return replace(heard, transcribe_seconds=time.monotonic() - ended_at)
+        note = " ".join(filter(None, [heard.note, self._audience.trouble]))
+        return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)
 
     async def _answer(self) -> Turn:
         """Why their turn is over."""

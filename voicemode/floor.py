@@ -21,13 +21,15 @@ class Floor:
         self.meanwhile = Meanwhile()
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
         """By speaker: seconds they last paused for before going on."""
-        self._left: asyncio.Task[None] | None = None
+        self._left = set[asyncio.Task[None]]()
 
     def leave(self, work: Coroutine[Any, Any, None]) -> None:
         """Let `work`, of a moment, outlast its turn: nobody waits for the end of a tone."""
-        self._left = asyncio.create_task(work)
+        task = asyncio.create_task(work)
+        self._left.add(task)
+        task.add_done_callback(self._left.discard)
 
     async def settle(self) -> None:
         """Wait for what was left; before the next turn, and at the end of all."""
-        if self._left is not None:
-            await asyncio.wait([self._left])
+        if self._left:
+            await asyncio.wait(self._left)

@@ -72,7 +72,8 @@ class Listener:
                     self._hear(frame)
         except AudioDeviceError as error:
             self.failure = error
-        self._leave()
+        finally:
+            self._leave()
 
     def overhear(self) -> None:
         """From now on we speak."""
@@ -88,6 +89,8 @@ class Listener:
         if overhearing is not None:
             overhearing.close()
             self._take_up(overhearing)
+        elif self._utterance is not None and not self.busy:
+            self._begin_anew(self._utterance)
         if self.gone:
             self.finish()
 
@@ -128,6 +131,12 @@ class Listener:
         if kept and certain and not utterance.begun:
             # One detector has heard speech, and the other takes it for none.
             utterance.recorder.endpointer.begin()
+
+    def _begin_anew(self, utterance: Utterance) -> None:
+        """Who has not begun yet is waited for as it is wanted now."""
+        self.finish()
+        self._utterance = self._host.utterance(self.speaker)
+        self._utterance.recorder.kept += utterance.recorder.kept
 
     def _leave(self) -> None:
         self.gone = True

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from voicemode.answer import lines_of, text_of, typed_lines
 from voicemode.audience import Audience
-from voicemode.audio.alongside import ended
 from voicemode.errors import AudioDeviceError
 from voicemode.hands import Typed
 from voicemode.utterance import Utterance
@@ -44,11 +43,13 @@ class Meanwhile:
                 async with asyncio.timeout(PAUSE_WAIT_SECONDS):
                     await audience.quiet()
             audience.finish()
-        if listening is not None:
-            await (ended(listening) if self._audience else asyncio.wait([listening]))
-        if self._audience is not None:
-            self._take_from(self._audience)
+        if listening is not None and self._audience is None:
+            await asyncio.wait([listening])
         audience, self._audience, self._listening = self._audience, None, None
+        if audience is not None and listening is not None:
+            # Not waited for: whoever is cancelled here would leave a microphone that nobody closes.
+            listening.cancel()
+            self._take_from(audience)
         return audience
 
     def hears(self, audience: Audience) -> bool:
@@ -63,9 +64,10 @@ class Meanwhile:
         """What was kept, for the agent; it is forgotten here. What nobody understood stays on disk, and that is told."""
         while unsettled := [utterance for utterance in self._said if not utterance.settled]:
             await unsettled[0].settle()
+            await unsettled[0].close()
+        # Nothing is waited for from here on: whoever asked, and is cancelled now, would take what was said away with them.
         said, self._said, typed, self._typed = self._said, [], self._typed, []
         for utterance in said:
-            await utterance.close()
             if utterance.answer:
                 utterance.tape.discard()
         text = text_of([*lines_of(said, ()), *typed_lines(typed)], several=self._several)
@@ -91,12 +93,14 @@ class Meanwhile:
                     await audience.spoken()
                     for utterance in self._take_from(audience):
                         await utterance.settle()
+                        await utterance.close()
                         if utterance.answer and utterance.answer.transcript.text:
                             kept()
         except TimeoutError:
             log.info("No turn came for %g s: the microphone is closed.", self._listen_seconds)
         except AudioDeviceError as error:
             log.warning("What is said between turns is no longer heard: %s", error)
+        audience.finish()
         self._take_from(audience)
         self._audience = None
         await audience.close()

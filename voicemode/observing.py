@@ -91,12 +91,12 @@ class Observer:
                     look(glimpse)
             finally:
                 await recorder.close()
-            recording = recorder.finish()
+            audio = recorder.finish()
         told = answer.result() if answer else NOTHING
         return Outcome(
-            ended=reason(recording.ended, told.heeded),
+            ended=reason(recorder.endpointer.turn, told.heeded),
             last=sight.last,
-            seconds=recording.audio.seconds,
+            seconds=audio.seconds,
             text=told.transcript.text,
             dead=sight.dead,
         )

@@ -1,15 +1,16 @@
 """Somebody talks over us: how loud we go on meanwhile, and what it comes to."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Coroutine, Mapping
 from enum import Enum
 from types import MappingProxyType
+from typing import Any, Protocol
 
 from voicemode.audio.barge_in import Call, Interruption
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.vad import RATE
 from voicemode.config.values import Action
-from voicemode.errors import ProviderError
+from voicemode.errors import VoiceModeError
 from voicemode.speech.base import SpeechToText
 from voicemode.speech.steering import heed, nods
 from voicemode.understanding import Expected
@@ -42,31 +43,39 @@ def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
     return Verdict.NOTHING if nods(text, phrases) or not any(map(str.isalnum, text)) else Verdict.TURN
 
 
+class Speaking(Protocol):
+    """Whoever has us overhear people."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nobody can begin to interrupt us."""
+
+    @property
+    def muted(self) -> bool:
+        """Whether nothing is to be heard at the moment."""
+
+    def changed(self) -> None:
+        """Somebody's `call` or `verdict` is another now."""
+
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have it done."""
+
+
 class Overhearing:
     """One microphone, for as long as we speak."""
 
-    def __init__(
-        self,
-        interruption: Interruption,
-        ears: tuple[SpeechToText, Expected],
-        deaf: Callable[[], bool],
-        muted: Callable[[], bool],
-        changed: Callable[[], None],
-    ) -> None:
+    def __init__(self, interruption: Interruption, ears: tuple[SpeechToText, Expected], host: Speaking) -> None:
         """
         Args:
             interruption: A fresh one.
             ears: Whom to ask what was said, and what is known of it.
-            deaf: Whether nobody can begin to interrupt us at the moment.
-            muted: Whether nothing is to be heard at the moment.
-            changed: Called when `call` or `verdict` has changed.
+            host: Who is told what it comes to.
         """
         self.call = Call.QUIET
         self.verdict = Verdict.NOTHING
         self._interruption = interruption
         self._stt, self._expected = ears
-        self._deaf, self._muted = deaf, muted
-        self._changed = changed
+        self._host = host
         self._judging: asyncio.Task[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
 
@@ -78,12 +87,12 @@ class Overhearing:
     @property
     def kept(self) -> list[Frame]:
         """What was said so far, from before its first sound on."""
-        return [] if self.call is Call.QUIET else list(self._interruption.kept)
+        return [] if self.call is Call.QUIET else self._interruption.kept
 
     def hear(self, frame: Frame) -> None:
         """Account for `frame`, as it came from the microphone."""
-        muted = self._muted()
-        if self.call in VOLUMES and (muted or self._deaf()):
+        muted = self._host.muted
+        if self.call in VOLUMES and (muted or self._host.deaf):
             self._forget()
         else:
             self._become(self._interruption.hear(silence(frame.seconds, frame.rate) if muted else frame))
@@ -109,11 +118,11 @@ class Overhearing:
         if call is not Call.OVER:
             self._end_judging()
         elif self._judging is None:
-            self._judging = asyncio.create_task(self._judge())
+            self._judging = self._host.work(self._judge())
         if call is Call.TURN:
             self.take()
         elif call is not before:
-            self._changed()
+            self._host.changed()
 
     async def _judge(self) -> None:
         expected, audio = self._expected, join(self._interruption.kept, RATE)
@@ -121,7 +130,7 @@ class Overhearing:
             async with asyncio.timeout(JUDGE_SECONDS):
                 heard = await self._stt.transcribe(audio, prompt=expected.prompt, language=expected.language)
             verdict = judged(heard.text, expected.phrases)
-        except (ProviderError, TimeoutError):
+        except (VoiceModeError, TimeoutError):
             # Better to fall silent for nothing than to speak over a person.
             verdict = Verdict.TURN
         if verdict is Verdict.NOTHING:
@@ -133,7 +142,7 @@ class Overhearing:
     def _rule(self, verdict: Verdict) -> None:
         if self.verdict is not verdict:
             self.verdict = verdict
-            self._changed()
+            self._host.changed()
 
     def _end_judging(self) -> None:
         if self._judging is not None:

@@ -46,6 +46,8 @@ class Message:
         self.played = Played()
         self.words = spoken(text, pronounce, voice.language)
         """As they are said; empty if there is nothing to say."""
+        self.complete = not self.words
+        """Whether all of it was heard."""
         self._voice = voice
         self._pronounce = pronounce
         self._parts: Sequence[Part] = ()
@@ -53,31 +55,34 @@ class Message:
         """Of the parts that have begun to sound."""
 
     async def play(self, transport: Transport, tts: Sentences, telling: Telling) -> bool:
-        """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError."""
+        """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
+
+        Of a message that breaks off, whatever the reason, what was heard is shown in place of what would have been.
+        """
         frames = tts.synthesize(self.words, self._voice)
         self._parts = tts.parts
         showing = asyncio.create_task(self._follow(telling))
         try:
             await transport.play(frames, self.played)
+            self.complete = True
         except (ProviderError, AudioDeviceError) as error:
             raise NotSpokenError(error, started_at=self.played.started_at, seconds=self.played.seconds) from error
         finally:
             await ended(showing)
-        await self._show(math.inf, telling)
+            await (self._show(math.inf, telling) if self.complete else self._break_off(telling))
         return True
 
-    async def broken_off(self, telling: Telling) -> None:
-        """Show what was heard, in place of what would have been."""
+    async def _break_off(self, telling: Telling) -> None:
         for number, (part, text) in enumerate(zip(self._parts, self._heard(), strict=True)):
             shown = number < len(self._segments)
             if text != part.text if shown else text:
                 segment = self._segments[number] if shown else urandom(6).hex()
                 await telling.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
 
-    def spoken(self, *, skipped: bool = False, complete: bool = True) -> Spoken:
-        """How far it is; it is not `complete` where the person broke in."""
+    def spoken(self, *, skipped: bool = False) -> Spoken:
+        """How far it is."""
         told = "", ""
-        if not complete:
+        if not self.complete:
             texts = self._heard()
             rest = [part.text[len(text) :].strip() for part, text in zip(self._parts, texts, strict=True)]
             told = self._written(" ".join(filter(None, texts))), self._written(" ".join(filter(None, rest)))

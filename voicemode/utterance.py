@@ -83,7 +83,7 @@ class Utterance:
 
     def finish(self, turn: Turn = Turn.SILENCE) -> None:
         """It is complete: as it is by itself, else as `turn` says."""
-        self.audio = self.recorder.finish(turn).audio
+        self.audio = self.recorder.finish(turn)
 
     async def settle(self) -> None:
         """Wait for `answer` or `error`; whoever waits may be cancelled, and another wait."""

@@ -29,6 +29,13 @@ async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, 
         await ended(waiting, working)
 
 
+async def surely(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` returns. It is done to its end, even if whoever waits for it is cancelled, once or again and again."""
+    task = asyncio.create_task(work)
+    await asyncio.wait([task])
+    return task.result()
+
+
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Cancel `tasks` and wait until they have tidied up, well or not.
 

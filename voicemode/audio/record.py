@@ -1,11 +1,11 @@
 """Microphone frames → one recorded turn."""
 
 import math
-from collections.abc import Awaitable, Callable, MutableSequence
+from collections.abc import MutableSequence
 from dataclasses import dataclass, replace
 
 from voicemode.audio.endpoint import Endpointer, Rules, Turn
-from voicemode.audio.frames import Chunks, Frame, Frames, join
+from voicemode.audio.frames import Chunks, Frame, join
 from voicemode.audio.line import Outlet
 from voicemode.audio.tail import Tail
 from voicemode.audio.tape import Tape
@@ -19,15 +19,6 @@ DEAD_SECONDS = 0.5
 """Nothing but digital zeros for so long is a microphone that is muted or not permitted: real ones always hiss."""
 CERTAIN_SECONDS = 0.001
 """Onset of a turn of which somebody else knows that it has begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    audio: Frame
-    """The turn with its pre-roll; empty if nobody spoke."""
-    ended: Turn
-    dead: bool
-    """The microphone never delivered anything but digital zeros."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +67,8 @@ class Recorder:
         self._tape = tape
         self._hands = hands
         self._pre_roll_seconds = PRE_ROLL_SECONDS + rules.onset_seconds
-        self._kept: list[Frame] = []
+        self.kept: list[Frame] = []
+        """The turn so far, or what would belong to it if it began now."""
         self._begun = self._was_held = self._finished = False
 
     @property
@@ -99,25 +91,6 @@ class Recorder:
         self.endpointer.rules = replace(self.endpointer.rules, onset_seconds=CERTAIN_SECONDS)
         self._pre_roll_seconds = math.inf
 
-    async def record(self, mic: Frames, listening: Callable[[], bool], on_dead: Callable[[], Awaitable[None]]) -> Recording:
-        """The next turn in `mic`.
-
-        Args:
-            mic: Frames of 16 kHz.
-            listening: False while we speak ourselves; such frames are no part of the turn.
-            on_dead: Called once, as soon as the microphone proves to deliver nothing.
-        """
-        pulse = Pulse()
-        try:
-            async for frame in mic:
-                if pulse.stopped(frame):
-                    await on_dead()
-                if listening() and self.hear(frame).done:
-                    break
-        finally:
-            await self.close()
-        return self.finish(dead=pulse.dead)
-
     def hear(self, frame: Frame, *, earlier: bool = False) -> Turn:
         """Take `frame`, of any length, into account. What was heard `earlier` counts though the microphone be muted now."""
         for chunk in self._chunks.cut(frame):
@@ -125,14 +98,14 @@ class Recorder:
                 break
         return self.endpointer.turn
 
-    def finish(self, turn: Turn = Turn.SILENCE, *, dead: bool = False) -> Recording:
-        """The turn has ended: as it had by itself, else as `turn` says."""
+    def finish(self, turn: Turn = Turn.SILENCE) -> Frame:
+        """The turn has ended, as it had by itself, else as `turn` says: all of it with its pre-roll, empty if nobody spoke."""
         if not self._finished:
             self._finished = True
             self.endpointer.end(turn)
             # Whoever has made a text at the pause would have to make it again. What is held may be too quiet to be noticed.
             self.outlet.end(silence=self._was_held or not self.reading)
-        return Recording(join(self._kept if self._begun else [], RATE), self.endpointer.turn, dead)
+        return join(self.kept if self._begun else [], RATE)
 
     async def close(self) -> None:
         """Nobody's opinion is waited for any more."""
@@ -148,7 +121,7 @@ class Recorder:
             return self.endpointer.feed(is_speech=False, seconds=frame.seconds)
         if hands.held and not self._begun:
             # Exactly what is said while it is held.
-            self._kept.clear()
+            self.kept.clear()
             self.endpointer.begin()
         return self._take(frame, held=hands.held)
 
@@ -156,7 +129,7 @@ class Recorder:
         self._was_held = self._was_held or held
         is_speech = self._vad.is_speech(frame)
         before, turn = self.endpointer.turn, self.endpointer.feed(is_speech, frame.seconds, held=held)
-        self._kept.append(frame)
+        self.kept.append(frame)
         if before is Turn.PAUSED and turn is Turn.SPEAKING:
             self.outlet.go_on()
             self._ear.forget()
@@ -164,10 +137,10 @@ class Recorder:
             self._pass_on(frame, is_speech=is_speech)
         elif turn not in (Turn.WAITING, Turn.NO_SPEECH):
             self._begun = True
-            for earlier in self._kept:
+            for earlier in self.kept:
                 self._pass_on(earlier, is_speech=is_speech)
-        elif sum(kept.seconds for kept in self._kept) > self._pre_roll_seconds:
-            del self._kept[0]
+        elif sum(kept.seconds for kept in self.kept) > self._pre_roll_seconds:
+            del self.kept[0]
         tail = self._tail.ended(frame, is_speech=is_speech, paused=before is turn is Turn.PAUSED)
         if tail:
             # Not enough to go on, but the end of the last word.
@@ -178,7 +151,7 @@ class Recorder:
 
     def _pause(self) -> None:
         self.outlet.pause()
-        hearing = self._ear.ask(join(self._kept[-round(SECONDS / self._vad.frame_seconds) :], RATE))
+        hearing = self._ear.ask(join(self.kept[-round(SECONDS / self._vad.frame_seconds) :], RATE))
         self.endpointer.weigh(reading=self.reading, hearing=hearing)
 
     def _pass_on(self, frame: Frame, *, is_speech: bool) -> None:

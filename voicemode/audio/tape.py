@@ -7,8 +7,6 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from voicemode.audio.frames import Frame
 from voicemode.audio.wav import wav_header
@@ -32,16 +30,6 @@ class Tape:
         self._broken = False
         self._lock = threading.Lock()
         """Held by whoever takes from what is pending and writes it, so that all is written in order."""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-        if kind is not None and self.kept:
-            log.warning("A turn ended early; what was said is kept in %s", self.path)
 
     @property
     def kept(self) -> bool:

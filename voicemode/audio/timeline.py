@@ -32,6 +32,12 @@ class Origin:
         else:
             self._before, self._now, self._turns_at = self._now, begun, now + WINDOW_SECONDS
 
+    def move(self, seconds: float) -> None:
+        """All that was noted was so much later."""
+        self._before += seconds
+        self._now += seconds
+        self._turns_at += seconds
+
     @property
     def settled(self) -> bool:
         """Whether a whole window has passed."""
@@ -50,6 +56,8 @@ class Timeline:
         self._clock = clock
         self._lock = threading.Lock()
         self._microphone: Origin | None = None
+        self._begun = inf
+        """When the microphone began, as what is played was placed by."""
         self._heard_seconds = 0.0
         self._second_bytes = 1
         self._latency_seconds = 0.0
@@ -61,6 +69,7 @@ class Timeline:
         with self._lock:
             self._second_bytes = rate * SAMPLE_BYTES
             self._microphone, self._heard_seconds, self._track = Origin(), 0.0, None
+            self._begun = inf
             self._latency_seconds = latency_seconds
 
     def close(self) -> None:
@@ -81,12 +90,22 @@ class Timeline:
         with self._lock:
             if self._microphone is None or self._microphone.at == inf:
                 return
-            now = self._clock()
-            here = now - self._microphone.at
+            here = self._clock() - self._settle(self._microphone.at)
             if track is not self._track:
                 track.begin(here)
                 self._track, self._silence = track, silence(STEP_SECONDS, track.rate)
             track.write(pcm, here)
+
+    def _settle(self, begun: float) -> float:
+        """When the microphone began; what has been placed goes along where `begun` proves that wrong.
+
+        A sound server holds back what a microphone hears first, half a second of it, and then delivers it at once.
+        """
+        if abs(self._begun - begun) >= TOLERANCE_SECONDS:
+            if self._track:
+                self._track.move(self._begun - begun)
+            self._begun = begun
+        return self._begun
 
     def played(self, step: int) -> Frame:
         """What the speaker took while the microphone heard this step. Steps are asked in order, each once."""
@@ -121,6 +140,12 @@ class Track:
         self._pcm.clear()
         self._taken_seconds = 0.0
         self._origin, self._usual = Origin(), inf
+
+    def move(self, seconds: float) -> None:
+        """All of it belongs so much later."""
+        self._step += round(seconds / STEP_SECONDS)
+        self._origin.move(seconds)
+        self._usual += seconds
 
     def write(self, pcm: bytes, here: float) -> None:
         """`pcm` is taken while the microphone is at `here`."""

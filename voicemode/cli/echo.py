@@ -3,16 +3,17 @@
 import asyncio
 import math
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from voicemode.app import App
 from voicemode.audio.alongside import alongside
+from voicemode.audio.echo import available
 from voicemode.audio.echo_path import LEAD_SECONDS, RATE, Advice, EchoPath, advise, find_echo, sweep
 from voicemode.audio.frames import Frame, Frames, join, stream
 from voicemode.errors import AudioDeviceError
 from voicemode.telling import DEAD_MICROPHONE
-from voicemode.tools._sound import can_cancel
 from voicemode.transports.base import Transport, one
+from voicemode.transports.local import LocalTransport
 
 TAIL_SECONDS = 0.8
 """Listened for after the sweep: Bluetooth takes up to half a second."""
@@ -30,12 +31,10 @@ class Measured:
 
 async def measure(app: App) -> Measured:
     """Play a sweep, and look for it in what the microphone hears. Raises AudioDeviceError."""
-    # What conversations hear has the echo removed already.
-    plain = replace(app.settings, barge_in="off")
-    transport = replace(app, loaded=replace(app.loaded, settings=plain), transports={}).transport()
     await app.report("playing a sweep")
-    path, delay_seconds = await sounded(transport)
-    advice = advise(path, delay_seconds, canceller=can_cancel())
+    # What conversations hear has the echo removed already.
+    path, delay_seconds = await sounded(LocalTransport.plain(app.settings))
+    advice = advise(path, delay_seconds, canceller=available())
     return Measured(path, delay_seconds, advice, app.settings.barge_in)
 
 

@@ -46,12 +46,14 @@ def frontend(
     with plain_errors():
         settings = page_settings(log_file)
         said = {"frontend_port": port or settings.frontend_port, "frontend_lan": lan or settings.frontend_lan}
-        asyncio.run(serving(said, idle_minutes, frozenset(dev_origin)))
+        asyncio.run(serving(said, idle_minutes, frozenset(origin.rstrip("/") for origin in dev_origin)))
 
 
 @frontend.command("open")
 @click.option("--lan", is_flag=True, help="For a phone in the local network.")
-@click.option("--at", "name", default="", metavar="NAME", help="Behind a proxy with TLS: one of VOICEMODE_FRONTEND_HOSTS.")
+@click.option(
+    "--at", "name", default="", metavar="NAME[:PORT]", help="Behind a proxy with TLS: one of VOICEMODE_FRONTEND_HOSTS."
+)
 @click.option("--room", default="", help="Go to this room.")
 @click.option("--print", "printed", is_flag=True, help="Print the link instead of opening a browser.")
 def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:

@@ -59,7 +59,9 @@ def access_to(settings: Settings) -> Access:
     if access := find_access(settings):
         return access
     if settings.livekit_url:
-        hint = "Set both: voicemode config set LIVEKIT_API_KEY NAME, voicemode config set LIVEKIT_API_SECRET SECRET"
+        hint = (
+            "Set both: voicemode config set LIVEKIT_API_KEY NAME; voicemode config set LIVEKIT_API_SECRET asks for the secret."
+        )
         raise ConfigError("LIVEKIT_URL is set, but LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not.", hint=hint)
     raise ConfigError(NOT_INSTALLED, hint=INSTALL)
 
@@ -120,7 +122,7 @@ def _installed_key(file: Path) -> tuple[str, str]:
     """The first key in the file that LiveKit's server reads its own from; empty if there is none."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return "", ""
     pairs = [line.partition(":") for line in lines if ":" in line and not line.startswith("#")]
     return next(((key.strip(), secret.strip()) for key, _, secret in pairs), ("", ""))

@@ -2,12 +2,13 @@
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.config.files import write_atomically
 from voicemode.errors import ServiceError
-from voicemode.rooms.access import keys_file
+from voicemode.rooms.access import find_access, keys_file
 
 CONFIG = "voicemode-livekit.yaml"
 SECRET_BYTES = 32
@@ -59,11 +60,16 @@ def write_config(settings: Settings, port: int) -> Path:
     return path
 
 
+def alone(settings: Settings) -> Settings:
+    """The same, for the server installed here: they may name another one, elsewhere."""
+    return replace(settings, livekit_url="", livekit_api_key="", livekit_api_secret="")
+
+
 def ensure_keys(settings: Settings) -> None:
-    """Make a key of this installation's own, unless it has one. Raises ServiceError."""
+    """Make a key of this installation's own, unless it has one; a damaged file has none. Raises ServiceError."""
     path = keys_file(settings)
     try:
-        if not path.exists():
+        if find_access(alone(settings)) is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, f"API{secrets.token_hex(6)}: {secrets.token_urlsafe(SECRET_BYTES)}\n".encode())
         if path.stat().st_mode & OTHERS:  # under systemd it is read-only, and was made with its mode before

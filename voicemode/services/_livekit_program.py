@@ -63,8 +63,13 @@ class LiveKitProgram:
         return f"download LiveKit {RELEASE} from {self._url(settings)} and check its SHA-256"
 
     async def fit(self, settings: Settings, environment: Path, tell: Tell) -> str:
+        done = await self._provide(settings, program_of(environment), tell)
+        # Not before: a key is how others see that there is a server here.
         await asyncio.to_thread(ensure_keys, settings)
-        target = program_of(environment)
+        return done
+
+    async def _provide(self, settings: Settings, target: Path, tell: Tell) -> str:
+        """Have the program at `target`; what was done, in words. Raises ServiceError."""
         if found := await asyncio.to_thread(self.find, settings):
             await asyncio.to_thread(_take, found.path, target, settings)
             return f"use {found.path}, LiveKit {found.version}"

@@ -1,20 +1,18 @@
 """Whether the LiveKit server installed here does its work: a room is made and ended with its key."""
 
 import secrets
-from dataclasses import replace
 
 from voicemode.config import Settings
 from voicemode.errors import RoomError
 from voicemode.rooms.access import access_to
 from voicemode.rooms.directory import open_directory
+from voicemode.services._livekit_config import alone
 
 
 async def meet(settings: Settings) -> str:
     """Make a room, find it, end it; what was done, in words. Raises RoomError, ConfigError."""
     room = f"voicemode-proof-{secrets.token_hex(4)}"
-    # Other settings may name another server, elsewhere.
-    ours = replace(settings, livekit_url="", livekit_api_key="", livekit_api_secret="")
-    async with open_directory(access_to(ours)) as directory:
+    async with open_directory(access_to(alone(settings))) as directory:
         await directory.create(room)
         found = room in [one.name for one in await directory.rooms()]
         await directory.end(room)

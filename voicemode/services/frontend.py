@@ -9,6 +9,7 @@ from voicemode.speech.bare_http import get
 
 PROOF_SECONDS = 5.0
 OK = 200
+NOT_BUILT = 503
 
 
 async def shown(settings: Settings) -> str:
@@ -18,6 +19,10 @@ async def shown(settings: Settings) -> str:
             answer = await get(HOST, settings.frontend_port, "/")
     except (OSError, TimeoutError) as error:
         raise ServiceError(f"The page does not come: {error or 'it takes too long'}.") from error
+    if answer.status == NOT_BUILT:
+        raise ServiceError(
+            "This copy of VoiceMode has no page in it.", hint="In its clone: cd frontend && npm ci && npm run build"
+        )
     if answer.status != OK or b"<html" not in answer.body:
         raise ServiceError(f"Instead of the page comes status {answer.status}.")
     return "showed the page"

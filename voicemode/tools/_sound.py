@@ -1,10 +1,10 @@
 """Examining microphone and speaker."""
 
 import asyncio
-from importlib.util import find_spec
 
 from voicemode.app import App
 from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
+from voicemode.audio.echo import available
 from voicemode.errors import AudioDeviceError
 from voicemode.telling import DEAD_MICROPHONE
 from voicemode.tools._check import Check, failed
@@ -13,11 +13,6 @@ from voicemode.transports.base import one
 LISTEN_SECONDS = 0.3
 """Enough to tell a dead microphone from a quiet one."""
 HEADPHONES = "voicemode config set barge_in headphones"
-
-
-def can_cancel() -> bool:
-    """Whether the echo canceller is installed."""
-    return find_spec("livekit") is not None
 
 
 async def about_sound(app: App) -> list[Check]:
@@ -31,7 +26,7 @@ async def about_sound(app: App) -> list[Check]:
     checks += [about_device(kind, name, devices) for kind, name in wanted]
     if all(check.ok for check in checks):
         checks.append(await about_microphone(app))
-    return [*checks, about_interrupting(app.settings.barge_in, canceller=can_cancel())]
+    return [*checks, about_interrupting(app.settings.barge_in, canceller=available())]
 
 
 def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
@@ -49,9 +44,12 @@ def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
 
 async def about_microphone(app: App) -> Check:
     """Open it for a moment: is there anything but digital silence?"""
+    from voicemode.transports.local import LocalTransport
+
     alive, seconds = False, 0.0
     try:
-        async with one(app.transport()) as frames:
+        # One of its own: a conversation may be going on.
+        async with one(LocalTransport.plain(app.settings)) as frames:
             async for frame in frames:
                 alive, seconds = alive or bool(frame.pcm.strip(b"\0")), seconds + frame.seconds
                 if alive or seconds >= LISTEN_SECONDS:
@@ -77,4 +75,4 @@ def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
     if canceller:
         return Check("sound", name, "on, the echo canceller is installed; how well it can work: voicemode doctor --echo")
     remedy = f"pip install 'voicemode[echo]'; with headphones it goes without: {HEADPHONES}"
-    return Check("sound", name, "off: the echo canceller is not installed", remedy)
+    return Check("sound", name, "off: the echo canceller is not installed", remedy, ok=barge_in != "on")

@@ -49,10 +49,12 @@ class Reply:
         meanwhile = f"[Said before this turn: {self.meanwhile}]" if self.meanwhile else ""
         if self.failed:
             return "\n".join(filter(None, [meanwhile, unspoken, self.note]))
-        interrupted = f"They broke in after: {self.interrupted_after}" if self.interrupted_after else ""
+        interrupted = f'They broke in after "{self.interrupted_after}".' if self.interrupted_after else ""
         if self.ended == NOT_ASKED.ended:
-            return "\n".join(filter(None, [meanwhile, self.note or "Spoken.", interrupted, unspoken]))
-        about = " ".join(filter(None, [self.note, interrupted, unspoken]))
+            note = self.note or ("Spoken." if "tts" in self.provider and not interrupted else "")
+            return "\n".join(filter(None, [meanwhile, note, interrupted, unspoken]))
+        note = self.note or ("" if self.text else f"No answer: {self.ended}.")
+        about = " ".join(filter(None, [note, interrupted, unspoken]))
         return "\n".join(filter(None, [meanwhile, f"{self.text} {f'[{about}]' if about else ''}".strip()]))
 
 
@@ -125,6 +127,8 @@ async def converse(
 def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
     """What an agent is told of a turn."""
     provider, seconds = dict[str, str](), dict[str, float]()
+    # Where the person broke in, what had failed before that is part of what they have not heard.
+    failed = [text for text in account.unheard if text not in said.unheard]
     if said.started_at is not None:
         provider["tts"] = ", ".join(account.spoke)
         seconds |= {"first_sound": said.started_at - called_at, "spoken": said.seconds}
@@ -137,7 +141,7 @@ def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: 
         note=" ".join(filter(None, [SKIPPED if said.skipped else "", heard.note, *account.notes])),
         provider=provider,
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        unspoken=" ".join(filter(None, [*account.unheard, said.unheard])),
+        unspoken=" ".join(filter(None, [*failed, said.unheard])),
         interrupted_after=said.heard,
         tried=tried(account),
         why={kind: why for kind, why in account.why.items() if kind in provider},

@@ -119,9 +119,6 @@ def about_turn_model(app: App) -> Check:
 
 async def about_engine(app: App, service: Service) -> list[Check]:
     state = await health(service.health_url(app.settings))
-    if service.kind not in ("stt", "tts") and not state:
-        # Nobody needs it to talk at this machine.
-        return [Check("services", service.title, "does not run", f"voicemode service install {service.name}")]
     if not service.installed and not state:
         return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
     remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
@@ -130,8 +127,7 @@ async def about_engine(app: App, service: Service) -> list[Check]:
         detail = " ".join(filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", state.detail, state.error]))
     elif state:
         detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
-    area = "engines" if service.kind in ("stt", "tts") else "services"
-    checks = [Check(area, service.title, detail, remedy, ok=not (state and state.error))]
+    checks = [Check("engines", service.title, detail, remedy, ok=not (state and state.error))]
     needed = await asyncio.to_thread(service.weights_for, app.settings)
     return checks + [await asyncio.to_thread(about_weights, app, name) for name in needed]
 

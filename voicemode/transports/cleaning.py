@@ -91,7 +91,7 @@ class Cleaning:
     async def _load_it(self) -> Canceller | None:
         try:
             return await asyncio.to_thread(self._load, self._processing)
-        except (ImportError, OSError) as error:
+        except Exception as error:  # the library raises no narrower one where it does not suit the machine
             log.warning("Our own voice cannot be removed from what is heard, so nobody can interrupt it: %s", error)
             return None
 

@@ -54,6 +54,11 @@ class LocalTransport:
         devices = settings.input_device, settings.output_device, settings.audio_backend
         return cls(*devices, cleaning=Cleaning.from_settings(settings))
 
+    @classmethod
+    def plain(cls, settings: Settings) -> Self:
+        """As it sounds: nothing is removed from what is heard."""
+        return cls(settings.input_device, settings.output_device, settings.audio_backend)
+
     @property
     def echoes(self) -> bool:
         return self._cleaning.echoes

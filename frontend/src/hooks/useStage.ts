@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useReducer } from "react";
 
+import { loadRoomScreen } from "@/components/roomScreen";
 import * as server from "@/server/api";
 import { linkIn, NO_LINK, type Link } from "@/state/pairing";
 import { ARRIVING, stage, type Event, type Stage } from "@/state/stage";
@@ -59,6 +60,8 @@ async function known({ room }: Link, notice?: Notice): Promise<Event> {
 }
 
 async function paired(link: Link): Promise<Event> {
+  // Who comes by a link comes to talk: what a room needs is fetched at once.
+  void loadRoomScreen();
   try {
     await server.pair(link.code);
   } catch (failure) {

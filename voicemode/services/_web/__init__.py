@@ -17,5 +17,6 @@ errors       failures, as the page is told of them
 current      the settings, as they are now
 certificate  TLS in the local network
 lan          addresses there
+patience     connections that are held for nothing
 server       sockets
 """

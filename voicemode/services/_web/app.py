@@ -19,7 +19,7 @@ from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
 from voicemode.services._api.guards import is_loopback
 from voicemode.services._web.certificate import certificate_file, root
-from voicemode.services._web.entry import Entry
+from voicemode.services._web.entry import Entry, client_of
 from voicemode.services._web.errors import failure
 from voicemode.services._web.guards import Guard, Names, host_of
 from voicemode.services._web.journal import Journal, Presence
@@ -57,7 +57,7 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
 
     async def health(request: Request) -> Response:
         """For whoever looks after this server, on this machine."""
-        if not is_loopback(host_of(request.scope)):
+        if not all(map(is_loopback, (host_of(request.scope), client_of(request)))):
             raise HTTPException(404)
         about = {"service": "voicemode-frontend", "status": "ready", "version": __version__, "pid": os.getpid()}
         return JSONResponse(about | {"requests": presence.requests, "lan": sorted(names.lan)})

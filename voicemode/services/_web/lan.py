@@ -1,10 +1,13 @@
 """The addresses and names by which others in the local network reach this machine."""
 
 import ipaddress
+import re
 import socket
 
 DOCUMENTATION = ("192.0.2.1", 9)
 """An address nobody has: asked only which way a packet to it would take. None is sent."""
+INNER = re.compile(r"(docker|podman|cni|virbr|lxcbr|lxdbr|vboxnet|vmnet)[\w-]*|br-[0-9a-f]{12}")
+"""Networks of containers and virtual machines: no phone is in them, and each one that came would be a new certificate."""
 
 
 def lan_addresses() -> tuple[str, ...]:
@@ -12,7 +15,8 @@ def lan_addresses() -> tuple[str, ...]:
     import psutil
 
     interfaces, states = psutil.net_if_addrs(), psutil.net_if_stats()
-    up = [one for name, found in interfaces.items() if name in states and states[name].isup for one in found]
+    names = [name for name in interfaces if name in states and states[name].isup and not INNER.fullmatch(name)]
+    up = [one for name in names for one in interfaces[name]]
     addresses = dict.fromkeys(one.address for one in up if one.family == socket.AF_INET and is_lan(one.address))
     outward = _outward_address()
     return tuple(sorted(addresses, key=lambda address: address != outward))
@@ -26,8 +30,13 @@ def is_lan(address: str) -> bool:
 
 def own_names() -> tuple[str, ...]:
     """What this machine is called in its network."""
-    name = socket.gethostname().partition(".")[0].lower()
-    return (name, f"{name}.local") if name and name != "localhost" else ()
+    return names_of(socket.gethostname())
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """What a machine that calls itself `host` is called by others; nothing where no certificate can say it. Pure."""
+    name = host.partition(".")[0].lower()
+    return (name, f"{name}.local") if name.isascii() and name not in ("", "localhost") else ()
 
 
 def _outward_address() -> str:

@@ -32,7 +32,8 @@ class Ledger:
     def issue(self) -> str:
         """A new secret, good from now on. Raises ConfigError where the file cannot be written."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        self._note(secret)
+        with exclusive(self._path):
+            self._note(secret)
         return secret
 
     def left_seconds(self, secret: str) -> float:
@@ -40,8 +41,10 @@ class Ledger:
         return max(0.0, self._read().get(hashed(secret), 0.0) - self._clock())
 
     def renew(self, secret: str) -> None:
-        """Let `secret`, which is good, be good for the full time again."""
-        self._note(secret)
+        """Let `secret` be good for the full time again, if it still is: it may just have been taken."""
+        with exclusive(self._path):
+            if self.left_seconds(secret):
+                self._note(secret)
 
     def take(self, secret: str) -> bool:
         """Whether `secret` was good; it is not any more. Of several who take it at once, one is told so."""
@@ -62,10 +65,9 @@ class Ledger:
         return count
 
     def _note(self, secret: str) -> None:
-        with exclusive(self._path):
-            good = self._read() | {hashed(secret): self._clock() + self._good_seconds}
-            latest = sorted(good.items(), key=lambda entry: entry[1])[-MOST:]
-            self._write(dict(latest))
+        good = self._read() | {hashed(secret): self._clock() + self._good_seconds}
+        latest = sorted(good.items(), key=lambda entry: entry[1])[-MOST:]
+        self._write(dict(latest))
 
     def _read(self) -> dict[str, float]:
         """What is good now, by hash. A damaged file holds nothing: people sign in again."""

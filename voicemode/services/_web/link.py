@@ -6,12 +6,16 @@ from urllib.parse import quote
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
+from voicemode.services import find
 from voicemode.services._base import HOST
+from voicemode.services._health import health_of
+from voicemode.services._ports import is_ours, owner
 from voicemode.services._web.entry import pairing_codes
 from voicemode.services._web.lan import lan_addresses
 from voicemode.speech.bare_http import get
 
 ANSWER_SECONDS = 5.0
+IN_FOREGROUND = "; a server in the foreground: start it again, with --lan"
 
 
 def link(base: str, code: str, room: str = "") -> str:
@@ -20,8 +24,19 @@ def link(base: str, code: str, room: str = "") -> str:
 
 
 async def new_link(settings: Settings, base: str, room: str = "") -> str:
-    """One that is good for ten minutes. Raises ConfigError where its code cannot be written down."""
+    """One that is good for ten minutes. Raises ConfigError where its code cannot be written down, and ServiceError."""
+    await refuse_strangers(settings)
     return link(base, await asyncio.to_thread(pairing_codes(settings).issue), room)
+
+
+async def refuse_strangers(settings: Settings) -> None:
+    """Raise ServiceError if the server that runs is not ours: a link would lead to it, and its code would be told to it."""
+    service = find("frontend")
+    port, state = service.port(settings), await health_of(service, settings)
+    found = await asyncio.to_thread(owner, port)
+    if not is_ours(service, found, state):
+        hint = f"Choose another port: voicemode config set VOICEMODE_FRONTEND_PORT {port + 1}"
+        raise ServiceError(f"The page at port {port} is not yours, but that of {found}.", hint=hint)
 
 
 def here(settings: Settings) -> str:
@@ -32,9 +47,11 @@ def here(settings: Settings) -> str:
 async def in_lan(settings: Settings) -> str:
     """The page for others in the local network. Raises ServiceError if the server that runs is not shown there."""
     addresses = await _lan(settings)
+    if not addresses and not await asyncio.to_thread(lan_addresses):
+        raise ServiceError("This machine has no address in a local network.", hint="Connect it to one.")
     if not addresses:
-        setting = "VOICEMODE_LOCAL_ONLY false" if settings.local_only else "VOICEMODE_FRONTEND_LAN true"
-        raise ServiceError("The page is shown on this machine only.", hint=f"voicemode config set {setting}")
+        hint = "VOICEMODE_LOCAL_ONLY false" if settings.local_only else f"VOICEMODE_FRONTEND_LAN true{IN_FOREGROUND}"
+        raise ServiceError("The page is shown on this machine only.", hint=f"voicemode config set {hint}")
     return f"https://{addresses[0]}:{settings.frontend_port}/"
 
 
@@ -44,11 +61,12 @@ async def is_in_lan(settings: Settings) -> bool:
 
 
 def behind(settings: Settings, name: str) -> str:
-    """The page behind a proxy that is called `name`. Raises ServiceError if we do not answer to that."""
-    if name.lower() not in settings.frontend_hosts:
+    """The page behind a proxy that is called `name`, or NAME:PORT. Raises ServiceError if we do not answer to that."""
+    known = name.lower().partition(":")[0]
+    if known not in settings.frontend_hosts:
         raise ServiceError(
-            f"The page does not answer to the name {name}.",
-            hint=f"voicemode config set VOICEMODE_FRONTEND_HOSTS {','.join((*settings.frontend_hosts, name))}",
+            f"The page does not answer to the name {known}.",
+            hint=f"voicemode config set VOICEMODE_FRONTEND_HOSTS {','.join((*settings.frontend_hosts, known))}",
         )
     return f"https://{name.lower()}/"
 

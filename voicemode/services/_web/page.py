@@ -79,13 +79,14 @@ class Page:
     def __init__(self, folder: Path | None, connect: Sequence[str] = ()) -> None:
         """Reads all of `folder`, which blocks; None is a page that was not built. `connect` as for `policy`."""
         self._assets = read(folder, connect) if folder else {"/index.html": asset("/index.html", NOT_BUILT, ())}
+        self._status = 200 if folder else 503
 
     async def show(self, request: Request) -> Response:
         """The file that the path means. Raises HTTPException 404."""
         path = request.url.path
         found = next((self._assets[name] for name in names_of(path) if name in self._assets), None)
         if found:
-            return answer(request, found)
+            return answer(request, found, self._status)
         missing = self._assets.get("/404.html")
         if missing and "text/html" in request.headers.get("accept", ""):
             return answer(request, missing, 404)

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import ServiceError, VoiceModeError
 from voicemode.services._api.server import listen, serve_as
 from voicemode.services._base import HOST
 from voicemode.services._web.app import create_site
@@ -22,6 +22,7 @@ from voicemode.services._web.guards import MAX_BODY_BYTES, Names
 from voicemode.services._web.lan import lan_addresses, own_names
 from voicemode.services._web.link import here
 from voicemode.services._web.page import find_page
+from voicemode.services._web.patience import Impatient
 from voicemode.services._web.signalling import MAX_MESSAGE_BYTES
 from voicemode.services._web.status import Chosen
 
@@ -32,6 +33,8 @@ GRACE_SECONDS = 2
 LOOK_SECONDS = 30.0
 """How often it is looked whether this machine has other addresses now."""
 MOST_CONNECTIONS = 512
+NAMELESS = ("localhost",)
+"""What a certificate is for that nobody asks for: there is no network."""
 
 
 def config(app: ASGIApp, **more: object) -> uvicorn.Config:
@@ -40,7 +43,7 @@ def config(app: ASGIApp, **more: object) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        http="h11",
+        http=Impatient,
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
@@ -66,13 +69,13 @@ class Lan:
 
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[Identity]:
-        """As long as this context. Raises ServiceError if there is no such network, or the port cannot be had there."""
+        """As long as this context. Raises ServiceError if the port cannot be had there."""
+        # Perhaps none: a service may start before the network does.
         addresses = await asyncio.to_thread(self.find)
-        if not addresses:
-            raise ServiceError("This machine has no address in a local network.", hint="Connect it to one.")
         with contextlib.ExitStack() as listeners:
             sockets = [listeners.enter_context(contextlib.closing(listen(address, self.port))) for address in addresses]
             own = await self._identity(addresses)
+            told(addresses)
             async with asyncio.TaskGroup() as tasks:
                 following = tasks.create_task(self._follow(addresses, sockets, own))
                 try:
@@ -105,16 +108,24 @@ class Lan:
         """Return when there are other addresses, or the certificate was renewed."""
         while True:
             await asyncio.sleep(self.look_seconds)
-            now = await asyncio.to_thread(self.find)
-            renewed = await self._identity(now)
+            try:
+                now = await asyncio.to_thread(self.find)
+                renewed = await self._identity(now)
+            except (VoiceModeError, OSError) as error:
+                log.warning("The page stays where it is in the local network: %s", error)
+                continue
             if set(now) != set(addresses) or renewed.fingerprint != own.fingerprint:
-                log.info("Shown in the local network at %s.", ", ".join(now) or "no address")
+                told(now)
                 return now, renewed
 
     async def _identity(self, addresses: Sequence[str]) -> Identity:
-        self.names.lan = frozenset((*addresses, *own_names()))
-        now = datetime.datetime.now(datetime.UTC)
-        return await asyncio.to_thread(identity, self.certificate, (*addresses, *own_names()), now)
+        names = (*addresses, *own_names())
+        self.names.lan, now = frozenset(names), datetime.datetime.now(datetime.UTC)
+        return await asyncio.to_thread(identity, self.certificate, names or NAMELESS, now)
+
+
+def told(addresses: Sequence[str]) -> None:
+    log.info("Shown in the local network at %s.", ", ".join(addresses) or "no address")
 
 
 async def serve(

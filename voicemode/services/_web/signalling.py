@@ -4,9 +4,9 @@ Its client asks for /rtc/v1, for /rtc where that is missing, and for …/validat
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -37,6 +37,11 @@ MOST = 64
 UNSENDABLE = (1005, 1006, 1015)
 """Codes that say how a connection ended, and are never sent."""
 BROKEN = 1011
+SIGNED_OUT = 1008
+LEAVE = b"\x42\x00"
+"""LiveKit's SignalRequest, in protobuf: an empty LeaveRequest, its field 8."""
+LOOK_SECONDS = 2.0
+"""How often it is looked whether who is in a room is still signed in: a phone that was lost hears nothing more."""
 
 
 class Signalling:
@@ -52,13 +57,19 @@ class Signalling:
         ]
 
     async def relay(self, browser: WebSocket) -> None:
-        """Pass on what either side says, until one of them goes."""
+        """Pass on what either side says, until one of them goes, or the browser is signed out."""
         try:
             async with self._livekit(browser) as livekit:
                 await browser.accept()
-                await relayed(browser, livekit)
+                await relayed(browser, livekit, self._signed_out(browser))
         except PageError as error:
             await browser.send_denial_response(error.response())
+
+    async def _signed_out(self, browser: WebSocket) -> None:
+        """Return when it is."""
+        with suppress(PageError):
+            while await self._entry.visitor(browser):  # noqa: ASYNC110 another process may sign them out
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def validate(self, request: Request) -> Response:
         """What LiveKit says of a token."""
@@ -128,18 +139,31 @@ async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConne
         yield livekit
 
 
-async def relayed(browser: WebSocket, livekit: "ClientConnection") -> None:
-    """Carry messages both ways until one side has gone; then the other is told so."""
-    up, down = (asyncio.create_task(way) for way in (to_livekit(browser, livekit), to_browser(livekit, browser)))
+async def relayed(browser: WebSocket, livekit: "ClientConnection", signed_out: Coroutine[Any, Any, None]) -> None:
+    """Carry messages both ways until one side has gone, or who is `signed_out`; then the other is told so."""
+    ways = (to_livekit(browser, livekit), to_browser(livekit, browser), signed_out)
+    up, down, out = (asyncio.create_task(way) for way in ways)
     try:
-        await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        browser_left = up.done()
+        await asyncio.wait({up, down, out}, return_when=asyncio.FIRST_COMPLETED)
+        browser_left, thrown_out = up.done(), out.done()
     finally:
-        await ended(up, down)
+        await ended(up, down, out)
+    if thrown_out:
+        await thrown(livekit)
     await livekit.close()
-    if not browser_left:
+    if thrown_out and not browser_left:
+        await browser.close(SIGNED_OUT, "signed out")
+    elif not browser_left:
         code = livekit.close_code or BROKEN
         await browser.close(BROKEN if code in UNSENDABLE else code, livekit.close_reason)
+
+
+async def thrown(livekit: "ClientConnection") -> None:
+    """Say in the person's place that they leave; else they would hear on, for sound goes past us."""
+    from websockets.exceptions import ConnectionClosed
+
+    with suppress(ConnectionClosed):
+        await livekit.send(LEAVE)
 
 
 async def to_livekit(browser: WebSocket, livekit: "ClientConnection") -> None:
