@@ -167,6 +167,19 @@ def test_a_speaker_that_takes_several_periods_in_advance_shifts_nothing() -> Non
     assert next(index for index, sample in enumerate(played) if sample) / RATE == pytest.approx(0.2, abs=0.011)
 
 
+def test_a_microphone_whose_first_sound_is_held_back_moves_nothing() -> None:
+    devices = Devices()
+    devices.now += 0.5
+    devices.timeline.hear(bytes(STEP_BYTES))
+    devices.take(STEP_BYTES // SAMPLE_BYTES)
+    devices.timeline.hear(bytes(49 * STEP_BYTES))
+    devices.pass_by(0.5)
+    played = devices.played_at(0, 100)
+    begun = next(index for index, sample in enumerate(played) if sample)
+    assert begun / RATE == pytest.approx(0.5, abs=0.011)
+    assert played[begun:] == sorted(played[begun:])
+
+
 def test_a_speaker_that_stops_for_a_while_leaves_silence_and_goes_on_in_its_place() -> None:
     devices = Devices()
     devices.pass_by(1.0)
