@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.people import sentences
 from tests.rig import VirtualSound
@@ -159,13 +161,39 @@ def test_a_listener_that_lags_behind_gets_all_that_was_played_in_its_place() -> 
     assert early.played_at(0, 20) == late.played_at(0, 20)
 
 
-def test_a_speaker_that_takes_several_periods_in_advance_shifts_nothing() -> None:
+def test_what_a_speaker_takes_in_advance_is_never_put_later_than_it_may_be_heard() -> None:
     devices = Devices()
     devices.pass_by(0.2, playing=False)
     devices.take(960)
     devices.pass_by(1.0)
     played = devices.played_at(0, 110)
-    assert next(index for index, sample in enumerate(played) if sample) / RATE == pytest.approx(0.2, abs=0.011)
+    assert next(index for index, sample in enumerate(played) if sample) / RATE == pytest.approx(0.16, abs=0.011)
+
+
+def test_a_speaker_that_makes_up_for_a_late_start_is_followed_by_a_listener_that_waits_for_nothing() -> None:
+    devices = Devices()
+    devices.pass_by(0.5, playing=False)
+    devices.played_at(0, 49)
+    devices.take(80)
+    devices.take(1120)
+    devices.pass_by(0.02)
+    devices.played_at(49, 51)
+    devices.pass_by(0.5)
+    assert max(devices.played_at(51, 102)) * 10 == pytest.approx(devices.counted, abs=2 * RATE * STEP_SECONDS)
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 4)), max_size=60))
+def test_no_sound_is_placed_later_than_it_was_taken(calls: list[tuple[int, int]]) -> None:
+    devices = Devices()
+    taken_at: dict[int, float] = {}
+    for steps_between, periods in calls:
+        devices.pass_by(steps_between * STEP_SECONDS, playing=False)
+        for _ in range(periods):
+            taken_at[devices.counted // 10 % 30_000 + 1] = devices.now - 100
+            devices.take(STEP_BYTES // SAMPLE_BYTES)
+    for step in range(round((devices.now - 100) / STEP_SECONDS)):
+        for sample in set(devices.played_at(step, step + 1)) & taken_at.keys():
+            assert step * STEP_SECONDS <= taken_at[sample] + STEP_SECONDS
 
 
 def test_a_microphone_whose_first_sound_is_held_back_moves_nothing() -> None:

@@ -153,7 +153,7 @@ async def test_a_person_talks_with_an_agent_and_both_read_what_was_said(
             await hears(page, 2)
             await page.get_by_role("button", name="Unmute").click()
             await page.get_by_role("button", name="Room and settings").click()
-            await page.get_by_label("Microphone", exact=True).select_option(label="Fake Audio Input 1")
+            await page.get_by_role("combobox", name="Microphone").select_option(label="Fake Audio Input 1")
             await page.keyboard.press("Escape")
             answer = await reply(turn)
         assert wer(CLIPS[CLIP], answer["text"]) < 0.15, answer

@@ -18,25 +18,19 @@ MAX_SECONDS = 120.0
 """Kept for a listener that lags behind, as of what the microphone heard."""
 
 
-class Origin:
-    """When a stream began, by its calls: each may come late, none comes early."""
+class Punctual:
+    """The least of what a device's calls say of its time: each may come late, none comes early."""
 
     def __init__(self) -> None:
         self._before = self._now = inf
         self._turns_at = -inf
 
-    def note(self, begun: float, now: float) -> None:
-        """By a call at `now` the stream seems to have begun at `begun`."""
+    def note(self, value: float, now: float) -> None:
+        """A call at `now` says so."""
         if now < self._turns_at:
-            self._now = min(self._now, begun)
+            self._now = min(self._now, value)
         else:
-            self._before, self._now, self._turns_at = self._now, begun, now + WINDOW_SECONDS
-
-    def move(self, seconds: float) -> None:
-        """All that was noted was so much later."""
-        self._before += seconds
-        self._now += seconds
-        self._turns_at += seconds
+            self._before, self._now, self._turns_at = self._now, value, now + WINDOW_SECONDS
 
     @property
     def settled(self) -> bool:
@@ -44,7 +38,7 @@ class Origin:
         return self._before < inf
 
     @property
-    def at(self) -> float:
+    def value(self) -> float:
         """Of the last one or two windows; inf before the first call."""
         return min(self._before, self._now)
 
@@ -55,7 +49,8 @@ class Timeline:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._microphone: Origin | None = None
+        self._microphone: Punctual | None = None
+        """When it began."""
         self._begun = inf
         """When the microphone began, as what is played was placed by."""
         self._heard_seconds = 0.0
@@ -68,7 +63,7 @@ class Timeline:
         """A microphone has been opened, from which sound comes so much later; the count begins."""
         with self._lock:
             self._second_bytes = rate * SAMPLE_BYTES
-            self._microphone, self._heard_seconds, self._track = Origin(), 0.0, None
+            self._microphone, self._heard_seconds, self._track = Punctual(), 0.0, None
             self._begun = inf
             self._latency_seconds = latency_seconds
 
@@ -88,9 +83,9 @@ class Timeline:
     def play(self, track: "Track", pcm: bytes) -> None:
         """The speaker has taken `pcm`. A new track takes the place of the one before it."""
         with self._lock:
-            if self._microphone is None or self._microphone.at == inf:
+            if self._microphone is None or self._microphone.value == inf:
                 return
-            here = self._clock() - self._settle(self._microphone.at)
+            here = self._clock() - self._settle(self._microphone.value)
             if track is not self._track:
                 track.begin(here)
                 self._track, self._silence = track, silence(STEP_SECONDS, track.rate)
@@ -120,7 +115,10 @@ class Timeline:
 
 
 class Track:
-    """What one opened speaker plays, in the microphone's time."""
+    """What one opened speaker plays, in the microphone's time: no sound is placed later than it was taken.
+
+    A canceller finds an echo that comes late, and none that seems to come before its cause.
+    """
 
     def __init__(self, rate: int, latency_seconds: float) -> None:
         self.rate = rate
@@ -130,34 +128,28 @@ class Track:
         self._pcm = bytearray()
         self._step = 0
         """At the beginning of `_pcm`."""
-        self._taken_seconds = 0.0
-        self._origin = Origin()
-        self._usual = inf
+        self._late = Punctual()
 
     def begin(self, here: float) -> None:
         """The first of it is taken while the microphone is at `here`, in seconds."""
-        self._step = int(here / STEP_SECONDS)
+        self._place(int(here / STEP_SECONDS))
         self._pcm.clear()
-        self._taken_seconds = 0.0
-        self._origin, self._usual = Origin(), inf
 
     def move(self, seconds: float) -> None:
         """All of it belongs so much later."""
-        self._step += round(seconds / STEP_SECONDS)
-        self._origin.move(seconds)
-        self._usual += seconds
+        self._place(self._step + round(seconds / STEP_SECONDS))
 
     def write(self, pcm: bytes, here: float) -> None:
         """`pcm` is taken while the microphone is at `here`."""
-        late = here - self._step * STEP_SECONDS - self._seconds(self._pcm)
+        late = here - self._step * STEP_SECONDS - len(self._pcm) / SAMPLE_BYTES / self.rate
         if late > MAX_SECONDS:
             self.begin(here)
-        else:
+        elif late > self.latency_seconds + TOLERANCE_SECONDS:
+            # The speaker has run dry.
             self._wait(late)
-        self._origin.note(here - self._taken_seconds, here)
+        else:
+            self._follow(late, here)
         self._pcm += pcm
-        self._taken_seconds += self._seconds(pcm)
-        self._follow()
         excess = len(self._pcm) // self._size - round(MAX_SECONDS / STEP_SECONDS)
         if excess > 0:
             self._forget(excess)
@@ -171,31 +163,28 @@ class Track:
         self._forget(1)
         return Frame(pcm.ljust(self._size, b"\0"), self.rate) if pcm else None
 
-    def _wait(self, seconds: float) -> None:
-        """What was taken before has been heard, and the speaker had nothing since."""
-        if seconds > 0:
-            self._pcm += bytes(round(self.rate * seconds) * SAMPLE_BYTES)
-            self._taken_seconds += seconds
+    def _follow(self, late: float, here: float) -> None:
+        """Go along where this speaker's clock moves against the microphone's, or where it fills its buffer.
 
-    def _follow(self) -> None:
-        """Where the speaker's clock has moved against the microphone's, go along."""
-        if not self._origin.settled:
+        A call may come late, so it is waited for a punctual one; none comes early, so that is believed at once.
+        """
+        if late <= -STEP_SECONDS:
+            # A step more, for calls more punctual still: each move costs the canceller some of what it has learnt.
+            self._place(self._step + int(late / STEP_SECONDS) - 1)
             return
-        if self._usual == inf:
-            self._usual = self._origin.at
-        slip = self._origin.at - self._usual
-        if abs(slip) < TOLERANCE_SECONDS:
-            return
-        self._wait(slip)
-        if slip < 0:
-            lost = min(len(self._pcm), round(self.rate * -slip) * SAMPLE_BYTES)
-            del self._pcm[len(self._pcm) - lost :]
-            self._taken_seconds += slip
-        self._origin = Origin()
+        self._late.note(late, here)
+        if self._late.settled and self._late.value > TOLERANCE_SECONDS:
+            self._wait(self._late.value)
+
+    def _wait(self, seconds: float) -> None:
+        """What is taken next belongs so much later."""
+        self._pcm += bytes(round(self.rate * seconds) * SAMPLE_BYTES)
+        self._late = Punctual()
+
+    def _place(self, step: int) -> None:
+        self._step = step
+        self._late = Punctual()
 
     def _forget(self, steps: int) -> None:
         del self._pcm[: steps * self._size]
         self._step += steps
-
-    def _seconds(self, pcm: bytes | bytearray) -> float:
-        return len(pcm) / SAMPLE_BYTES / self.rate
