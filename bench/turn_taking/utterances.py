@@ -6,7 +6,7 @@ from itertools import cycle
 
 import numpy as np
 
-from bench.turn_taking.loudness import STEP_SECONDS, loudness, pauses, samples, sound, voice_span
+from bench.turn_taking.loudness import NOISY, STEP_SECONDS, loudness, pauses, samples, sound, voice_span
 from bench.turn_taking.recordings import Clip
 from bench.turn_taking.words import Word
 from voicemode.audio.frames import Frame, join
@@ -17,6 +17,8 @@ WINDOW_SECONDS = 0.05
 FADE_SECONDS = 0.01
 """Either side of a cut, so that it does not click."""
 SENTENCE_ENDS = (".", "!", "?")
+APART_SECONDS = 0.5
+"""From one pause to another."""
 AWAY_SECONDS = 1.0
 """From the end of a sentence, at least."""
 FAINTEST = 3.0
@@ -47,19 +49,40 @@ def find_cut(clip: Clip) -> float | None:
 
     None if the clip has less than two words on either side of it.
     """
+    return next(iter(find_cuts(clip, 1, margin=1 / 3)), None)
+
+
+def find_cuts(clip: Clip, most: int, margin: float = 1 / 6) -> list[float]:
+    """Where a pause may be put: the middles of the quietest 50 ms, apart from each other and far from any sentence's end.
+
+    Args:
+        clip: Who is to pause.
+        most: How many are wanted.
+        margin: The share of the clip at its beginning, and at its end, that is left alone.
+    Returns:
+        Seconds, the quietest first; none without two words on either side, and but for the first none in a loud sound.
+    """
     start, end = voice_span(clip.audio)
+    aside = (end - start) * margin
+    found: dict[int, float] = {}
+    for at, quiet in quietest(clip.audio):
+        if len(found) == most or (found and not quiet):
+            break
+        before = len(words_before(clip.words, at))
+        inside = start + aside <= at <= end - aside and 2 <= before <= len(clip.words) - 2
+        apart = before not in found and all(abs(at - other) >= APART_SECONDS for other in found.values())
+        if inside and apart and not near_an_end(clip.words, at):
+            found[before] = at
+    return list(found.values())
+
+
+def quietest(audio: Frame) -> list[tuple[float, bool]]:
+    """The middles of windows in seconds, the quietest first, and whether it is quieter than a voice."""
+    level = loudness(audio)
     size = round(WINDOW_SECONDS / STEP_SECONDS)
-    power = np.convolve(loudness(clip.audio) ** 2, np.ones(size), "valid")
-    middle = [(index + size / 2) * STEP_SECONDS for index in range(len(power))]
-    third = (end - start) / 3
-    allowed = [
-        index for index, at in enumerate(middle) if start + third <= at <= end - third and not near_an_end(clip.words, at)
-    ]
-    if not allowed:
-        return None
-    cut = middle[min(allowed, key=lambda index: float(power[index]))]
-    before = len(words_before(clip.words, cut))
-    return cut if 2 <= before <= len(clip.words) - 2 else None
+    power = np.convolve(level**2, np.ones(size) / size, "valid")
+    loud = (NOISY * np.percentile(level, 99)) ** 2
+    return [((index + size / 2) * STEP_SECONDS, bool(power[index] < loud)) for index in np.argsort(power, kind="stable").tolist()]
 
 
 def near_an_end(words: Sequence[Word], at: float) -> bool:
@@ -126,8 +149,12 @@ def between(audio: Frame, start: float, end: float) -> Frame:
     return sound(samples(audio)[round(start * RATE) : round(end * RATE)])
 
 
-def utterances(clips: Sequence[Clip], thoughts: Sequence[float]) -> list[Utterance]:
-    """Each of `clips` as it is, and with each of `thoughts`, pauses in seconds, cut into its middle where it has one."""
-    cuts = [(clip, find_cut(clip)) for clip in clips]
-    thoughtful = [with_pause(clip, cut, seconds) for clip, cut in cuts if cut is not None for seconds in thoughts]
+def utterances(clips: Sequence[Clip], thoughts: Sequence[float], places: int = 1) -> list[Utterance]:
+    """Each of `clips` as it is, and with each of `thoughts`, pauses in seconds, cut into each of up to so many places."""
+    cuts = [(clip, cut) for clip in clips for cut in find_places(clip, places)]
+    thoughtful = [with_pause(clip, cut, seconds) for clip, cut in cuts for seconds in thoughts]
     return [*(complete(clip) for clip in clips), *thoughtful]
+
+
+def find_places(clip: Clip, most: int) -> list[float]:
+    return find_cuts(clip, most, margin=1 / 3 if most == 1 else 1 / 6)

@@ -14,6 +14,8 @@ WINDOW_SECONDS = 1.0
 """The most punctual call of a device in so long tells where it is."""
 TOLERANCE_SECONDS = 0.03
 """Clocks may drift apart by so much before one is set by the other: a canceller follows smaller steps by itself."""
+MARGIN_SECONDS = 0.02
+"""What is taken is placed so much later, lest a call that comes a little late finds its place already asked for."""
 MAX_SECONDS = 120.0
 """Kept for a listener that lags behind, as of what the microphone heard."""
 
@@ -115,25 +117,30 @@ class Timeline:
 
 
 class Track:
-    """What one opened speaker plays, in the microphone's time: no sound is placed later than it was taken.
+    """What one opened speaker plays, in the microphone's time.
 
-    A canceller finds an echo that comes late, and none that seems to come before its cause.
+    A canceller finds an echo that comes late, and none that seems to come before its cause. So a sound is placed where it
+    was taken, give or take less than the speaker needs to make it audible; whatever the speaker may hold back besides.
     """
 
     def __init__(self, rate: int, latency_seconds: float) -> None:
         self.rate = rate
         self.latency_seconds = latency_seconds
         """From being taken to being audible."""
+        self._margin = min(MARGIN_SECONDS, latency_seconds / 2)
         self._size = round(rate * STEP_SECONDS) * SAMPLE_BYTES
         self._pcm = bytearray()
         self._step = 0
         """At the beginning of `_pcm`."""
+        self._missed_bytes = 0
+        """Asked for before they were taken."""
         self._late = Punctual()
 
     def begin(self, here: float) -> None:
         """The first of it is taken while the microphone is at `here`, in seconds."""
-        self._place(int(here / STEP_SECONDS))
         self._pcm.clear()
+        self._missed_bytes = 0
+        self._place(int((here + self._margin) / STEP_SECONDS))
 
     def move(self, seconds: float) -> None:
         """All of it belongs so much later."""
@@ -141,7 +148,7 @@ class Track:
 
     def write(self, pcm: bytes, here: float) -> None:
         """`pcm` is taken while the microphone is at `here`."""
-        late = here - self._step * STEP_SECONDS - len(self._pcm) / SAMPLE_BYTES / self.rate
+        late = here + self._margin - self._end
         if late > MAX_SECONDS:
             self.begin(here)
         elif late > self.latency_seconds + TOLERANCE_SECONDS:
@@ -149,7 +156,7 @@ class Track:
             self._wait(late)
         else:
             self._follow(late, here)
-        self._pcm += pcm
+        self._add(pcm)
         excess = len(self._pcm) // self._size - round(MAX_SECONDS / STEP_SECONDS)
         if excess > 0:
             self._forget(excess)
@@ -162,6 +169,11 @@ class Track:
         pcm = bytes(self._pcm[: self._size])
         self._forget(1)
         return Frame(pcm.ljust(self._size, b"\0"), self.rate) if pcm else None
+
+    @property
+    def _end(self) -> float:
+        """Where what is taken next belongs, in seconds."""
+        return self._step * STEP_SECONDS + (len(self._pcm) - self._missed_bytes) / SAMPLE_BYTES / self.rate
 
     def _follow(self, late: float, here: float) -> None:
         """Go along where this speaker's clock moves against the microphone's, or where it fills its buffer.
@@ -178,13 +190,19 @@ class Track:
 
     def _wait(self, seconds: float) -> None:
         """What is taken next belongs so much later."""
-        self._pcm += bytes(round(self.rate * seconds) * SAMPLE_BYTES)
+        self._add(bytes(round(self.rate * seconds) * SAMPLE_BYTES))
         self._late = Punctual()
 
     def _place(self, step: int) -> None:
         self._step = step
         self._late = Punctual()
 
+    def _add(self, pcm: bytes) -> None:
+        missed = min(self._missed_bytes, len(pcm))
+        self._missed_bytes -= missed
+        self._pcm += pcm[missed:]
+
     def _forget(self, steps: int) -> None:
+        self._missed_bytes += max(0, steps * self._size - len(self._pcm))
         del self._pcm[: steps * self._size]
         self._step += steps
