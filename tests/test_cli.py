@@ -29,6 +29,16 @@ def test_the_version_is_told_without_loading_anything_else() -> None:
     assert not loaded & {"mcp", "pydantic", "httpx2", "voicemode.app", "voicemode.tools", "asyncio"}
 
 
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["convers"], 2)], ids=["done", "wrong"])
+def test_a_process_with_livekits_library_is_left_before_its_threads_can_abort_it(arguments: list[str], status: int) -> None:
+    program = "import atexit, sys, livekit.rtc, voicemode.__main__ as m\n"
+    program += f"atexit.register(print, 'Python has ended.'); sys.argv = ['voicemode', *{arguments}]; m.main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == status
+    assert done.stdout == (f"voicemode {__version__}\n" if status == 0 else "")
+    assert ("No such command" in done.stderr) == (status == 2)
+
+
 def test_every_tool_is_a_command() -> None:
     out = voicemode("--help").stdout
     assert all(name.replace("_", "-") in out for name in tools.load())
