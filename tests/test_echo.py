@@ -3,7 +3,6 @@
 import asyncio
 import random
 from array import array
-from contextlib import suppress
 from itertools import pairwise
 from typing import cast
 
@@ -23,7 +22,7 @@ from voicemode.audio.timeline import MARGIN_SECONDS, Timeline, Track
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
-from voicemode.errors import AudioDeviceError, ConfigError
+from voicemode.errors import ConfigError
 from voicemode.hands import Hands
 from voicemode.transports.base import Played
 from voicemode.transports.cleaning import BargeIn, Cleaning
@@ -345,32 +344,6 @@ class Talk:
                 return
 
 
-async def said(cleaning: Cleaning, ours: Frame) -> Talk:
-    """All of `ours`, which does not interrupt itself.
-
-    PulseAudio's virtual devices stumble after the loopback has come, by more than a canceller can follow: then again.
-    """
-    for _ in range(5):
-        talk = Talk(cleaning)
-        with suppress(AudioDeviceError):
-            await talk.hold(ours)
-            if not cleaning.echoes and Call.TURN not in talk.calls and talk.calls.count(Call.SPEECH) <= 1:
-                return talk
-    raise AssertionError("We interrupt ourselves again and again.")
-
-
-async def interrupted(cleaning: Cleaning, ours: Frame, card: VirtualSound) -> Talk:
-    """`ours`, until a person who begins after three seconds of it has the turn; again where the card stumbles before."""
-    for _ in range(5):
-        talk = Talk(cleaning)
-        with suppress(AudioDeviceError, TimeoutError):
-            async with alongside(talk.hold(ours)):
-                await asyncio.wait_for(talk.well_begun.wait(), 10)
-                card.speak(voice(1))
-            return talk
-    raise AssertionError("We interrupt ourselves again and again.")
-
-
 @pytest.fixture
 def ours() -> Frame:
     return speech(0, 1, 2)
@@ -382,13 +355,17 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
     virtual_sound: VirtualSound, ours: Frame
 ) -> None:
     cleaning = Cleaning("auto", Processing(echo=True))
+    alone, over = Talk(cleaning), Talk(cleaning)
     with virtual_sound.echo(-6.0, 0.1):
-        alone = await said(cleaning, ours)
+        await alone.hold(ours)
         assert alone.played.seconds == pytest.approx(ours.seconds, abs=0.1)
+        assert not {Call.SPEECH, Call.TURN} & {*alone.calls}
         assert cleaning.progress is not None
         assert cleaning.progress.heard
         assert not cleaning.echoes
-        over = await interrupted(cleaning, ours, virtual_sound)
+        async with alongside(over.hold(ours)):
+            await asyncio.wait_for(over.well_begun.wait(), 10)
+            virtual_sound.speak(voice(1))
     assert over.calls[-1] is Call.TURN
     assert over.played.seconds < 6
     assert loudest_db(over.gate.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
