@@ -31,8 +31,8 @@ FLAGS = (
     "--use-fake-device-for-media-stream",
 )
 PERMITTED = "--use-fake-ui-for-media-stream"
-PATIENCE_MS = 20_000
-"""Bound on everything that is awaited."""
+PATIENCE_MS = 45_000
+"""Bound on everything that is awaited, on a machine that is busy."""
 expect.set_options(timeout=PATIENCE_MS)
 
 PEERS = """

@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.agents",
     "tests.engines",
     "tests.engines_kokoro",
+    "tests.livekit_server",
     "tests.settings_files",
     "tests.wheels",
     "tests.systemd",

@@ -1,5 +1,7 @@
-"""A real web server for downloads: ranges, redirects, broken connections and stalls."""
+"""A real web server for downloads: ranges, redirects, broken connections and stalls; and archives to download."""
 
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,3 +88,14 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             """Quiet: `requests` has it."""
 
     return Handler
+
+
+def tarball(entries: dict[str, bytes]) -> bytes:
+    """A compressed one; names are put in as they are."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in entries.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()

@@ -99,7 +99,7 @@ class Guest:
             await asyncio.wait(self._tasks)
         await self.source.aclose()
 
-    async def sees(self, what: Callable[["Guest"], bool], seconds: float = 10) -> None:
+    async def sees(self, what: Callable[["Guest"], bool], seconds: float = 30) -> None:
         """Wait until `what` is so. Raises TimeoutError with what there is instead."""
         try:
             async with asyncio.timeout(seconds):

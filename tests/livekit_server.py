@@ -1,4 +1,4 @@
-"""A real LiveKit server of a test's own, on free ports of the loopback interface."""
+"""A real LiveKit server of a test module's own, on free ports of the loopback interface."""
 
 import os
 import secrets
@@ -6,14 +6,18 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pytest
+
+from voicemode.config import Settings
+from voicemode.rooms.access import Access
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "voicemode-tests"
 """Of the person who runs the tests: it is found before a test gets its own home."""
@@ -75,6 +79,10 @@ class LiveKitServer:
     @property
     def url(self) -> str:
         return f"ws://{self.signalling}:{self.ports[0]}"
+
+    @property
+    def access(self) -> Access:
+        return Access(self.url, self.key, self.secret)
 
     @property
     def log(self) -> str:
@@ -139,3 +147,19 @@ class LiveKitServer:
             return False
         finally:
             connection.close()
+
+
+@pytest.fixture(scope="module")
+def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
+    with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
+        yield server
+
+
+@pytest.fixture
+def access(livekit: LiveKitServer) -> Access:
+    return livekit.access
+
+
+def settings_for(access: Access, **others: Any) -> Settings:
+    """Of whoever has `access` to the rooms of a server."""
+    return Settings(livekit_url=access.url, livekit_api_key=access.key, livekit_api_secret=access.secret, **others)

@@ -17,7 +17,7 @@ from voicemode.services._web.entry import pairing_codes
 from voicemode.services._web.guards import Names
 from voicemode.services._web.server import config
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 30.0
 """Bound on everything that is awaited."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 

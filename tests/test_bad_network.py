@@ -73,7 +73,7 @@ def network() -> Iterator[BadNetwork]:
 def near(network: BadNetwork, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Access]:
     """A server on our side: the person's network is the bad one."""
     with LiveKitServer(tmp_path_factory.mktemp("near"), signalling=network.here, media=network.here) as server:
-        yield Access(server.url, server.key, server.secret)
+        yield server.access
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def far(network: BadNetwork, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A server on the person's side: ours is the bad one."""
     folder = tmp_path_factory.mktemp("far")
     with LiveKitServer(folder, signalling=network.there, media=network.there, inside=network.inside) as server:
-        yield Access(server.url, server.key, server.secret)
+        yield server.access
 
 
 @pytest.fixture(autouse=True)

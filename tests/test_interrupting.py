@@ -199,7 +199,6 @@ async def test_nobody_interrupts_who_may_not_or_has_muted_the_microphone(how: st
 async def test_what_is_said_before_muting_counts_and_what_is_said_after_it_does_not(tmp_path: Path) -> None:
     floor, place, speech = Floor(), Duplex([Person([Says(1.0, 9.0)])], closed=True), Ears("no")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
-    await asyncio.sleep(0)
     await place.until(1.4)
     floor.hands.mute(on=True)
     _, heard = await turn
@@ -212,7 +211,6 @@ async def test_a_hand_that_stops_us_tells_what_was_heard_and_after_the_message_t
     for moment, heard in [(1.0, "Word1 word2 word3"), (4.5, "")]:
         floor, place = Floor(), Duplex([Person()], closed=True)
         turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
-        await asyncio.sleep(0)
         await place.until(moment)
         floor.hands.stop()
         said, answer = await turn
@@ -223,7 +221,6 @@ async def test_a_hand_that_stops_us_tells_what_was_heard_and_after_the_message_t
 async def test_whoever_silences_us_what_can_be_read_is_what_was_heard(how: str, tmp_path: Path) -> None:
     floor, place = Floor(), Duplex([Person()], closed=True)
     turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
-    await asyncio.sleep(0)
     await place.until(1.0)
     {"a hand": floor.hands.stop, "the agent": turn.cancel, "a skip": floor.hands.skip}[how]()
     await asyncio.wait([turn])
@@ -235,7 +232,6 @@ async def test_whoever_silences_us_what_can_be_read_is_what_was_heard(how: str, 
 async def test_an_answer_sent_by_hand_without_a_word_is_no_noise(tmp_path: Path) -> None:
     floor, place, speech = Floor(), Duplex([Person([Says(1.0, 1.5)])], closed=True), Ears("")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
-    await asyncio.sleep(0)
     await place.until(2.0)
     assert floor.hands.send()
     _, heard = await turn
@@ -245,7 +241,6 @@ async def test_an_answer_sent_by_hand_without_a_word_is_no_noise(tmp_path: Path)
 async def test_push_to_talk_silences_us_and_records(tmp_path: Path) -> None:
     floor, place, speech = Floor(), Duplex([Person([Says(1.5, 1.0)])], closed=True), Ears("held")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
-    await asyncio.sleep(0)
     await place.until(1.0)
     floor.hands.hold(down=True)
     await place.until(3.0)
@@ -278,7 +273,6 @@ async def test_a_microphone_that_breaks_while_we_speak_is_told_at_once(tmp_path:
 async def test_typing_silences_us_and_is_the_answer(tmp_path: Path) -> None:
     floor, place = Floor(), Duplex([Person()])
     turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
-    await asyncio.sleep(0)
     await place.until(1.0)
     floor.hands.write("the left one", "Anna")
     said, heard = await turn
@@ -314,7 +308,6 @@ async def test_who_is_cancelled_again_and_again_leaves_nothing_open(moment: floa
     floor, place = Floor(), Duplex([Person([Says(1.0, 0.3), Says(4.0, 2.0)])], closed=True)
     speech, before = Ears("Mhm."), asyncio.all_tasks()
     turn = asyncio.create_task(conversation(place, speech, tmp_path, floor).converse(MESSAGE, Voice(), MANNERS, Stages()))
-    await asyncio.sleep(0)
     await place.until(moment)
     speech.may_hear.clear()
     while not turn.done():

@@ -6,7 +6,6 @@ import io
 import os
 import re
 import stat
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.file_server import FileServer
+from tests.file_server import FileServer, tarball
 from tests.settings_files import POSIX
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
@@ -180,18 +179,13 @@ def nothing_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def packed(name: str = ARCHIVE) -> bytes:
     """A release, with a file that would like to be elsewhere."""
-    buffer = io.BytesIO()
     files = {"LICENSE": b"Apache", "../outside": b"evil", "livekit-server": PROGRAM, "padding": os.urandom(300_000)}
-    if name.endswith(".zip"):
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for inside, content in files.items():
-                archive.writestr(inside, content)
-    else:
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            for inside, content in files.items():
-                member = tarfile.TarInfo(inside)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
+    if not name.endswith(".zip"):
+        return tarball(files)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for inside, content in files.items():
+            archive.writestr(inside, content)
     return buffer.getvalue()
 
 

@@ -1,69 +1,28 @@
 """The whole life of the LiveKit service, as a person types it, with the real server under a real `systemd --user`."""
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from tests.agents import free_ports
 from tests.livekit_server import livekit_server
-from tests.mcp_client import environment
 from tests.systemd import UserSystemd
+from tests.terminal import WAIT_SECONDS, Person
 from tests.test_inventory import listing
-from tests.wheels import UV, UV_CACHE, uv
-from voicemode.services._environment import python_of
-
-WAIT_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody at a terminal, with a VoiceMode that was installed from the wheel."""
-
-    program: Path
-    environ: Mapping[str, str]
-
-    def types(self, *arguments: str, succeeds: bool = True) -> str:
-        """What `voicemode ARGUMENTS` prints."""
-        command = [str(self.program), "-m", "voicemode", *arguments]
-        home = self.environ["HOME"]
-        done = subprocess.run(
-            command, env=self.environ, cwd=home, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
-        )
-        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def sees(self) -> dict[str, Any]:
-        """The status of livekit."""
-        command = [str(self.program), "-m", "voicemode", "service", "status", "livekit", "--json"]
-        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
-        (status,) = json.loads(done.stdout)["services"]
-        return dict(status)
+from tests.wheels import uv
 
 
 @pytest.fixture
 def person(user_systemd: UserSystemd, wheel: Path, tmp_path: Path) -> Person:
-    program, (port,) = tmp_path / "program", free_ports(1)
-    uv("venv", "--quiet", "--python", sys.executable, str(program))
-    uv("pip", "install", "--quiet", "--python", str(python_of(program)), f"voicemode @ {wheel.as_uri()}")
-    environ = environment(
-        XDG_RUNTIME_DIR=str(user_systemd.folder),
-        PATH=os.pathsep.join([str(UV.parent), str(livekit_server().parent), os.environ["PATH"]]),
-        UV_CACHE_DIR=UV_CACHE,
-        UV_SYSTEM_CERTS="1",
-        COLUMNS="100",
-    )
-    del environ["PYTHONPATH"], environ["VOICEMODE_LIVEKIT_PORT"]
-    person = Person(python_of(program), environ)
+    newcomer, (port,) = Person.newcomer("livekit", tmp_path / "program", wheel, user_systemd), free_ports(1)
+    environ = {**newcomer.environ, "PATH": f"{livekit_server().parent}{os.pathsep}{newcomer.environ['PATH']}"}
+    del environ["VOICEMODE_LIVEKIT_PORT"]
+    person = replace(newcomer, environ=environ)
     person.types("config", "set", "livekit_port", str(port))
     return person
 

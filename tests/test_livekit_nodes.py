@@ -18,7 +18,7 @@ from tests.agents import free_ports
 from tests.livekit_server import LiveKitServer
 from tests.mcp_client import REPOSITORY
 from voicemode.audio.cues import listening_cue
-from voicemode.rooms.access import Access, person_token
+from voicemode.rooms.access import person_token
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -72,7 +72,7 @@ async def visit(server: LiveKitServer, name: str) -> "AsyncIterator[rtc.Room]":
     from livekit import rtc
 
     room = rtc.Room()
-    await room.connect(server.url, person_token(Access(server.url, server.key, server.secret), "kitchen", name, name))
+    await room.connect(server.url, person_token(server.access, "kitchen", name, name))
     try:
         yield room
     finally:

@@ -1,8 +1,9 @@
 """Talking in a room: a real LiveKit server, LiveKit's own client as people, recorded speech, a real engine where it matters."""
 
 import asyncio
+import time
 from array import array
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.wer import wer
 from voicemode import egress
 from voicemode.audio.frames import Frame, silence, stream
 from voicemode.audio.wav import read_wav
-from voicemode.errors import LocalOnlyError, NotSpokenError, RecordingKeptError, RoomError
+from voicemode.errors import LocalOnlyError, NotSpokenError, RoomError
 from voicemode.rooms.access import Access, person_token
 from voicemode.rooms.directory import open_directory
 from voicemode.transports.base import Played, one
@@ -27,17 +28,8 @@ pytestmark = pytest.mark.anyio
 
 SHORT, LONG, OTHER = "austen-0880.wav", "austen-0920.wav", "austen-0930.wav"
 OURS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
-    with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
-        yield server
-
-
-@pytest.fixture
-def access(server: LiveKitServer) -> Access:
-    return Access(server.url, server.key, server.secret)
+WAIT_SECONDS = 30.0
+"""Bound on what is awaited."""
 
 
 @pytest.fixture
@@ -82,10 +74,10 @@ async def test_two_people_who_talk_at_once_are_both_understood_and_named(
         asking = asyncio.create_task(us.ask("one two three"))
         await anna.sees(lambda anna: "listening" in anna.states)
         await asyncio.gather(anna.say(clip(SHORT)), ben.say(clip(OTHER)))
-        _, heard = await asyncio.wait_for(asking, 60)
+        _, heard = await asyncio.wait_for(asking, 2 * WAIT_SECONDS)
         lines = dict(line.split(": ", 1) for line in heard.text.splitlines())
-        assert wer(CLIPS[SHORT], lines["Anna"]) < 0.2, heard.text
-        assert wer(CLIPS[OTHER], lines["Ben"]) < 0.2, heard.text
+        assert wer(CLIPS[SHORT], lines["Anna"]) <= 0.25, heard.text
+        assert wer(CLIPS[OTHER], lines["Ben"]) <= 0.25, heard.text
         # What any client of LiveKit's shows of it, and both see the same.
         await ben.sees(lambda ben: bool(said_by(ben, "anna-1")) and bool(said_by(ben, "ben-1")))
         await anna.sees(lambda anna: anna.states[-1] == "thinking")
@@ -106,10 +98,10 @@ async def test_whoever_talks_over_us_silences_us_and_is_heard_from_the_first_wor
     asking = asyncio.create_task(us.ask(OURS))
     await anna.sees(lambda anna: bool(anna.loud_at))
     await anna.say(clip(LONG))
-    spoken, heard = await asyncio.wait_for(asking, 30)
+    spoken, heard = await asyncio.wait_for(asking, WAIT_SECONDS)
     assert heard.text == "something"
     assert heard.audio_seconds > clip(LONG).seconds - 0.7
-    assert spoken.seconds < 3
+    assert spoken.seconds < 3.5, "it would have been 4"
     agent = anna.agents[0].identity
     await anna.sees(lambda anna: any(line.attributes.get("voicemode.interrupted") for line in said_by(anna, agent)))
     assert OURS.startswith(said_by(anna, agent)[-1].text.rstrip(". …"))
@@ -119,14 +111,14 @@ async def test_what_is_typed_is_the_answer_and_buttons_stop_us(us: Table, anna: 
     asking = asyncio.create_task(us.ask())
     await anna.sees(lambda anna: "listening" in anna.states)
     await anna.write("I cannot talk now")
-    _, heard = await asyncio.wait_for(asking, 10)
+    _, heard = await asyncio.wait_for(asking, WAIT_SECONDS)
     assert (heard.text, heard.ended) == ("I cannot talk now", "typed")
     asking = asyncio.create_task(us.ask(OURS))
     await anna.sees(lambda anna: bool(anna.loud_at))
     assert await anna.press('{"do": "skip"}')
     await anna.sees(lambda anna: anna.states[-1] == "listening")
     assert await anna.press('{"do": "stop"}')
-    assert (await asyncio.wait_for(asking, 10))[1].ended == "stopped"
+    assert (await asyncio.wait_for(asking, WAIT_SECONDS))[1].ended == "stopped"
     assert not await anna.press('{"do": "send"}')
 
 
@@ -147,16 +139,16 @@ async def test_a_muted_microphone_is_silence_and_patience_ends(us: Table, anna: 
         assert not any(map(loud, heard[-25:]))
         anna.microphone.unmute()
         saying = asyncio.create_task(anna.say(clip(SHORT)))
-        assert any(map(loud, await take(microphone.frames, 2)))
+        assert await sounds(microphone.frames)
         await saying
     anna.microphone.mute()
-    _, nothing = await asyncio.wait_for(us.ask(rules=replace(RULES, patience_seconds=1.5)), 10)
+    _, nothing = await asyncio.wait_for(us.ask(rules=replace(RULES, patience_seconds=1.5)), WAIT_SECONDS)
     assert nothing.ended == "no speech"
 
 
 async def test_somebody_without_a_microphone_is_there_and_silent(us: Table, access: Access, room: str) -> None:
     async with guest(access.url, person_token(access, room, "mute-1", "Mute"), speaking=False), one(us.transport) as frames:
-        heard = await asyncio.wait_for(take(frames, 0.5), 5)
+        heard = await asyncio.wait_for(take(frames, 0.5), WAIT_SECONDS)
     assert all(frame == silence(frame.seconds, 16_000) for frame in heard)
 
 
@@ -165,7 +157,7 @@ async def test_who_leaves_while_speaking_has_said_what_was_heard(us: Table, acce
         asking = asyncio.create_task(us.ask())
         await anna.sees(lambda anna: "listening" in anna.states)
         await anna.say(clip(SHORT))
-    _, heard = await asyncio.wait_for(asking, 10)
+    _, heard = await asyncio.wait_for(asking, WAIT_SECONDS)
     assert heard.text == "something"
 
 
@@ -175,11 +167,11 @@ async def test_who_comes_later_is_heard_too_and_microphones_end_when_nobody_is_l
     async with us.transport.microphones() as microphones:
         assert (await anext(microphones)).speaker == "Anna"
         async with guest(access.url, person_token(access, room, "anna-2", "Anna")) as other:
-            microphone = await asyncio.wait_for(anext(microphones), 10)
+            microphone = await asyncio.wait_for(anext(microphones), WAIT_SECONDS)
             assert microphone.speaker == "Anna (anna-2)"
             await other.say(clip(SHORT))
-            assert any(map(loud, await take(microphone.frames, 2)))
-        await asyncio.wait_for(take(microphone.frames, 100), 10)
+            assert await sounds(microphone.frames)
+        await asyncio.wait_for(take(microphone.frames, 100), WAIT_SECONDS)
         await anna.room.disconnect()
         assert [microphone async for microphone in microphones] == []
 
@@ -199,13 +191,13 @@ async def test_our_voice_can_be_held_softened_and_cut(us: Table, anna: Guest) ->
     playing = asyncio.create_task(us.transport.play(stream(*[tone(0.25)] * 40), played))
     await anna.sees(lambda anna: len(anna.loud_at) > 30)
     played.volume = 0.0
-    assert await silent(anna)
+    await falls_silent(anna)
     held, heard = played.seconds, len(anna.loud_at)
     played.volume = 1.0
     await anna.sees(lambda anna: len(anna.loud_at) > heard + 30)
     playing.cancel()
     await asyncio.wait([playing])
-    assert await silent(anna)
+    await falls_silent(anna)
     # She has heard it all, and what stands in for sound that does not come any more.
     assert held < played.seconds < len(anna.loud_at) / 100 + 0.1
     assert len(anna.loud_at) / 100 < played.seconds + 0.5
@@ -252,11 +244,8 @@ async def test_a_room_that_is_ended_loses_nothing_that_was_said(us: Table, anna:
     await anna.say(clip(SHORT))
     async with open_directory(access) as directory:
         await directory.end(room)
-    try:
-        kept = (await asyncio.wait_for(asking, 10))[1].audio_seconds
-    except RecordingKeptError as error:
-        kept = read_wav(error.path).seconds
-    assert kept > 2
+    _, heard = await asyncio.wait_for(asking, WAIT_SECONDS)
+    assert heard.audio_seconds > 2
 
 
 async def test_a_room_that_is_ended_before_anything_was_said_is_an_error(
@@ -267,31 +256,39 @@ async def test_a_room_that_is_ended_before_anything_was_said_is_an_error(
     async with open_directory(access) as directory:
         await directory.end(room)
     with pytest.raises((NotSpokenError, RoomError), match="has been ended"):
-        await asyncio.wait_for(asking, 10)
+        await asyncio.wait_for(asking, WAIT_SECONDS)
 
 
-async def test_a_turn_goes_on_when_the_server_comes_back(us: Table, anna: Guest, server: LiveKitServer) -> None:
-    asking = asyncio.create_task(us.ask())
+async def test_a_turn_goes_on_when_the_server_comes_back(us: Table, anna: Guest, livekit: LiveKitServer) -> None:
+    asking = asyncio.create_task(us.ask(rules=replace(RULES, silence_seconds=3.0)))
     await anna.sees(lambda anna: "listening" in anna.states)
     # Half a sentence, then the crash: no silence has ended the turn.
     half = Frame(clip(LONG).pcm[: len(clip(LONG).pcm) // 4 * 2], clip(LONG).rate)
     await anna.say(half)
     anna.heard_of.clear()
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
-    await asyncio.wait_for(anna.heard_of.wait(), 20)
+    await asyncio.to_thread(livekit.kill)
+    await asyncio.to_thread(livekit.start)
+    await asyncio.wait_for(anna.heard_of.wait(), 2 * WAIT_SECONDS)
     # Where the connection takes a moment more, the first words are lost.
     await anna.say(clip(SHORT), clip(OTHER))
-    _, heard = await asyncio.wait_for(asking, 30)
+    _, heard = await asyncio.wait_for(asking, WAIT_SECONDS)
     assert heard.audio_seconds > half.seconds + clip(OTHER).seconds
 
 
-async def silent(anna: Guest) -> bool:
-    """Whether nothing is heard once what was on its way has come."""
-    await asyncio.sleep(0.6)
-    count = len(anna.loud_at)
-    await asyncio.sleep(0.4)
-    return len(anna.loud_at) == count
+async def falls_silent(anna: Guest) -> None:
+    """Return when she has heard nothing for a while: all that was on its way has come."""
+    async with asyncio.timeout(3):
+        while time.monotonic() - anna.loud_at[-1] < 0.6:
+            await asyncio.sleep(0.05)
+
+
+async def sounds(frames: AsyncIterator[Frame]) -> bool:
+    """Whether something is heard in them."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        async for frame in frames:
+            if loud(frame):
+                return True
+    return False
 
 
 async def take(frames: AsyncIterator[Frame], seconds: float) -> list[Frame]:

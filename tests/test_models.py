@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
-import io
 import os
 import random
 import shutil
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ from typing import get_args
 
 import pytest
 
-from tests.file_server import FileServer
+from tests.file_server import FileServer, tarball
 from tests.settings_files import POSIX
 from voicemode.config import Settings, WhisperModel
 from voicemode.errors import WeightsError
@@ -239,16 +237,6 @@ def test_data_packages_are_found_by_their_metadata_and_their_parts_joined(tmp_pa
     folder = ensure(model(DataWheels(parts)), tmp_path / "models", Sources(offline=True, site=(str(site),)))
     assert read(folder) == CONTENT
     assert "parrot_1" not in sys.modules
-
-
-def tarball(entries: dict[str, bytes]) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in entries.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return packed.getvalue()
 
 
 def test_an_npm_package_gives_its_files_and_no_others(tmp_path: Path, policy: Sources, release: FileServer) -> None:

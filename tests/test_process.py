@@ -3,81 +3,35 @@
 import asyncio
 import json
 import os
-import signal
-import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.agents import free_ports
+from tests.parrots import nest, service, started, stranger
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
-from voicemode.services._base import Service
 from voicemode.services._detached import LOG_BYTES
 from voicemode.services._health import Health, health
 from voicemode.services._process import ensure_running, log_path, wait_ready
 
 pytestmark = pytest.mark.anyio
 
-SCRIPT = Path(__file__).with_name("engine_server.py")
-
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    (port,) = free_ports(1)
     return Settings(base_dir=tmp_path / "base", whisper_port=port, offline=True)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where servers note that they were started; all of them have ended afterwards."""
-    path = tmp_path / "started"
-    path.mkdir()
-    yield path
-    for pid in started(path):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    for thread in threading.enumerate():
-        if thread.name == "parrot-reaper":
-            thread.join(5)
-
-
-def service(folder: Path, mood: str = "ready") -> Service:
-    return Service(
-        name="parrot",
-        title="Parrot",
-        kind="stt",
-        health_name="voicemode-parrot",
-        port_setting="whisper_port",
-        settings=("base_dir", "offline", "whisper_threads", "hf_endpoint"),
-        modules=("json",),
-        weights=(),
-        command=(str(SCRIPT), str(folder), "{port}", mood),
-    )
-
-
-def started(folder: Path) -> dict[int, dict[str, Any]]:
-    """What each server that was started found, by its process id."""
-    return {int(path.name.partition("-")[2]): json.loads(path.read_text()) for path in folder.glob("started-*")}
-
-
-@asynccontextmanager
-async def stranger(port: int, answer: bytes) -> AsyncIterator[None]:
-    """Somebody else's server."""
-
-    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(answer)
-        writer.close()
-
-    async with await asyncio.start_server(reply, "127.0.0.1", port):
-        yield
+    with nest(tmp_path / "started") as folder:
+        yield folder
 
 
 async def test_a_server_that_nobody_started_is_started_and_answers(folder: Path, settings: Settings) -> None:
@@ -131,7 +85,7 @@ async def test_one_that_has_ended_leaves_no_zombie_and_is_started_anew(folder: P
 ENSURE = """
 import asyncio, sys
 from pathlib import Path
-from tests.test_process import service
+from tests.parrots import service
 from voicemode.config import Settings
 from voicemode.services._process import ensure_running
 

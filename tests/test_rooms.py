@@ -1,7 +1,6 @@
 """Which server our rooms are on, what its tokens allow, and who is in its rooms: with a real LiveKit server."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from livekit import rtc
 from livekit.api import TokenVerifier, VideoGrants
 
 from tests.guests import guest
-from tests.livekit_server import LiveKitServer
+from tests.livekit_server import settings_for
 from voicemode import egress
 from voicemode.config import Settings
 from voicemode.errors import ConfigError, LocalOnlyError, RoomError
@@ -22,21 +21,6 @@ from voicemode.speech.wire import open_http
 
 SECRET = "x" * 40
 ACCESS = Access("wss://rooms.example", "API1", SECRET)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
-    with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
-        yield server
-
-
-@pytest.fixture
-def access(server: LiveKitServer) -> Access:
-    return Access(server.url, server.key, server.secret)
-
-
-def settings_of(access: Access, room: str = "voicemode") -> Settings:
-    return Settings(livekit_url=access.url, livekit_api_key=access.key, livekit_api_secret=access.secret, livekit_room=room)
 
 
 def test_without_a_server_there_is_no_access_and_the_error_says_how_to_get_one(tmp_path: Path) -> None:
@@ -63,10 +47,10 @@ def test_the_key_of_this_machine_is_not_used_for_another(tmp_path: Path) -> None
 
 
 def test_the_settings_win_and_the_secret_is_never_shown() -> None:
-    access = access_to(settings_of(ACCESS))
+    access = access_to(settings_for(ACCESS))
     assert access == ACCESS
     assert SECRET not in repr(access)
-    assert SECRET in settings_of(ACCESS).secrets
+    assert SECRET in settings_for(ACCESS).secrets
 
 
 def test_requests_go_to_the_same_server_over_http() -> None:
@@ -155,7 +139,7 @@ async def test_rooms_are_listed_with_their_people_and_agents_made_and_ended(acce
             people = {who.identity: who for who in await directory.people("full")}
             assert (people["anna-1"].name, people["anna-1"].agent, people["agent-1"].agent) == ("Anna", False, True)
             assert await directory.end("full")
-            await asyncio.wait_for(anna.left.wait(), 10)
+            await asyncio.wait_for(anna.left.wait(), 30)
         assert not await directory.end("full")
         assert await directory.people("full") == []
 
@@ -179,12 +163,15 @@ async def test_nothing_is_asked_of_another_machine_where_nothing_may_leave() -> 
 
 @pytest.mark.anyio
 async def test_somebody_is_in_the_room_when_a_person_is_not_when_only_an_agent_is(access: Access, tmp_path: Path) -> None:
-    settings = settings_of(access, room="hall")
+    settings = settings_for(access, livekit_room="hall")
     async with open_http() as http:
         assert not await somebody_in_room(settings, http)
         async with guest(access.url, agent_token(access, "hall", "Agent"), speaking=False):
             assert not await somebody_in_room(settings, http)
             async with guest(access.url, person_token(access, "hall", "anna-1", "Anna")):
-                assert await somebody_in_room(settings, http)
+                async with asyncio.timeout(10):
+                    # A turn waits for the answer so briefly that a busy machine may miss it once.
+                    while not await somebody_in_room(settings, http):
+                        await asyncio.sleep(0.05)
         assert not await somebody_in_room(Settings(base_dir=tmp_path), http)
-        assert not await somebody_in_room(settings_of(Access("ws://127.0.0.1:9", "API1", SECRET)), http)
+        assert not await somebody_in_room(settings_for(Access("ws://127.0.0.1:9", "API1", SECRET)), http)

@@ -6,10 +6,8 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,12 +18,10 @@ import psutil
 import pytest
 
 from tests.agents import free_ports
-from tests.mcp_client import environment
 from tests.systemd import UserSystemd
+from tests.terminal import Person
 from tests.test_inventory import listing
-from tests.wheels import UV, UV_CACHE, uv
 from voicemode.log import FILE_BYTES
-from voicemode.services._environment import python_of
 
 pytestmark = pytest.mark.engine
 
@@ -35,30 +31,12 @@ BACK_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody at a terminal, with a VoiceMode that was installed from the wheel."""
-
-    program: Path
-    environ: Mapping[str, str]
+class Listener(Person):
+    """Somebody who cares for kokoro, and also listens to it."""
 
     @property
     def port(self) -> int:
         return int(self.environ["VOICEMODE_KOKORO_PORT"])
-
-    def types(self, *arguments: str, succeeds: bool = True) -> str:
-        """What `voicemode ARGUMENTS` prints."""
-        command = [str(self.program), "-m", "voicemode", *arguments]
-        home = self.environ["HOME"]
-        done = subprocess.run(command, env=self.environ, cwd=home, capture_output=True, text=True, timeout=120, check=False)
-        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
-        return done.stdout
-
-    def sees(self) -> dict[str, Any]:
-        """The status of kokoro."""
-        command = [str(self.program), "-m", "voicemode", "service", "status", "kokoro", "--json"]
-        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=60, check=False)
-        (status,) = json.loads(done.stdout)["services"]
-        return dict(status)
 
     def sees_until(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -102,27 +80,14 @@ class Person:
 
 
 @pytest.fixture
-def person(user_systemd: UserSystemd, wheel: Path, weights: Callable[[str], Path], home: Path, tmp_path: Path) -> Person:
+def person(user_systemd: UserSystemd, wheel: Path, weights: Callable[[str], Path], home: Path, tmp_path: Path) -> Listener:
     # Copies: what VoiceMode removes in the end are its models, and those of the other tests have to stay.
     models = home.parent / "models"
     for name in ("kokoro", "kokoro-voices"):
         shutil.copytree(weights(name), models / name)
     whisper, kokoro = free_ports(2)
-    program = tmp_path / "program"
-    uv("venv", "--quiet", "--python", sys.executable, str(program))
-    uv("pip", "install", "--quiet", "--python", str(python_of(program)), f"voicemode @ {wheel.as_uri()}")
-    environ = environment(
-        XDG_RUNTIME_DIR=str(user_systemd.folder),
-        PATH=f"{UV.parent}{os.pathsep}{os.environ['PATH']}",
-        UV_CACHE_DIR=UV_CACHE,
-        UV_SYSTEM_CERTS="1",
-        VOICEMODE_MODELS_DIR=str(models),
-        VOICEMODE_WHISPER_PORT=str(whisper),
-        VOICEMODE_KOKORO_PORT=str(kokoro),
-        COLUMNS="100",
-    )
-    del environ["PYTHONPATH"]
-    return Person(python_of(program), environ)
+    ports = {"VOICEMODE_WHISPER_PORT": str(whisper), "VOICEMODE_KOKORO_PORT": str(kokoro)}
+    return Listener.newcomer("kokoro", tmp_path / "program", wheel, user_systemd, VOICEMODE_MODELS_DIR=str(models), **ports)
 
 
 def until(condition: Callable[[], bool], limit_seconds: float) -> None:
@@ -133,7 +98,7 @@ def until(condition: Callable[[], bool], limit_seconds: float) -> None:
         time.sleep(0.02)
 
 
-def test_the_whole_life_of_a_service(person: Person, user_systemd: UserSystemd, home: Path) -> None:
+def test_the_whole_life_of_a_service(person: Listener, user_systemd: UserSystemd, home: Path) -> None:
     before = listing(home)
     is_installed_and_runs(person)
     assert len(person.hears("Hello.")) > 10_000
@@ -149,14 +114,14 @@ def test_the_whole_life_of_a_service(person: Person, user_systemd: UserSystemd, 
     assert person.answers() == 0
 
 
-def is_installed_and_runs(person: Person) -> None:
+def is_installed_and_runs(person: Listener) -> None:
     person.types("service", "install", "kokoro")
     status = person.sees()
     assert (status["runs"], status["enabled"], status["health"], status["ours"]) == ("systemd", True, "ready", True)
     assert status["requests"] > 0, "it has proved itself"
 
 
-def comes_back_when_it_is_killed(person: Person) -> None:
+def comes_back_when_it_is_killed(person: Listener) -> None:
     pid = person.answers()
     os.kill(pid, signal.SIGKILL)
     until(lambda: person.answers() not in (0, pid), BACK_SECONDS)
@@ -164,7 +129,7 @@ def comes_back_when_it_is_killed(person: Person) -> None:
     assert (status["restarts"], status["problem"]) == (1, "")
 
 
-def keeps_its_log_short(person: Person, log: Path) -> None:
+def keeps_its_log_short(person: Listener, log: Path) -> None:
     with log.open("a") as file:
         file.write("x" * FILE_BYTES + "\n")
     person.hears("Rotate.")
@@ -172,7 +137,7 @@ def keeps_its_log_short(person: Person, log: Path) -> None:
     assert log.with_name("kokoro.log.1").stat().st_size > FILE_BYTES
 
 
-def follows_the_settings_and_loses_no_request(person: Person) -> None:
+def follows_the_settings_and_loses_no_request(person: Listener) -> None:
     pid = person.answers()
     with ThreadPoolExecutor() as threads, person.asking("Yes.") as finish:
         typing = threads.submit(person.types, "config", "set", "kokoro_threads", "1")
@@ -183,7 +148,7 @@ def follows_the_settings_and_loses_no_request(person: Person) -> None:
     assert psutil.Process(person.answers()).environ()["VOICEMODE_KOKORO_THREADS"] == "1"
 
 
-def explains_a_crash_loop(person: Person, home: Path) -> None:
+def explains_a_crash_loop(person: Listener, home: Path) -> None:
     (module,) = home.glob(".voicemode/services/kokoro/environments/*/lib/*/site-packages/voicemode/services/_api/server.py")
     shutil.move(module, aside := module.with_suffix(".aside"))
     os.kill(person.answers(), signal.SIGKILL)

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,18 @@ from livekit import rtc
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.livekit_server import LiveKitServer
+from tests.livekit_server import LiveKitServer, settings_for
 from tests.page_server import WAIT_SECONDS, PageServer, serving
 from tests.test_web import code_of
-from voicemode.config import Settings
 from voicemode.rooms.access import Access, server_token
 from voicemode.services._web.entry import COOKIE
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module")
-def livekit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKitServer]:
-    with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
-        yield server
-
-
 @pytest.fixture
-async def server(livekit: LiveKitServer, tmp_path: Path) -> AsyncIterator[PageServer]:
-    settings = Settings(
-        base_dir=tmp_path, livekit_url=livekit.url, livekit_api_key=livekit.key, livekit_api_secret=livekit.secret
-    )
-    async with serving(settings) as running:
+async def server(access: Access, tmp_path: Path) -> AsyncIterator[PageServer]:
+    async with serving(settings_for(access, base_dir=tmp_path)) as running:
         yield running
 
 
@@ -58,10 +48,12 @@ async def as_browser(server: PageServer, browser: httpx2.AsyncClient) -> AsyncIt
     cookie = browser.cookies[COOKIE]
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upward, up = await asyncio.open_connection("127.0.0.1", server.port)
-        head = await reader.readuntil(b"\r\n")
-        up.write(head + f"Cookie: {COOKIE}={cookie}\r\nOrigin: http://127.0.0.1:{port}\r\n".encode())
-        await asyncio.gather(carry(reader, up), carry(upward, writer))
+        # Who was thrown out comes again, and may leave before a word is said.
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await reader.readuntil(b"\r\n")
+            upward, up = await asyncio.open_connection("127.0.0.1", server.port)
+            up.write(head + f"Cookie: {COOKIE}={cookie}\r\nOrigin: http://127.0.0.1:{port}\r\n".encode())
+            await asyncio.gather(carry(reader, up), carry(upward, writer))
 
     relaying = await asyncio.start_server(relay, "127.0.0.1", 0)
     port = relaying.sockets[0].getsockname()[1]
@@ -70,14 +62,10 @@ async def as_browser(server: PageServer, browser: httpx2.AsyncClient) -> AsyncIt
 
 
 async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
+    with closing(writer), suppress(ConnectionError):
         while piece := await reader.read(65536):
             writer.write(piece)
             await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
 
 
 @asynccontextmanager
@@ -114,7 +102,7 @@ async def test_people_come_into_rooms_through_our_server_and_are_who_they_say(
 
 
 async def test_a_token_lets_a_person_speak_and_hear_in_one_room_and_do_nothing_else(
-    server: PageServer, browser: httpx2.AsyncClient, livekit: LiveKitServer
+    server: PageServer, browser: httpx2.AsyncClient, access: Access
 ) -> None:
     given = (await token(browser, "kitchen"))["token"]
     async with in_room(server, browser, given) as room:
@@ -125,13 +113,13 @@ async def test_a_token_lets_a_person_speak_and_hear_in_one_room_and_do_nothing_e
         await asyncio.wait_for(publish(room, microphone, rtc.TrackSource.SOURCE_MICROPHONE), WAIT_SECONDS)
         assert not showing.done()
         showing.cancel()
-        assert await permission(livekit, "kitchen") == {
+        assert await permission(access, "kitchen") == {
             "can_subscribe": True,
             "can_publish": True,
             "can_publish_data": True,
             "can_publish_sources": ["MICROPHONE"],
         }
-        await refused_by_the_server(livekit, given)
+        await refused_by_the_server(access, given)
     header, claims, signature = given.split(".")
     for altered in (
         f"{header}.{changed(claims, room='office')}.{signature}",
@@ -147,9 +135,8 @@ async def publish(room: rtc.Room, track: rtc.LocalTrack, source: rtc.TrackSource
     await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=source))
 
 
-async def permission(livekit: LiveKitServer, room: str) -> dict[str, Any]:
+async def permission(access: Access, room: str) -> dict[str, Any]:
     """What LiveKit lets the one who is in a room do."""
-    access = Access(livekit.url, livekit.key, livekit.secret)
     headers = {"Authorization": f"Bearer {server_token(access, 60, roomAdmin=True, room=room)}"}
     async with httpx2.AsyncClient(base_url=access.http_url, headers=headers) as client:
         said = (await client.post("/twirp/livekit.RoomService/ListParticipants", json={"room": room})).json()
@@ -157,7 +144,7 @@ async def permission(livekit: LiveKitServer, room: str) -> dict[str, Any]:
     return {name: value for name, value in person["permission"].items() if value}
 
 
-async def refused_by_the_server(livekit: LiveKitServer, given: str) -> None:
+async def refused_by_the_server(access: Access, given: str) -> None:
     """What needs more than to be in a room is not done with the token `given`."""
     wishes: dict[str, dict[str, object]] = {
         "ListRooms": {},
@@ -167,8 +154,7 @@ async def refused_by_the_server(livekit: LiveKitServer, given: str) -> None:
         "RemoveParticipant": {"room": "kitchen", "identity": "somebody"},
         "SendData": {"room": "kitchen", "data": ""},
     }
-    url = livekit.url.replace("ws", "http", 1)
-    async with httpx2.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {given}"}) as client:
+    async with httpx2.AsyncClient(base_url=access.http_url, headers={"Authorization": f"Bearer {given}"}) as client:
         for wish, said in wishes.items():
             answer = await client.post(f"/twirp/livekit.RoomService/{wish}", json=said)
             assert answer.status_code in (401, 403), wish

@@ -84,7 +84,7 @@ class Conversation:
                 self._floor.meanwhile.note(self._hands.take())
                 try:
                     async with self._heard(self._means(manners, telling), pause=speaking) as audience:
-                        yield Exchange(self._transport, self._tts, audience, manners, telling, self._floor), audience
+                        yield Exchange(self._tts, audience, manners, telling, self._floor), audience
                 finally:
                     self._floor.meanwhile.note(self._hands.take())
                     telling.end()

@@ -29,11 +29,9 @@ RESUMES = 3
 class Exchange:
     """We speak, they answer."""
 
-    def __init__(
-        self, transport: Transport, tts: Sentences, audience: Audience, manners: Manners, telling: Telling, floor: Floor
-    ) -> None:
-        self._transport = transport
+    def __init__(self, tts: Sentences, audience: Audience, manners: Manners, telling: Telling, floor: Floor) -> None:
         self._tts = tts
+        self._transport = audience.transport
         self._audience = audience
         self._manners = manners
         self._telling = telling

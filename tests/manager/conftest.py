@@ -1,18 +1,13 @@
 """A parrot, and whoever manages it."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.agents import free_ports
 from tests.hand_supervisor import HandSupervisor
-from tests.manager.parrots import Hand, install
-from tests.test_process import service as parrot_service
+from tests.parrots import Hand, install, installable, nest
 from voicemode.config import Settings
 from voicemode.services._base import Service
 from voicemode.services._manager import Manager
@@ -27,16 +22,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where parrots note that they were started; none of them outlives it, whoever has started it."""
-    path = tmp_path / "started"
-    path.mkdir()
-    yield path
-    for note in path.glob("started-*"):
-        with suppress(psutil.NoSuchProcess):
-            psutil.Process(int(note.name.partition("-")[2])).kill()
-    for thread in threading.enumerate():
-        if thread.name == "parrot-reaper":
-            thread.join(5)
+    with nest(tmp_path / "started") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -51,8 +38,7 @@ def supervisor(tmp_path: Path, folder: Path) -> Iterator[Hand]:
 
 @pytest.fixture
 def parrot(folder: Path) -> Service:
-    service = parrot_service(folder)
-    return replace(service, installed_command=service.command)
+    return installable(folder)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hand_supervisor import HandSupervisor
-from tests.manager.parrots import Hand, silent
+from tests.parrots import Hand, silent
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service

@@ -7,8 +7,7 @@ import pytest
 
 from tests.agents import free_ports
 from tests.hand_supervisor import HandSupervisor
-from tests.manager.parrots import silent
-from tests.test_process import stranger
+from tests.parrots import silent, stranger
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services import find

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.agents import free_ports
-from tests.manager.parrots import Hand, silent
-from tests.test_process import service as parrot_service
+from tests.parrots import Hand, installable, silent
 from voicemode.config import Settings, user_file
 from voicemode.errors import ServiceError
 from voicemode.services._base import Service
@@ -77,8 +76,7 @@ async def test_a_chosen_port_is_where_it_is_installed_and_if_the_environment_ove
 async def test_of_a_first_installation_that_does_not_start_nothing_is_registered(
     folder: Path, settings: Settings, supervisor: Hand
 ) -> None:
-    crashing = parrot_service(folder, "crash")
-    crashing = replace(crashing, installed_command=crashing.command)
+    crashing = installable(folder, "crash")
     environment_of(crashing, settings)
     first = await survey(wish(crashing, settings), supervisor)
     with pytest.raises(ServiceError, match=r"Parrot does not start\. It ended with exit code 1: no luck"):
@@ -90,8 +88,7 @@ async def test_of_a_first_installation_that_does_not_start_nothing_is_registered
 async def test_an_installation_that_fails_leaves_a_stopped_service_stopped(
     folder: Path, settings: Settings, supervisor: Hand
 ) -> None:
-    broken = parrot_service(folder, "failed")
-    broken = replace(broken, installed_command=broken.command)
+    broken = installable(folder, "failed")
     python = python_of(environment_of(broken, settings))
     old = unit_for(broken, settings, python, ())
     save_record(broken, settings, Record(version="1", environment=python.parent.parent, supervisor="voicemode", unit=old))

@@ -10,9 +10,7 @@ import psutil
 import pytest
 
 from tests.hand_supervisor import HandSupervisor
-from tests.manager.parrots import install, silent
-from tests.test_process import service as parrot_service
-from tests.test_process import stranger
+from tests.parrots import install, installable, silent, stranger
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services import find
@@ -95,8 +93,7 @@ async def test_one_that_an_agent_started_can_be_stopped_and_started(parrot: Serv
 async def test_one_that_ends_at_once_is_explained_from_its_log(
     folder: Path, settings: Settings, supervisor: HandSupervisor, manager: Manager
 ) -> None:
-    crashing = parrot_service(folder, "crash")
-    crashing = replace(crashing, installed_command=crashing.command)
+    crashing = installable(folder, "crash")
     await install(crashing, settings, supervisor)
     with pytest.raises(ServiceError, match=r"Parrot does not start. It ended with exit code 1: no luck today") as error:
         await manager.start(crashing, silent)
