@@ -1,4 +1,4 @@
-"""Local Whisper: how long a short utterance takes over HTTP, and whether the short window costs accuracy."""
+"""Local Whisper: how long a short utterance takes over HTTP, whether the short window costs accuracy, and if it hears all."""
 
 import asyncio
 import csv
@@ -11,8 +11,8 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.lab import Lab, utterance
 from tests.mcp_client import REPOSITORY
-from tests.wer import total_wer
-from voicemode.audio.frames import Frame
+from tests.wer import normal, total_wer
+from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
 from voicemode.services import find
@@ -22,6 +22,11 @@ WHISPER = find("whisper")
 FULL_WINDOW = replace(WHISPER, name="whisper-30s", command=(str(Path(__file__).parent / "programs/full_window.py"), "{port}"))
 WANTED_SPEECH = REPOSITORY.parent / "shared/speech"
 """25 clips of nine people; where they are not there, the tests' own five are heard."""
+SHORT_SECONDS = 2.5
+"""A sentence that Whisper is tempted to take for all that is said, or for nothing."""
+PAUSE_SECONDS = 0.5
+MANY_WORDS = 3
+"""With so many less than were said, something was left out; with fewer, two were taken for one."""
 
 
 @asynccontextmanager
@@ -38,6 +43,25 @@ def clips() -> list[tuple[Frame, str]]:
     folder = WANTED_SPEECH if WANTED_SPEECH.is_dir() else REPOSITORY / "tests/speech"
     with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
         return [(read_wav(folder / row["file"]), row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
+
+
+def pairs() -> list[tuple[Frame, str]]:
+    """Short sentences, each with a pause and another sentence after it."""
+    spoken = clips()
+    short = [(clip, said) for clip, said in spoken if clip.seconds < SHORT_SECONDS]
+    pause = silence(PAUSE_SECONDS, spoken[0][0].rate)
+    return [
+        (join([clip, pause, other], clip.rate), f"{said} {more}")
+        for clip, said in short
+        for other, more in spoken[::3]
+        if said != more
+    ]
+
+
+async def left_out(whisper: SpeechClient, spoken: list[tuple[Frame, str]]) -> int:
+    """In how many of `spoken` many words are missing."""
+    heard = [(said, (await whisper.transcribe(clip, language="en")).text) for clip, said in spoken]
+    return sum(len(normal(said)) - len(normal(text)) >= MANY_WORDS for said, text in heard)
 
 
 async def seconds_to_hear(whisper: SpeechClient, runs: int, language: str = "") -> tuple[float, ...]:
@@ -57,6 +81,7 @@ async def error_rate(whisper: SpeechClient) -> float:
 async def heard(lab: Lab, short_url: str, full_url: str) -> list[Figure]:
     async with client(short_url, lab.settings) as short, client(full_url, lab.settings) as full:
         wer = {whisper: await error_rate(whisper) for whisper in (short, full)}
+        spoken = pairs()
         return [
             Figure(
                 name=f"local Whisper base, {utterance().seconds:.0f} s utterance",
@@ -74,6 +99,12 @@ async def heard(lab: Lab, short_url: str, full_url: str) -> list[Figure]:
                 at_most=round(wer[full], 1),
             ),
             Figure(name="with the window of 30 s", values=(wer[full],), unit="%"),
+            Figure(
+                name=f"words left out in {len(spoken)} pairs of sentences",
+                values=(float(await left_out(short, spoken)),),
+                unit="errors",
+                at_most=0,
+            ),
         ]
 
 

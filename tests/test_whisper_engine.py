@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.engines import Whisper, recording
-from tests.people import sentences
+from tests.people import CLIPS, SPEECH, sentences
 from tests.wer import total_wer, wer
-from voicemode.audio.frames import Frame, join, silence
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
 from voicemode.audio.log_mel import RATE, log_mel, mel_filters
 from voicemode.errors import WeightsError
 from voicemode.services._api.whisper_engine import FULL_WINDOW, load_whisper, most_tokens, reduced_window
@@ -69,6 +69,19 @@ def test_the_language_is_detected_where_somebody_speaks_for_the_first_time(whisp
     assert segment.avg_logprob > -1
     assert segment.no_speech_prob < 0.5
     assert 0 < segment.compression_ratio < 2.4
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("seconds", "whole"), [(0.98, "austen-0920.wav"), (1.18, "austen-0920.wav")])
+def test_a_few_words_before_a_sentence_are_not_left_out(whisper: Whisper, seconds: float, whole: str) -> None:
+    # Base, asked for all of it at once, writes down the sentence alone, with any window.
+    words = Frame(recording(SPEECH / "austen-0890.wav").pcm[: round(seconds * RATE) * SAMPLE_BYTES], RATE)
+    said = join([words, silence(0.5, RATE), recording(SPEECH / whole)], RATE)
+    first, rest = whisper("base").transcribe([said], ENGLISH)
+    assert first.text.startswith(" unless to be")
+    assert wer(CLIPS[whole], rest.text) < 0.1
+    assert first.end_seconds == rest.start_seconds
+    assert rest.end_seconds == pytest.approx(said.seconds)
 
 
 @pytest.mark.engine

@@ -47,6 +47,11 @@ class Stretch:
         quiet, peak = np.percentile(decibels, [10, 95]) if len(decibels) else (0.0, 0.0)
         return [bool(loud) for loud in decibels > quiet + SOUND_SHARE * (peak - quiet)]
 
+    def cut(self, step: int) -> "tuple[Stretch, Stretch]":
+        """What is before the 20 ms with that number, and the rest."""
+        at = step * STEP * SAMPLE_BYTES
+        return Stretch(self.pcm[:at], self.start_seconds), Stretch(self.pcm[at:], self.start_seconds + step * STEP / RATE)
+
 
 def stretches(frames: Iterable[Frame]) -> Iterator[Stretch]:
     """All of `frames` (16 kHz), cut at pauses; never more than one stretch is held in memory."""
