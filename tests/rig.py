@@ -77,6 +77,13 @@ class Recording:
         pcm = b"".join(chunk for _, chunk in list(self._chunks))
         return Frame(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], RATE)
 
+    def came_at(self, sample: int) -> float:
+        """`time.monotonic()` when that sample had come out; about 10 ms late."""
+        chunks = list(self._chunks)
+        ends = itertools.accumulate(len(chunk) // SAMPLE_BYTES for _, chunk in chunks)
+        at, after = next((at, end - sample) for (at, _), end in zip(chunks, ends, strict=True) if end > sample)
+        return at - after / RATE
+
     def first_sound_at(self, after: float = 0.0) -> float | None:
         """`time.monotonic()` when the first sample after `after` that is not silent had come out; about 10 ms late."""
         return next((at for at, chunk in list(self._chunks) if at > after and chunk.strip(b"\0")), None)

@@ -7,12 +7,14 @@ from itertools import cycle
 
 import numpy as np
 
+from bench.barge_in.live import FIRST_SECONDS, LATER_SECONDS, NEVER
+from bench.barge_in.live import silences as live_silences
+from bench.barge_in.loudness import at_usual_loudness, speaking
 from bench.barge_in.scene import SPEAKER_SECONDS, Laptop, Moment, Scene
 from bench.figures import Figure
 from bench.hearing import client
 from bench.lab import Lab
 from bench.speaking import QUIET_SECONDS, SENTENCES
-from bench.turn_taking.loudness import is_loud, loudness, samples, sound, voice_span
 from bench.turn_taking.recordings import Clip, at_16_khz, clips, default_folder
 from tests.wer import total_wer
 from voicemode.audio.barge_in import Call, Interruption
@@ -27,21 +29,7 @@ from voicemode.transports.speaker import FADE_SECONDS
 DELAYS = (0.06, 0.1, 0.15)
 OUR_SECONDS = 600.0
 VOICES = ("af_sky", "am_adam", "bf_emma")
-SPOKEN_DB = -23.0
-"""Of full scale: we at the speaker, and people at the microphone."""
-FIRST_SECONDS = 3.0
-"""We speak alone before somebody talks over us; each later than the one before."""
-LATER_SECONDS = 0.37
 STUMBLE_SECONDS = 0.009
-NEVER = 9.0
-"""Instead of a time, where nothing happened."""
-
-
-def at_usual_loudness(audio: Frame) -> Frame:
-    """With its speech, pauses left out, at SPOKEN_DB."""
-    level = loudness(audio)
-    usual = float(np.sqrt((level[is_loud(level)] ** 2).mean()))
-    return sound(samples(audio) * (32768 * 10 ** (SPOKEN_DB / 20) / usual))
 
 
 def people() -> list[Clip]:
@@ -51,12 +39,6 @@ def people() -> list[Clip]:
 
 def scene(laptop: Laptop) -> Scene:
     return Scene(laptop, Canceller(Processing(echo=True)), Interruption(create_vad("auto", 2)))
-
-
-def speaking(audio: Frame) -> Frame:
-    """From the first sound to the last."""
-    start, end = voice_span(audio)
-    return sound(samples(audio)[round(start * RATE) : round(end * RATE)])
 
 
 def talk_over(ours: Frame, laptop: Laptop, clip: Clip, begins: float, *, yielding: bool = True) -> Iterator[Moment]:
@@ -139,7 +121,14 @@ async def measured(lab: Lab, kokoro_url: str, whisper_url: str) -> list[Figure]:
         on = await wrong_words(minute, whisper, spoken, yielding=False)
         quiet = await wrong_words(silence(minute.seconds, RATE), whisper, spoken)
     return [
-        *(silence_figure(minute, delay, spoken) for delay in DELAYS),
+        *(
+            silence_figure(f"echo −6 dB after {1000 * delay:.0f} ms", silences(minute, Laptop(delay_seconds=delay), spoken))
+            for delay in DELAYS
+        ),
+        *[
+            silence_figure(f"live, the card's and {1000 * delay:.0f} ms", await live_silences(lab, minute, delay, spoken))
+            for delay in DELAYS
+        ],
         Figure(
             name=f"false interruptions in {ours.seconds / 60:.0f} minutes of our own voice",
             values=(float(interruptions(ours, Laptop())),),
@@ -158,15 +147,9 @@ async def measured(lab: Lab, kokoro_url: str, whisper_url: str) -> list[Figure]:
     ]
 
 
-def silence_figure(ours: Frame, delay: float, spoken: Sequence[Clip]) -> Figure:
-    values = tuple(silences(ours, Laptop(delay_seconds=delay), spoken))
-    p90 = np.percentile(values, 90)
-    return Figure(
-        name=f"person starts → our voice silent, echo −6 dB after {1000 * delay:.0f} ms (p90 {p90:.2f} s)",
-        values=values,
-        incumbent="never",
-        at_most=0.35,
-    )
+def silence_figure(circumstances: str, values: Sequence[float]) -> Figure:
+    name = f"person starts → our voice silent, {circumstances} (p90 {np.percentile(values, 90):.2f} s)"
+    return Figure(name=name, values=tuple(values), incumbent="never", at_most=0.35)
 
 
 def measure(lab: Lab) -> list[Figure]:

@@ -1,7 +1,7 @@
 """How loud our own voice comes back, by how loud it came back until now. No clock, no I/O: levels in, a level out."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from operator import mul
@@ -29,6 +29,8 @@ ROOM_SHARE, LOUD_SHARE = 0.1, 0.75
 """What our voice and what is left of it are measured by: a person may talk over it for a second of five."""
 LOUDEST_SHARE = 0.95
 """Of the times in which our voice was heard; of a person who talks over it, a quarter of a second in five is left out."""
+ENOUGH_STEPS = 50
+"""Of our voice that was removed, to tell by them how loud it is."""
 LOOK_STEPS = 10
 FIND_STEPS = 100
 ECHO_DB = 10.0
@@ -64,7 +66,8 @@ class EchoLevel:
 
     def __init__(self) -> None:
         self._played: deque[float] = deque([SILENCE_DB] * REMEMBERED_STEPS, REMEMBERED_STEPS)
-        self._before: deque[float] = deque([SILENCE_DB] * REMEMBERED_STEPS, REMEMBERED_STEPS)
+        self._heard: deque[tuple[float, float]] = deque([(SILENCE_DB, SILENCE_DB)] * REMEMBERED_STEPS, REMEMBERED_STEPS)
+        """Before and after cancelling."""
         self._while_speaking: deque[tuple[float, float, float]] = deque(maxlen=REMEMBERED_STEPS)
         """Of what was heard: how much louder it was than what we had played, and how loud before and after cancelling."""
         self._later = 0
@@ -77,41 +80,61 @@ class EchoLevel:
     def note(self, played_db: float, before_db: float, after_db: float) -> float:
         """Account for one step; how loud our voice is in it, at most, before it is removed."""
         self._played.append(played_db)
-        self._before.append(before_db)
-        self._envelope_db = max(self._envelope_db - DECAY_DB, self._arriving_db(), SILENCE_DB)
-        if self._envelope_db < AUDIBLE_DB:
+        self._heard.append((before_db, after_db))
+        if not self._arrive(REMEMBERED_STEPS - 1):
             return SILENCE_DB
-        self._while_speaking.append((before_db - self._envelope_db, before_db, after_db))
         self._steps += 1
         self._learn()
         return min(FULL_DB, self._envelope_db + self._gain_db) if self._steps >= LEARNT_STEPS else FULL_DB
 
-    def _arriving_db(self) -> float:
-        """What we played when the sound that comes back now was taken, or a little later."""
-        at = REMEMBERED_STEPS - 1 - self._later
-        return max(islice(self._played, at, min(REMEMBERED_STEPS, at + 1 + EARLIER_STEPS)))
+    def _arrive(self, step: int) -> bool:
+        """Account for what arrives in the remembered `step`; whether it is our voice.
+
+        It is what we played when the sound that comes back now was taken, or a little later, with the room's answer.
+        """
+        at = max(0, step - self._later)
+        self._envelope_db = max(self._envelope_db - DECAY_DB, *islice(self._played, at, at + 1 + EARLIER_STEPS), SILENCE_DB)
+        if self._envelope_db < AUDIBLE_DB:
+            return False
+        before_db, after_db = self._heard[step]
+        self._while_speaking.append((before_db - self._envelope_db, before_db, after_db))
+        return True
 
     def _learn(self) -> None:
         if self._steps % FIND_STEPS == 0:
-            self._later = best_match([*self._played], [*self._before])
+            self._find()
             self.progress = self._progress() if self._steps >= REMEMBERED_STEPS else None
         if self._steps % LOOK_STEPS == 0:
-            self._gain_db = share((gain for gain, _, _ in self._while_speaking), LOUDEST_SHARE)
+            gains = [(gain, before - after >= REMOVED_DB) for gain, before, after in self._while_speaking]
+            # What is left was no echo: somebody talked over it. Before the canceller has found the echo, all of it is.
+            ours = [gain for gain, removed in gains if removed]
+            self._gain_db = share(ours if len(ours) >= ENOUGH_STEPS else [gain for gain, _ in gains], LOUDEST_SHARE)
+
+    def _find(self) -> None:
+        """How much later our voice comes back. What was learnt by another delay is learnt again."""
+        later = best_match(self._played, [before for before, _ in self._heard])
+        if later != self._later:
+            self._later, self._envelope_db = later, SILENCE_DB
+            self._while_speaking.clear()
+            for step in range(REMEMBERED_STEPS):
+                self._arrive(step)
 
     def _progress(self) -> Progress:
         _, before, after = zip(*self._while_speaking, strict=True)
         return Progress(
-            room_db=share(self._before, ROOM_SHARE), before_db=share(before, LOUD_SHARE), after_db=share(after, LOUD_SHARE)
+            room_db=share((level for level, _ in self._heard), ROOM_SHARE),
+            before_db=share(before, LOUD_SHARE),
+            after_db=share(after, LOUD_SHARE),
         )
 
 
-def best_match(played: Sequence[float], heard: Sequence[float]) -> int:
+def best_match(played: Collection[float], heard: Collection[float]) -> int:
     """How many steps later what was played is heard: where the one rises and falls with the other."""
     ups, downs = varying(played), varying(heard)
     return max(range(LATEST_STEPS), key=lambda later: sum(map(mul, ups, islice(downs, later, None))))
 
 
-def varying(levels: Sequence[float]) -> list[float]:
+def varying(levels: Collection[float]) -> list[float]:
     """Above and below their mean."""
     audible = [max(FAINTEST_DB, level) for level in levels]
     mean = sum(audible) / len(audible)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from math import inf
 
@@ -16,6 +17,8 @@ TOLERANCE_SECONDS = 0.03
 """Clocks may drift apart by so much before one is set by the other: a canceller follows smaller steps by itself."""
 MARGIN_SECONDS = 0.02
 """What is taken is placed so much later, lest a call that comes a little late finds its place already asked for."""
+EARLY_CALLS = 100
+"""Of a speaker, remembered while a microphone that was opened with it delivers nothing: two seconds or so."""
 MAX_SECONDS = 120.0
 """Kept for a listener that lags behind, as of what the microphone heard."""
 
@@ -58,6 +61,8 @@ class Timeline:
         self._heard_seconds = 0.0
         self._second_bytes = 1
         self._latency_seconds = 0.0
+        self._taken: deque[tuple[float, Track, bytes]] = deque(maxlen=EARLY_CALLS)
+        """By the speaker, and when, and not placed yet."""
         self._track: Track | None = None
         self._silence = silence(STEP_SECONDS, USUAL_RATE)
 
@@ -67,12 +72,14 @@ class Timeline:
             self._second_bytes = rate * SAMPLE_BYTES
             self._microphone, self._heard_seconds, self._track = Punctual(), 0.0, None
             self._begun = inf
+            self._taken.clear()
             self._latency_seconds = latency_seconds
 
     def close(self) -> None:
         """Nobody listens any more: what is played is forgotten at once."""
         with self._lock:
             self._microphone = self._track = None
+            self._taken.clear()
 
     def hear(self, pcm: bytes) -> None:
         """The microphone has delivered this."""
@@ -81,13 +88,20 @@ class Timeline:
                 self._heard_seconds += len(pcm) / self._second_bytes
                 now = self._clock()
                 self._microphone.note(now - self._heard_seconds, now)
+                self._place()
 
     def play(self, track: "Track", pcm: bytes) -> None:
         """The speaker has taken `pcm`. A new track takes the place of the one before it."""
         with self._lock:
-            if self._microphone is None or self._microphone.value == inf:
-                return
-            here = self._clock() - self._settle(self._microphone.value)
+            if self._microphone is not None:
+                self._taken.append((self._clock(), track, pcm))
+                self._place()
+
+    def _place(self) -> None:
+        """All that has been taken, as soon as the microphone has told where it is."""
+        while self._taken and self._microphone is not None and self._microphone.value < inf:
+            at, track, pcm = self._taken.popleft()
+            here = at - self._settle(self._microphone.value)
             if track is not self._track:
                 track.begin(here)
                 self._track, self._silence = track, silence(STEP_SECONDS, track.rate)

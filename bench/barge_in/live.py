@@ -1,0 +1,87 @@
+"""Talking over a real server, on a virtual sound card that echoes: when our voice falls silent, in time that passes."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from mcp.client import Client
+
+from bench.barge_in.loudness import at_usual_loudness, speaking
+from bench.lab import Lab
+from bench.turn_taking.loudness import samples
+from bench.turn_taking.recordings import Clip, at_16_khz
+from tests.endpoints import endpoint, speech_api
+from tests.mcp_client import connect
+from tests.rig import CABLE, RATE, Recording, VirtualSound
+from voicemode.audio.frames import Frame
+from voicemode.audio.resample import Resampler
+
+FIRST_SECONDS = 3.0
+"""We speak alone before somebody talks over us; each later than the one before."""
+LATER_SECONDS = 0.37
+QUIET_DB = -60.0
+"""Of full scale: our voice is not to be heard."""
+SILENT_SECONDS = 0.5
+"""No pause of ours is so long."""
+LOOK_SECONDS = 0.01
+LIMIT_SECONDS = 60.0
+NEVER = 9.0
+"""Instead of a time, where nobody was let speak."""
+
+
+async def silences(lab: Lab, ours: Frame, delay: float, spoken: Sequence[Clip]) -> list[float]:
+    """From the first sound of the person, as the microphone hears it, until ours is no longer to be heard, in seconds.
+
+    Negative where our own echo has silenced us before.
+    """
+    resampler = Resampler(RATE)
+    pcm = resampler.convert(ours).pcm + resampler.finish().pcm
+    async with endpoint(speech_api(pcm, "it was the person")) as speech:
+        with lab.sound.echo(-6.0, delay):
+            async with connect(lab.talking_to(speech.url, VOICEMODE_AUDIO_FEEDBACK="false")) as agent:
+                return [await silence(agent, lab.sound, clip, number) for number, clip in enumerate(spoken)]
+
+
+async def silence(agent: Client, sound: VirtualSound, clip: Clip, number: int) -> float:
+    with sound.record() as speaker, sound.record(CABLE) as microphone:
+        arguments = {"message": "Let me explain."}
+        call = asyncio.create_task(agent.call_tool("converse", arguments, read_timeout_seconds=LIMIT_SECONDS))
+        async with asyncio.timeout(LIMIT_SECONDS):
+            began = await first_sound(speaker)
+        await asyncio.sleep(began + FIRST_SECONDS + number * LATER_SECONDS - time.monotonic())
+        said = speaking(at_usual_loudness(clip.audio))
+        player = sound.speak(said)
+        try:
+            result = await call
+        finally:
+            player.terminate()
+            await asyncio.to_thread(player.wait)
+        if not (result.structured_content or {}).get("unspoken"):
+            return NEVER
+        return silent_at(speaker, began) - begun_at(microphone, said)
+
+
+async def first_sound(speaker: Recording) -> float:
+    while True:
+        if (at := speaker.first_sound_at()) is not None:
+            return at
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def silent_at(speaker: Recording, began: float) -> float:
+    """When the last sound had come out before the first silence of ours."""
+    level = np.abs(np.frombuffer(speaker.frame.pcm, "<i2")) > 32768 * 10 ** (QUIET_DB / 20)
+    loud = np.flatnonzero(level)
+    breaks = np.flatnonzero(np.diff(loud) > SILENT_SECONDS * RATE)
+    last = loud[breaks[0]] if len(breaks) else loud[-1]
+    assert speaker.came_at(int(last)) > began
+    return speaker.came_at(int(last))
+
+
+def begun_at(microphone: Recording, said: Frame) -> float:
+    """When the microphone heard the beginning of `said`, which is found in all that it heard by its shape."""
+    heard, known = samples(at_16_khz(microphone.frame)), samples(said)
+    size = 1 << (len(heard) + len(known)).bit_length()
+    alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(known, size)))
+    return microphone.came_at(int(np.argmax(alike[: len(heard)])) * RATE // said.rate)
