@@ -92,6 +92,21 @@ def test_before_anything_is_known_of_the_echo_all_that_is_heard_may_be_our_voice
     assert LEARNT_STEPS * STEP_SECONDS <= 1.0
 
 
+def test_who_talks_over_us_is_not_taken_for_our_echo() -> None:
+    known, chance = EchoLevel(), random.Random(2)
+    for step in range(2 * REMEMBERED_STEPS):
+        played, theirs = chance.choice([-20.0, -26.0, -35.0, -60.0]), -12.0 if step % 100 < 50 else ROOM_DB
+        level = known.note(played, max(ROOM_DB, played - 6, theirs), theirs)
+        assert level <= -20 - 6 + 1.5 or step < REMEMBERED_STEPS
+
+
+@given(st.lists(st.tuples(*[st.floats(SILENCE_DB, 0.0)] * 3, st.integers(1, 400)), max_size=20))
+def test_nothing_that_is_heard_confuses_it(stretches: list[tuple[float, float, float, int]]) -> None:
+    known = EchoLevel()
+    for played, before, after, count in stretches:
+        assert all(known.note(played, before, after) <= 0 for _ in range(count))
+
+
 def test_there_is_no_echo_of_what_was_not_played() -> None:
     known = EchoLevel()
     assert {known.note(SILENCE_DB, -25.0, -25.0) for _ in range(REMEMBERED_STEPS)} == {SILENCE_DB}
@@ -180,6 +195,14 @@ def test_a_speaker_that_makes_up_for_a_late_start_is_followed_by_a_listener_that
     devices.played_at(49, 51)
     devices.pass_by(0.5)
     assert max(devices.played_at(51, 102)) * 10 == pytest.approx(devices.counted, abs=3 * RATE * STEP_SECONDS)
+
+
+def test_what_a_speaker_takes_before_the_microphone_delivers_is_kept_for_it() -> None:
+    devices = Devices()
+    for _ in range(3):
+        devices.take(STEP_BYTES // SAMPLE_BYTES)
+    devices.pass_by(0.5)
+    assert min(filter(None, devices.played_at(0, 50))) * 10 / RATE < 0.02
 
 
 def test_a_listener_that_waits_for_nothing_gets_what_is_taken_after_it_has_asked() -> None:

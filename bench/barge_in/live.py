@@ -50,7 +50,7 @@ async def silence(agent: Client, sound: VirtualSound, clip: Clip, number: int) -
         async with asyncio.timeout(LIMIT_SECONDS):
             began = await first_sound(speaker)
         await asyncio.sleep(began + FIRST_SECONDS + number * LATER_SECONDS - time.monotonic())
-        said = speaking(at_usual_loudness(clip.audio))
+        said, begins = speaking(at_usual_loudness(clip.audio)), time.monotonic()
         player = sound.speak(said)
         try:
             result = await call
@@ -59,7 +59,8 @@ async def silence(agent: Client, sound: VirtualSound, clip: Clip, number: int) -
             await asyncio.to_thread(player.wait)
         if not (result.structured_content or {}).get("unspoken"):
             return NEVER
-        return silent_at(speaker, began) - begun_at(microphone, said)
+        silent = silent_at(speaker)
+        return silent - (begins if silent < begins else begun_at(microphone, said))
 
 
 async def first_sound(speaker: Recording) -> float:
@@ -69,14 +70,11 @@ async def first_sound(speaker: Recording) -> float:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def silent_at(speaker: Recording, began: float) -> float:
+def silent_at(speaker: Recording) -> float:
     """When the last sound had come out before the first silence of ours."""
-    level = np.abs(np.frombuffer(speaker.frame.pcm, "<i2")) > 32768 * 10 ** (QUIET_DB / 20)
-    loud = np.flatnonzero(level)
+    loud = np.flatnonzero(np.abs(np.frombuffer(speaker.frame.pcm, "<i2")) > 32768 * 10 ** (QUIET_DB / 20))
     breaks = np.flatnonzero(np.diff(loud) > SILENT_SECONDS * RATE)
-    last = loud[breaks[0]] if len(breaks) else loud[-1]
-    assert speaker.came_at(int(last)) > began
-    return speaker.came_at(int(last))
+    return speaker.came_at(int(loud[breaks[0]] if len(breaks) else loud[-1]))
 
 
 def begun_at(microphone: Recording, said: Frame) -> float:

@@ -103,8 +103,10 @@ class EchoLevel:
     def _learn(self) -> None:
         if self._steps % FIND_STEPS == 0:
             self._find()
-            self.progress = self._progress() if self._steps >= REMEMBERED_STEPS else None
-        if self._steps % LOOK_STEPS == 0:
+            # By the delay that was found nothing of our voice may have come back yet.
+            if self._while_speaking and self._steps >= REMEMBERED_STEPS:
+                self.progress = self._progress()
+        if self._while_speaking and self._steps % LOOK_STEPS == 0:
             gains = [(gain, before - after >= REMOVED_DB) for gain, before, after in self._while_speaking]
             # What is left was no echo: somebody talked over it. Before the canceller has found the echo, all of it is.
             ours = [gain for gain, removed in gains if removed]
