@@ -40,7 +40,7 @@ def test_the_picture_tells_level_speech_finished_and_what_is_waited_for() -> Non
     assert meters(PAUSED) == [
         "level     [######                  ]  -52 dB",
         "speech    [                        ] 0.00",
-        "finished  [########                ] 0.35",
+        "finished  [####                    ] 0.20",
         'paused    0.4 of 1.2 s: sounds unfinished   "I would like to"',
     ]
     assert meters(SPEAKING)[1] == "speech    [####################### ] 0.97"

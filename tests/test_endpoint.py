@@ -20,6 +20,7 @@ from voicemode.audio.endpoint import (
     share,
     wait_seconds,
 )
+from voicemode.speech.reading import FINISHED, UNFINISHED
 
 SECOND = 50
 FRAME = 0.02
@@ -132,6 +133,25 @@ def test_a_wait_has_bounds_whatever_is_known(evidence: Evidence, pace: Pace, pau
 def test_while_the_text_is_being_made_the_turn_is_held_open() -> None:
     """No result comes before it, so nothing is gained by an earlier end."""
     assert wait_seconds(Evidence(reading=True), "normal") == WAITS["normal"].unfinished
+
+
+def test_how_it_sounds_ends_no_turn_while_the_text_is_being_made() -> None:
+    assert wait_seconds(Evidence(sounds=0.99, reading=True), "normal") == WAITS["normal"].unfinished
+
+
+def test_how_it_sounds_alone_makes_no_wait_as_short_or_as_long_as_both_do() -> None:
+    finished, unfinished = (wait_seconds(Evidence(sounds=sounds), "normal") for sounds in (1.0, 0.0))
+    assert WAITS["normal"].finished < finished < WAITS["normal"].usual < unfinished < WAITS["normal"].unfinished
+
+
+@pytest.mark.parametrize("pace", PACES)
+def test_no_sound_outweighs_a_word_that_calls_for_more(pace: Pace) -> None:
+    assert wait_seconds(Evidence(sounds=1.0, reads=UNFINISHED), pace) > WAITS[pace].usual
+
+
+def test_a_pause_in_mid_sentence_is_not_ended_by_a_full_stop() -> None:
+    assert wait_seconds(Evidence(sounds=0.1, reads=FINISHED), "normal") == WAITS["normal"].unfinished
+    assert wait_seconds(Evidence(sounds=0.8, reads=FINISHED), "normal") == WAITS["normal"].finished
 
 
 def test_a_text_that_comes_before_the_melody_is_judged_does_not_decide_alone() -> None:

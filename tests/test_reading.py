@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicemode.speech.reading import BROKEN_OFF, FINISHED, LIKELY, UNFINISHED, UNLIKELY, reads_finished
+from voicemode.speech.reading import BROKEN_OFF, FINISHED, LIKELY, SELDOM, SUBORDINATE, UNFINISHED, reads_finished
 from voicemode.speech.steering import Heeded, chosen, heed
 
 ENGLISH = chosen(["language"], "")
@@ -22,16 +22,18 @@ ENGLISH = chosen(["language"], "")
         ("", "He might even have...", UNFINISHED),
         ("", "And then I went to the.", UNFINISHED),
         ("", "I would like that because.", UNFINISHED),
-        ("", "And so my fellow Americans, ask not.", LIKELY),
-        ("", "It depends on how acidic it is.", LIKELY),
-        ("", "If you ask me.", UNLIKELY),
+        ("", "And so my fellow Americans, ask not.", SELDOM),
+        ("", "It depends on how acidic it is.", SELDOM),
+        ("", "Yes, I do.", LIKELY),
+        ("", "I'd like you to take.", SELDOM),
+        ("", "If you ask me.", SUBORDINATE),
         ("", "Fine. If you ask me, it works.", FINISHED),
         ("de", "Das ist schön.", FINISHED),
         ("de", "Ich glaube, dass.", UNFINISHED),
-        ("de", "Wenn du mich fragst.", UNLIKELY),
+        ("de", "Wenn du mich fragst.", SUBORDINATE),
         ("de", "Das habe ich nicht.", LIKELY),
         ("fr", "Je voudrais du.", UNFINISHED),
-        ("fr", "Quand il arrive.", UNLIKELY),
+        ("fr", "Quand il arrive.", SUBORDINATE),
         ("fr", "C'est parfait.", FINISHED),
         ("es", "Quiero ir a la.", UNFINISHED),
         ("es", "Está muy bien.", FINISHED),

@@ -1,6 +1,7 @@
 """What `bench/turns` is made of, where it needs neither sound card nor clock."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from bench.turn_taking.utterances import (
     between,
     complete,
     find_cut,
+    find_cuts,
     one_after_another,
     room,
     utterances,
@@ -92,6 +94,17 @@ def test_no_pause_is_put_where_a_sentence_ends() -> None:
     clip = spoken("one two three. four five six one two three", 1.4, 0.2, 1.7, 0.06, 1.9)
     assert find_cut(clip) == pytest.approx(3.33, abs=0.03)
     assert find_cut(spoken("one two three. four five six", 1.4, 0.2, 1.4)) is None
+
+
+def test_each_quiet_place_of_a_sentence_gets_a_pause_of_its_own() -> None:
+    clip = spoken("one two three four five six", 1.0, 0.1, 1.0, 0.06, 1.0, 0.1, 1.0)
+    assert sorted(find_cuts(clip, 4)) == pytest.approx([1.05, 2.13, 3.21], abs=0.05)
+    assert len(find_cuts(clip, 2)) == 2
+    assert len(utterances([clip], (0.7, 1.3), places=4)) == 1 + 2 * 3
+
+
+def test_no_more_pauses_are_put_where_somebody_speaks() -> None:
+    assert len(find_cuts(spoken("one two three four five six", 2.0, 0.1, 2.0), 4)) == 1
 
 
 def test_two_words_have_no_middle() -> None:
@@ -211,7 +224,9 @@ def test_what_was_heard_before_is_not_asked_again() -> None:
 
 def gone(wait: float, text: str = "he was not an ill disposed young man", pause: float = 0.0) -> Outcome:
     clip = recorded()
-    said = Utterance(name=clip.name, audio=clip.audio, words=clip.words, last_sound=3.0, pause_seconds=pause)
+    said = Utterance(
+        name=clip.name, audio=clip.audio, words=clip.words, last_sound=3.0, pause_seconds=pause, paused_at=min(1.0, pause)
+    )
     return outcome(said, wait, "silence", text)
 
 
@@ -252,6 +267,28 @@ def test_a_turn_that_ended_before_its_pause_says_nothing_about_pauses() -> None:
     early, late = (outcome(said, seconds - said.last_sound, "silence", "he was") for seconds in (1.0, 2.5))
     assert (early.early, late.early) == (True, False)
     assert Curve("normal", (early, late)).paused(1.3) == [late]
+
+
+def test_a_turn_that_ended_after_its_pause_was_not_ended_by_it() -> None:
+    said = with_pause(recorded(), 1.7, 1.3)
+    inside, later = (outcome(said, seconds - said.last_sound, "silence", "he was") for seconds in (3.2, 3.9))
+    assert (inside.cut_in_pause, later.cut_in_pause) == (True, False)
+    assert later.cut_off
+    assert Curve("normal", (inside, later)).cut_off(1.3) == 50.0
+
+
+def test_those_by_whom_the_waits_were_chosen_are_told_from_those_held_out() -> None:
+    known, others = replace(gone(0.4), name="jfk"), [gone(0.6), gone(0.8)]
+    lines = table([Curve("normal", (known, *others))]).splitlines()
+    assert [line.split("  ")[0].strip() or line.strip().split("  ")[0] for line in lines[3:]] == [
+        "normal",
+        "tuned by",
+        "held out",
+    ]
+    assert [figure.values for figure in figures(Curve("normal", (known, *others))) if "sound" in figure.name] == [
+        (0.4, 0.6, 0.8),
+        (0.6, 0.8),
+    ]
 
 
 def test_a_minute_may_not_take_longer_than_a_sentence() -> None:

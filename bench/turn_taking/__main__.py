@@ -27,6 +27,7 @@ from voicemode.services._models import ensure
 
 PAUSES = (0.7, 1.0, 1.3, 1.5)
 QUICK_PAUSES = (1.3,)
+PLACES = 4
 QUICK_NAMES = (NORMAL, "1000ms")
 
 
@@ -39,6 +40,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     folder = os.environ.get("VOICEMODE_BENCH_SPEECH")
     parser.add_argument("--speech", type=Path, metavar="DIR", default=folder, help="recordings, with a manifest.tsv")
     parser.add_argument("--pauses", type=float, nargs="+", metavar="SECONDS")
+    parser.add_argument("--places", type=int, metavar="NUMBER", help=f"pauses in each sentence; offline {PLACES}, else 1")
     parser.add_argument(
         "--ears",
         choices=KINDS,
@@ -60,6 +62,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("a real Whisper understands whole sets of sentences only offline")
     options.names = options.names or (QUICK_NAMES if options.quick else known)
     options.speech = options.speech or (OWN if options.quick else default_folder())
+    options.places = options.places or (PLACES if options.offline else 1)
     options.pauses = options.pauses or (QUICK_PAUSES if options.quick else PAUSES)
     return options
 
@@ -100,7 +103,7 @@ def another(options: argparse.Namespace) -> Program:
 def main() -> None:
     options = arguments()
     recorded = clips(options.speech)
-    said = utterances(recorded, options.pauses)
+    said = utterances(recorded, options.pauses, options.places)
     if options.offline:
         curves, more = offline.measure(options.names, said, options.ears, light=options.light)
     else:

@@ -1,11 +1,14 @@
 """Both sides of turn-taking in one line: how soon the result comes, against how often a pause for thought costs the turn."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median, quantiles
 
 from bench.figures import Figure
 from bench.turn_taking.outcomes import Outcome
+from bench.turn_taking.recordings import TUNED_BY
+
+HELD_OUT = "held out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Curve:
         return [each for each in self.outcomes if each.pause_seconds == seconds and not each.early]
 
     def cut_off(self, seconds: float) -> float:
-        """Per cent of them that ended before the person did; of those without, in pauses of the speaker's own."""
-        return percentage(each.cut_off for each in self.paused(seconds))
+        """Per cent of them that ended in it; of those without, in pauses of the speaker's own."""
+        return percentage(each.cut_in_pause for each in self.paused(seconds))
 
     def cells(self, pauses: Sequence[float]) -> tuple[str, ...]:
         """A line of the table."""
@@ -34,6 +37,13 @@ class Curve:
 
     def as_json(self) -> dict[str, object]:
         return {"name": self.name, "outcomes": [asdict(each) for each in self.outcomes]}
+
+
+def halves(curve: Curve) -> list[Curve]:
+    """What is known of those by whom the waits were chosen, and of the others; nothing where there is only one kind."""
+    tuned = tuple(each for each in curve.outcomes if each.name.startswith(TUNED_BY))
+    others = tuple(each for each in curve.outcomes if each not in tuned)
+    return [Curve("  tuned by", tuned), Curve(f"  {HELD_OUT}", others)] if tuned and others else []
 
 
 def percentage(verdicts: Iterable[bool]) -> float:
@@ -50,7 +60,7 @@ def table(curves: Sequence[Curve]) -> str:
     """One line a curve: what waiting costs on the left, what it saves on the right."""
     pauses = sorted({each.pause_seconds for curve in curves for each in curve.outcomes} - {0.0})
     head = ("", "median", "p90", "own", *(f"{pause:g} s" for pause in pauses))
-    rows = [head, *(curve.cells(pauses) for curve in curves)]
+    rows = [head, *(each.cells(pauses) for curve in curves for each in (curve, *halves(curve)))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
     wait, cut = "last sound → result", "cut off in a pause of"
@@ -59,7 +69,13 @@ def table(curves: Sequence[Curve]) -> str:
 
 
 def figures(curve: Curve) -> list[Figure]:
-    """What the issue aims at, for preset `normal`."""
+    """What the issue aims at, for preset `normal`; then the same for what is held out."""
+    held_out = [figure for half in halves(curve)[1:] for figure in aims(half)]
+    return [*aims(curve), *(replace(figure, name=f"{figure.name}, {HELD_OUT}") for figure in held_out)]
+
+
+def aims(curve: Curve) -> list[Figure]:
+    """Measured on `curve`."""
     heard_out = [each for each in curve.outcomes if not each.cut_off]
     made = [
         Figure(name="last sound → result, whole sentences", values=tuple(curve.waits), incumbent="1.83 s", at_most=0.65),

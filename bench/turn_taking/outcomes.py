@@ -7,6 +7,9 @@ from difflib import SequenceMatcher
 from bench.turn_taking.utterances import Utterance
 from tests.wer import normal
 
+HINDSIGHT_SECONDS = 0.6
+"""After a pause: what has come by then was decided within it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -18,6 +21,8 @@ class Outcome:
     """From the last sound to the result; below 0 if the result came first."""
     early: bool
     """The result came before that pause began: it says nothing about it."""
+    held: bool
+    """The result came after that pause: it did not end the turn."""
     ended: str
     """Why the turn ended, as the result says."""
     text: str
@@ -32,6 +37,11 @@ class Outcome:
         return self.wait_seconds < 0 or self.missing_at_end > 1
 
     @property
+    def cut_in_pause(self) -> bool:
+        """Whether it was that pause; without one, any of the person's own."""
+        return self.cut_off and not self.held
+
+    @property
     def first_word_lost(self) -> bool:
         return self.missing_at_start > 0
 
@@ -43,11 +53,14 @@ class Outcome:
 def outcome(utterance: Utterance, wait_seconds: float, ended: str, text: str) -> Outcome:
     """What has become of `utterance`."""
     before, after = missing([word.text for word in utterance.words], text)
+    answered_at = utterance.last_sound + wait_seconds
+    pause_ends = utterance.paused_at + utterance.pause_seconds
     return Outcome(
         name=utterance.name,
         pause_seconds=utterance.pause_seconds,
         wait_seconds=wait_seconds,
-        early=utterance.last_sound + wait_seconds < utterance.paused_at,
+        early=answered_at < utterance.paused_at,
+        held=utterance.pause_seconds > 0 and answered_at > pause_ends + HINDSIGHT_SECONDS,
         ended=ended,
         text=text,
         missing_at_start=before,

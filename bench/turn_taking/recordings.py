@@ -18,8 +18,8 @@ OWN = REPOSITORY / "tests/speech"
 """Five sentences by one person."""
 SHARED = REPOSITORY.parent / "shared/speech"
 """25 by nine, where they are at hand."""
-
-
+TUNED_BY = ("LJ002", "jfk", "ls-2412", "sb-spk2")
+"""Every second reader of those: the waits were chosen by what they say, and what the others say is held out."""
 FAINT = 500.0
 """Root mean square of the loudest moments of what is fainter than speech at a microphone."""
 SENTENCES = ("to leave my native country",)

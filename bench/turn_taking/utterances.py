@@ -82,7 +82,9 @@ def quietest(audio: Frame) -> list[tuple[float, bool]]:
     size = round(WINDOW_SECONDS / STEP_SECONDS)
     power = np.convolve(level**2, np.ones(size) / size, "valid")
     loud = (NOISY * np.percentile(level, 99)) ** 2
-    return [((index + size / 2) * STEP_SECONDS, bool(power[index] < loud)) for index in np.argsort(power, kind="stable").tolist()]
+    return [
+        ((index + size / 2) * STEP_SECONDS, bool(power[index] < loud)) for index in np.argsort(power, kind="stable").tolist()
+    ]
 
 
 def near_an_end(words: Sequence[Word], at: float) -> bool:

@@ -54,17 +54,17 @@ class Evidence:
 
     @property
     def finished(self) -> float | None:
-        """Both together."""
+        """Both together, as odds that multiply."""
         if self.sounds is None or self.reads is None:
-            return self.reads if self.sounds is None else 0.25 + self.sounds / 2
-        return math.pow(self.reads, READS_POWER) * (1 - SOUNDS_SHARE * (1 - self.sounds))
+            return self.reads if self.sounds is None else self.sounds
+        return 1 / (1 + math.exp(-SOUNDS_SHARE * log_odds(self.sounds) - log_odds(self.reads)))
 
 
-READS_POWER, SOUNDS_SHARE = 0.35, 0.67
-"""A text that calls for more is hardly outweighed by any sound; one that does not says little."""
-CERTAIN, HOPELESS = 0.83, 0.18
-"""`finished` from here on is as good as certain, and up to there as bad as none."""
-LIKELY = 0.6
+SOUNDS_SHARE = 0.5
+"""Of what the turn model claims to know: it is surer than it is right, and words that call for more outweigh any sound."""
+SUREST = 0.99
+"""What is more certain than this counts no more."""
+LIKELY = 0.5
 """From here on a turn ends as `finished`."""
 
 
@@ -78,10 +78,26 @@ class Waits:
     """Where nothing is known."""
     unfinished: float
     """Where more is certain to come."""
+    certain: float
+    """The probability of an end that is as good as certain."""
+    hopeless: float
+    """One that is as bad as none. Not far below: a wait in between is too long for an answer, and too short for a thought."""
+
+    def after(self, doubt: float) -> float:
+        """From 0, `finished`, to 1, `unfinished`."""
+        return self.finished + (self.unfinished - self.finished) * doubt
+
+    def doubt(self, finished: float) -> float:
+        """0 for what is certainly finished, 1 for what is not."""
+        return min(1.0, max(0.0, (self.certain - finished) / (self.certain - self.hopeless)))
 
 
 WAITS: Mapping[Pace, Waits] = MappingProxyType(
-    {"quick": Waits(0.2, 0.6, 1.2), "normal": Waits(0.3, 1.0, 1.8), "patient": Waits(0.7, 1.5, 3.5)}
+    {
+        "quick": Waits(finished=0.2, usual=0.6, unfinished=1.2, certain=0.52, hopeless=0.42),
+        "normal": Waits(finished=0.3, usual=1.0, unfinished=1.8, certain=0.52, hopeless=0.42),
+        "patient": Waits(finished=0.7, usual=1.5, unfinished=3.5, certain=0.8, hopeless=0.2),
+    }
 )
 TYPICAL_PAUSE_SECONDS = 0.6
 """Between the parts of a sentence: whoever pauses longer is given longer, and the other way round."""
@@ -101,19 +117,25 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
     waits = WAITS[pace]
     if evidence.thinking:
         return THINKING_SECONDS
-    if evidence.finished is None or evidence.hearing:
-        seconds = waits.unfinished if evidence.reading else waits.usual
+    if evidence.reading:
+        seconds = waits.unfinished
+    elif evidence.hearing or evidence.finished is None:
+        seconds = waits.usual
+    elif evidence.reads is None:
+        # The turn model never decides alone.
+        seconds = waits.after(0.9 - 0.75 * evidence.finished)
     else:
-        seconds = waits.finished + (waits.unfinished - waits.finished) * doubt(evidence.finished)
+        seconds = waits.after(waits.doubt(evidence.finished))
         if evidence.sounds is None:
             # Whisper puts a full stop after 18 of 23 cut sentences: text alone may ask for more time, never for less.
             return max(seconds, waits.usual)
     return seconds * share(pauses)
 
 
-def doubt(finished: float) -> float:
-    """0 for what is certainly finished, 1 for what is not."""
-    return min(1.0, max(0.0, (CERTAIN - finished) / (CERTAIN - HOPELESS)))
+def log_odds(probability: float) -> float:
+    """Of `probability`, as far as it is believed."""
+    believed = min(SUREST, max(1 - SUREST, probability))
+    return math.log(believed / (1 - believed))
 
 
 def share(pauses: Sequence[float]) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from voicemode.audio.endpoint import log_odds
 from voicemode.audio.frames import Frame
 from voicemode.errors import WeightsError
 
@@ -28,8 +29,6 @@ SECONDS = 8
 FRAMES = SECONDS * 100
 TAILS_SECONDS = (0.0, 0.15)
 """Of silence after the last sound, each asked about: with more, every pause sounds finished; one opinion alone is fickle."""
-SUREST = 0.99
-"""What is more certain than this counts no more."""
 STEP = RATE // 100
 """Samples of a moment."""
 QUIET = 0.03
@@ -119,12 +118,6 @@ class SmartTurn:
         samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
         features = log_mel(samples, FRAMES, self._filters)
         return float(self._session.run(None, {"input_features": features[None]})[0].item())
-
-
-def log_odds(probability: float) -> float:
-    """Of `probability`, as far as it is believed."""
-    believed = min(SUREST, max(1 - SUREST, probability))
-    return math.log(believed / (1 - believed))
 
 
 def last_sound(heard: "NDArray[np.floating[Any]]") -> int:
