@@ -87,6 +87,16 @@ def test_the_echo_is_known_by_how_loud_and_how_late_it_came_back(louder_db: floa
     assert min(known[-100:]) < -25 + louder_db
 
 
+def test_what_was_learnt_by_a_wrong_delay_is_learnt_again_by_what_is_remembered() -> None:
+    known, chance = EchoLevel(), random.Random(2)
+    # What comes back after 0.45 s seems to come back after 0.05 s, as long as we speak with so regular a pause.
+    regular = ([-45.0] * 12 + [-20.0] * 28) * 20
+    played = regular + [level for _ in range(20) for level in [chance.choice([-20.0, -26.0, -35.0])] * 10]
+    heard = [ROOM_DB] * 45 + [level - 6 for level in played]
+    levels = [known.note(one, other, ROOM_DB) for one, other in zip(played, heard, strict=False)]
+    assert max(levels[2 * LEARNT_STEPS :]) <= -20 - 6 + 1.5
+
+
 def test_before_anything_is_known_of_the_echo_all_that_is_heard_may_be_our_voice() -> None:
     assert set(levels(0.9, -6.0, 10)) <= {0.0, SILENCE_DB}
     assert LEARNT_STEPS * STEP_SECONDS <= 1.0
@@ -203,6 +213,15 @@ def test_what_a_speaker_takes_before_the_microphone_delivers_is_kept_for_it() ->
         devices.take(STEP_BYTES // SAMPLE_BYTES)
     devices.pass_by(0.5)
     assert min(filter(None, devices.played_at(0, 50))) * 10 / RATE < 0.02
+
+
+def test_what_was_taken_before_the_microphone_began_is_put_no_later_although_a_speaker_holds_back_nothing() -> None:
+    devices = Devices()
+    devices.track = Track(RATE, 0.0)
+    devices.take(3 * STEP_BYTES // SAMPLE_BYTES)
+    devices.now += 0.015
+    devices.timeline.hear(bytes(STEP_BYTES))
+    assert devices.played_at(0, 1)[0] > 0.005 * RATE // 10
 
 
 def test_a_listener_that_waits_for_nothing_gets_what_is_taken_after_it_has_asked() -> None:

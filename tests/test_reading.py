@@ -2,7 +2,7 @@
 
 import pytest
 
-from voicemode.speech.reading import BROKEN_OFF, FINISHED, LIKELY, SELDOM, SUBORDINATE, UNFINISHED, reads_finished
+from voicemode.speech.reading import BROKEN_OFF, FINISHED, LIKELY, SELDOM, SUBORDINATE, UNFINISHED, UNKNOWN, reads_finished
 from voicemode.speech.steering import Heeded, chosen, heed
 
 ENGLISH = chosen(["language"], "")
@@ -22,9 +22,14 @@ ENGLISH = chosen(["language"], "")
         ("", "He might even have...", UNFINISHED),
         ("", "And then I went to the.", UNFINISHED),
         ("", "I would like that because.", UNFINISHED),
-        ("", "And so my fellow Americans, ask not.", SELDOM),
+        ("", "And so my fellow Americans, ask not.", LIKELY),
         ("", "It depends on how acidic it is.", SELDOM),
         ("", "Yes, I do.", LIKELY),
+        ("", "Yes, I can.", FINISHED),
+        ("", "No, it isn’t. There is.", FINISHED),
+        ("", "Please do that.", LIKELY),
+        ("", "They said that they will.", SELDOM),
+        ("ja", "はい？", FINISHED),
         ("", "I'd like you to take.", SELDOM),
         ("", "If you ask me.", SUBORDINATE),
         ("", "Fine. If you ask me, it works.", FINISHED),
@@ -37,7 +42,7 @@ ENGLISH = chosen(["language"], "")
         ("fr", "C'est parfait.", FINISHED),
         ("es", "Quiero ir a la.", UNFINISHED),
         ("es", "Está muy bien.", FINISHED),
-        ("ja", "そうですね。", FINISHED),
+        ("ja", "そうですね。", UNKNOWN),
         ("ja", "そうですね", None),
     ],
 )

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +16,14 @@ from tests.wer import total_wer, wer
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
 from voicemode.audio.log_mel import RATE, log_mel, mel_filters
 from voicemode.errors import WeightsError
-from voicemode.services._api.whisper_engine import FULL_WINDOW, load_whisper, most_tokens, reduced_window
+from voicemode.services._api.whisper_engine import (
+    FULL_WINDOW,
+    MOST_CUTS,
+    WhisperEngine,
+    load_whisper,
+    most_tokens,
+    reduced_window,
+)
 from voicemode.services._api.whisper_split import LONGEST_SECONDS, SHORTEST_SECONDS, has_speech, stretches
 from voicemode.services._api.whisper_transcript import Options, Segment, Word
 from voicemode.services._api.whisper_words import cues, tightened, token_starts, words_of
@@ -136,6 +145,72 @@ def test_a_long_recording_is_read_piece_by_piece_and_can_be_given_up(whisper: Wh
     assert len(segments) == 3
     assert segments[1].start_seconds == pytest.approx(segments[0].end_seconds)
     assert sum(clip.seconds for clip in taken) < 4 * LONGEST_SECONDS + 10, "no more was read than was needed"
+
+
+class Careless:
+    """Weights and vocabulary that write down `texts`, one a reading, and leave out words of what is longer than `seconds`."""
+
+    n_mels = 80
+    is_multilingual = False
+
+    def __init__(self, texts: list[str], seconds: float, cancelled: threading.Event | None = None) -> None:
+        self.texts = texts
+        self.seconds = seconds
+        self.cancelled = cancelled
+        self.readings = 0
+
+    def encode(self, features: object) -> object:
+        return features
+
+    def generate(self, *_: object, **__: object) -> list[Any]:
+        self.readings += 1
+        if self.cancelled:
+            self.cancelled.set()
+        return [SimpleNamespace(sequences_ids=[[self.readings - 1]], scores=[0.0], no_speech_prob=0.0)]
+
+    def align(self, _features: object, _start: object, _texts: object, frames: int) -> list[Any]:
+        missing = frames > self.seconds * 100
+        return [SimpleNamespace(alignments=[(0 if missing else step, step) for step in range(frames // 2)])]
+
+    def start(self, *_: object, **__: object) -> list[int]:
+        return []
+
+    def prompt(self, *_: object) -> list[int]:
+        return []
+
+    def text_only(self, tokens: list[int]) -> list[int]:
+        return tokens
+
+    def decode(self, tokens: list[int]) -> str:
+        return self.texts[min(tokens[0], len(self.texts) - 1)]
+
+    def hear(self, times: int) -> list[str]:
+        """What comes of a few words, said so often with pauses."""
+        words = Frame(recording(SPEECH / "austen-0890.wav").pcm[: RATE * SAMPLE_BYTES], RATE)
+        said = join([words, silence(0.28, RATE)] * times, RATE)
+        engine = WhisperEngine("careless", self, cast("Any", self))
+        return [segment.text for segment in engine.transcribe([said], ENGLISH, self.cancelled)]
+
+
+def test_what_looks_left_out_wherever_it_is_cut_is_not_cut_for_ever() -> None:
+    whisper = Careless([" word"], seconds=0.0)
+    assert 1 < len(whisper.hear(20)) <= 2**MOST_CUTS
+    assert whisper.readings < 2 ** (MOST_CUTS + 1)
+
+
+def test_what_nobody_waits_for_any_more_is_not_read_apart() -> None:
+    whisper = Careless([" word"], seconds=0.0, cancelled=threading.Event())
+    whisper.hear(20)
+    assert whisper.readings == 1
+
+
+@pytest.mark.parametrize(
+    ("whole", "heard"),
+    [(" one two", [" one two"]), (" two", [" one.", " two."])],
+    ids=["nothing was left out", "the first word was"],
+)
+def test_what_is_read_apart_counts_where_it_is_more(whole: str, heard: list[str]) -> None:
+    assert Careless([whole, " one.", " two."], seconds=1.8).hear(2) == heard
 
 
 @pytest.mark.engine

@@ -92,7 +92,7 @@ class EchoLevel:
 
         It is what we played when the sound that comes back now was taken, or a little later, with the room's answer.
         """
-        at = max(0, step - self._later)
+        at = step - self._later
         self._envelope_db = max(self._envelope_db - DECAY_DB, *islice(self._played, at, at + 1 + EARLIER_STEPS), SILENCE_DB)
         if self._envelope_db < AUDIBLE_DB:
             return False
@@ -118,7 +118,8 @@ class EchoLevel:
         if later != self._later:
             self._later, self._envelope_db = later, SILENCE_DB
             self._while_speaking.clear()
-            for step in range(REMEMBERED_STEPS):
+            # Of what was heard earlier, nobody remembers by what it was caused.
+            for step in range(later, REMEMBERED_STEPS):
                 self._arrive(step)
 
     def _progress(self) -> Progress:

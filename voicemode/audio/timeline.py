@@ -4,7 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from math import inf
+from math import floor, inf
 
 from voicemode.audio.echo_level import STEP_SECONDS
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, silence
@@ -154,7 +154,7 @@ class Track:
         """The first of it is taken while the microphone is at `here`, in seconds."""
         self._pcm.clear()
         self._missed_bytes = 0
-        self._place(int((here + self._margin) / STEP_SECONDS))
+        self._place(floor((here + self._margin) / STEP_SECONDS))
 
     def move(self, seconds: float) -> None:
         """All of it belongs so much later."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 FINISHED = 0.64
+UNKNOWN = 0.5
+"""At the end of a sentence, in a language whose words are not known."""
 LIKELY = 0.45
 """After a word that may end a sentence, less often than others do."""
 SUBORDINATE = 0.27
@@ -19,8 +21,11 @@ BROKEN_OFF = 0.25
 SELDOM = 0.13
 """After a word that may end a sentence, and seldom does."""
 UNFINISHED = 0.05
-"""These are odds of a text that is as likely whole as not: English words end a sentence of Debian's `fortunes` 0.05 (leading),
-0.15 (seldom) and 1.8 times as often as they stand elsewhere in it, set against the average."""
+"""These are probabilities for a text that is as likely whole as not: English words end a sentence of Debian's `fortunes` 0.05
+(leading), 0.15 (seldom) and 1.8 times as often as they stand elsewhere in it, set against the average."""
+
+ANSWER_WORDS = 4
+"""At most, of a sentence that answers with a pronoun and a verb: “Yes, I can.”"""
 
 ENDS = ".?!。？！"
 """What closes a sentence."""
@@ -38,6 +43,8 @@ class Grammar:
     """A sentence that begins with one of these has a second part, after a comma."""
     seldom: frozenset[str] = frozenset()
     """A sentence seldom ends in them: auxiliaries, pronouns of the subject, intensifiers, verbs that need an object."""
+    subjects: frozenset[str] = frozenset()
+    """Before one of those they make a short answer."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -54,12 +61,13 @@ ENGLISH = Grammar(
         "is are was were be been have has had does will would shall should can could may might must cannot "
         "don't didn't can't won't wouldn't couldn't shouldn't haven't hasn't hadn't let let's having become getting got "
         "i'm you're we're they're it's he's she's that's there's what's who's i've you've we've they've i'd you'd he'd we'd "
-        "they'd i'll you'll he'll she'll we'll they'll i he she we they to by in after until since except what how "
-        "that this these those such some any most new several not very rather quite so just never even still also almost "
+        "they'd i'll you'll he'll she'll we'll they'll i he she we they to by after until since except what how "
+        "such some any most new several very rather quite just never even still also almost "
         "probably usually actually simply finally therefore make makes take took give gave put keep"
     ),
-    auxiliary=_words("am do did being more"),
+    auxiliary=_words("am do did being more that this these those so not in"),
     subordinate=_words("if when because although though unless while whereas since after before once whenever had"),
+    subjects=_words("i you he she it we they that this there who"),
 )
 GERMAN = Grammar(
     leading=_words(
@@ -121,18 +129,19 @@ def reads_finished(text: str, language: str = "") -> float | None:
         return UNFINISHED
     if text[-1] not in ENDS:
         return UNFINISHED if grammar and words[-1] in grammar.leading else BROKEN_OFF
-    if grammar is None or text[-1] in "?？":
+    if text[-1] in "?？":
         return FINISHED
-    return _by_grammar(words, text, grammar)
+    return _by_grammar(words, text, grammar) if grammar else UNKNOWN
 
 
 def _by_grammar(words: list[str], text: str, grammar: Grammar) -> float:
     if words[-1] in grammar.leading and len(words) > 1:
         return UNFINISHED
-    if words[-1] in grammar.seldom and len(words) > 1:
-        return SELDOM
     last_sentence = re.split(r"(?<=[.?!])\s+", text)[-1]
-    opening = re.findall(r"[\w'-]+", last_sentence.lower())[:1]
-    if opening and opening[0] in grammar.subordinate and "," not in last_sentence:
+    own = re.findall(r"[\w'-]+", last_sentence.lower().replace("’", "'"))
+    if words[-1] in grammar.seldom and len(words) > 1:
+        answers = len(own) <= ANSWER_WORDS and words[-2] in grammar.subjects
+        return FINISHED if answers else SELDOM
+    if own and own[0] in grammar.subordinate and "," not in last_sentence:
         return SUBORDINATE
     return LIKELY if words[-1] in grammar.auxiliary and len(words) > 1 else FINISHED

@@ -14,7 +14,7 @@ from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, join
 from voicemode.audio.vad import RATE
 from voicemode.errors import ProviderError
 from voicemode.speech.base import SpeechToText, Transcript
-from voicemode.speech.reading import FINISHED, reads_finished
+from voicemode.speech.reading import UNKNOWN, reads_finished
 
 PART_SECONDS = 6.0
 """What is shorter, and no sentence, is transcribed again with what follows: that gives context, and takes hardly longer."""
@@ -127,7 +127,7 @@ class Speculation:
             return False
         if not part.work.done() or part.work.exception():
             return False
-        return (reads_finished(part.work.result().text, self._language) or 0.0) >= FINISHED
+        return (reads_finished(part.work.result().text, self._language) or 0.0) >= UNKNOWN
 
     async def _transcribe(self, audio: Frame, before: list[Part]) -> Transcript:
         text = " ".join([part.text for part in await self._done(before)])

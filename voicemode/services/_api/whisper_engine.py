@@ -49,6 +49,8 @@ DOUBT_NO_SPEECH = 0.3
 """Beyond these a voice detector is asked. Speech measures -0.75 to 0 and 0 to 0.11, noise -1.2 to -3.6 and 0.4 to 1."""
 RESCUE_TEMPERATURE = 0.6
 """Breaks a loop that even the full window does not."""
+MOST_CUTS = 3
+"""Of a stretch, one within the other: sung notes, for one, look like words left out wherever they are cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +189,15 @@ class WhisperEngine:
 
         Stops early once `cancelled` is set.
         """
-        language = options.language
+        language, cancelled = options.language, cancelled or threading.Event()
         for stretch in stretches(frames):
-            if cancelled is not None and cancelled.is_set():
+            if cancelled.is_set():
                 return
             if not any(stretch.pcm):
                 continue
             encoded = self._encode(stretch, self._window(stretch.seconds))
             asked = replace(options, language=language or self._detect(encoded))
-            for part, heard in self._listen(stretch, encoded, asked):
+            for part, heard in self._listen(stretch, encoded, asked, cancelled):
                 # What is spoken where somebody speaks for the first time holds for the rest.
                 language = asked.language
                 yield from self._segments(part, heard, asked)
@@ -206,15 +208,21 @@ class WhisperEngine:
         token, _probability = self._model.detect_language(encoded.features)[0][0]
         return str(token).strip("<|>")
 
-    def _listen(self, stretch: Stretch, encoded: Encoded, asked: Options) -> list[tuple[Stretch, Heard]]:
+    def _listen(
+        self, stretch: Stretch, encoded: Encoded, asked: Options, cancelled: threading.Event, cuts: int = MOST_CUTS
+    ) -> list[tuple[Stretch, Heard]]:
         """What is read of `stretch`: in parts where, as a whole, some of it is left out; nothing if nobody speaks in it."""
         heard = self._best(stretch, encoded, asked)
         if heard is None:
             return []
-        parts = self._parts(stretch, heard, asked)
-        read = [self._listen(part, self._encode(part, self._window(part.seconds)), asked) for part in parts]
-        whole = [(stretch, heard)]
-        return max(whole, list(chain.from_iterable(read)), key=lambda readings: sum(len(each.text) for _, each in readings))
+        # A translation comes in another order than what was said: nothing can be aligned.
+        parts = self._parts(stretch, heard, asked) if cuts and not asked.translate else ()
+        read = [
+            self._listen(part, self._encode(part, self._window(part.seconds)), asked, cancelled, cuts - 1)
+            for part in parts
+            if not cancelled.is_set()
+        ]
+        return max([(stretch, heard)], list(chain.from_iterable(read)), key=letters)
 
     def _parts(self, stretch: Stretch, heard: Heard, asked: Options) -> tuple[Stretch, ...]:
         """`stretch`, cut so that what `heard` leaves out is read by itself; nothing if it leaves nothing out."""
@@ -287,6 +295,11 @@ class WhisperEngine:
         aligned = self._model.align(heard.encoded.features, self._start(asked), [heard.tokens], frames)
         steps: list[tuple[int, int]] = aligned[0].alignments
         return steps
+
+
+def letters(readings: Sequence[tuple[Stretch, Heard]]) -> int:
+    """How much was read. Marks do not count: where a sentence is cut, Whisper puts a full stop."""
+    return sum(character.isalnum() for _, heard in readings for character in heard.text)
 
 
 def reduced_window(seconds: float, least_seconds: float = LEAST_SECONDS) -> int:
