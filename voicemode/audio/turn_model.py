@@ -5,8 +5,10 @@ Needs numpy and onnxruntime; they are imported where the model is loaded.
 """
 
 import asyncio
+import ctypes
 import logging
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +39,9 @@ NOISE, NOISY = 2.5, 0.1
 """Times the quietest moments, and of the loudest: what is softer than both is the room."""
 CLICK = 9
 """Moments: what does not last for half of so many is a click, or a breath."""
+M_MMAP_THRESHOLD = -3
+"""As glibc's malloc.h has it."""
+LARGE_BYTES = 1 << 18
 
 
 class TurnModel(Protocol):
@@ -142,8 +147,21 @@ def load_smart_turn(folder: Path) -> SmartTurn:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    give_back_large_blocks()
     try:
         session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no public base class
         raise WeightsError(f"The turn model in {folder} cannot be loaded: {error}", hint="Delete that folder.") from error
     return SmartTurn(session, mel_filters())
+
+
+def give_back_large_blocks() -> None:
+    """Have freed memory returned to the system, where it is glibc's.
+
+    A judgement takes 40 MB for a tenth of a second. glibc and ONNX Runtime's arena would keep them, once for each thread that
+    has judged: the MCP server then has 235 MB after a turn instead of 175. It takes 0.03 s longer.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)
