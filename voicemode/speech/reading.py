@@ -118,7 +118,7 @@ def reads_finished(text: str, language: str = "") -> float | None:
         language: ISO 639-1 code; of one without a table, only the punctuation counts. Empty is English.
     """
     text = text.strip()
-    words = re.findall(r"[\w'’-]+", text.lower().replace("’", "'"))
+    words = _words_of(text)
     if not words:
         return None
     grammar = GRAMMARS.get(language or "en")
@@ -138,10 +138,15 @@ def _by_grammar(words: list[str], text: str, grammar: Grammar) -> float:
     if words[-1] in grammar.leading and len(words) > 1:
         return UNFINISHED
     last_sentence = re.split(r"(?<=[.?!])\s+", text)[-1]
-    own = re.findall(r"[\w'-]+", last_sentence.lower().replace("’", "'"))
+    own = _words_of(last_sentence)
     if words[-1] in grammar.seldom and len(words) > 1:
         answers = len(own) <= ANSWER_WORDS and words[-2] in grammar.subjects
         return FINISHED if answers else SELDOM
     if own and own[0] in grammar.subordinate and "," not in last_sentence:
         return SUBORDINATE
     return LIKELY if words[-1] in grammar.auxiliary and len(words) > 1 else FINISHED
+
+
+def _words_of(text: str) -> list[str]:
+    """In small letters, as the tables have them."""
+    return re.findall(r"[\w'-]+", text.lower().replace("’", "'"))
