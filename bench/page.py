@@ -7,10 +7,9 @@ from playwright.async_api import Browser
 from bench.figures import Figure
 from bench.lab import Lab
 from tests.browser import PAGE, PERMITTED, chromium, microphone, visitor
-from tests.livekit_server import LiveKitServer
+from tests.livekit_server import LiveKitServer, settings_for
 from tests.page_server import PageServer, serving
 from voicemode.audio.frames import silence
-from voicemode.config import Settings
 from voicemode.services._web.entry import pairing_codes
 
 WAIT_MS = 20_000
@@ -41,9 +40,7 @@ async def measured(lab: Lab) -> list[tuple[float, float]]:
     folder = lab.home / "page"
     folder.mkdir()
     with LiveKitServer(folder / "livekit") as livekit:
-        settings = Settings(
-            base_dir=folder, livekit_url=livekit.url, livekit_api_key=livekit.key, livekit_api_secret=livekit.secret
-        )
+        settings = settings_for(livekit.access, base_dir=folder)
         async with serving(settings, PAGE) as server, chromium(PERMITTED, microphone(folder, silence(0.5, 16_000))) as browser:
             return [await one(browser, server) for _ in range(lab.runs + 1)][1:]
 

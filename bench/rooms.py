@@ -20,7 +20,7 @@ from tests.guests import Guest, guest
 from tests.livekit_server import LiveKitServer
 from tests.mcp_client import Progress, connect, text
 from voicemode.audio.frames import Frame
-from voicemode.rooms.access import Access, person_token
+from voicemode.rooms.access import person_token
 
 ROOMS = 10
 OUR_VOICE_SECONDS = 3.0
@@ -68,8 +68,7 @@ def environ(lab: Lab, livekit: LiveKitServer, url: str, room: str) -> dict[str, 
 
 def somebody(livekit: LiveKitServer, room: str) -> tuple[str, str]:
     """URL and token of a person in `room`."""
-    access = Access(livekit.url, livekit.key, livekit.secret)
-    return livekit.url, person_token(access, room, f"person-{room}", "Person")
+    return livekit.url, person_token(livekit.access, room, f"person-{room}", "Person")
 
 
 async def exchange(agent: Client, person: Guest, clip: Frame) -> Exchange:
