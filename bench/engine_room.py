@@ -13,9 +13,9 @@ import httpx2
 
 from bench.figures import Figure
 from bench.lab import Lab
-from tests.mcp_client import REPOSITORY
+from tests.support.paths import REPOSITORY
 from voicemode.services import find
-from voicemode.services._base import Service
+from voicemode.services.service import Service
 
 CLIENTS = 8
 REQUESTS = 200

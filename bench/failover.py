@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from bench.figures import Figure
 from bench.lab import Lab
-from tests.agents import free_ports
-from tests.endpoints import Behaviour, Reply, Request, endpoint, routes, speech_api, transcribes
+from tests.support.agents import free_ports
+from tests.support.endpoints import Behaviour, Reply, Request, endpoint, routes, speech_api, transcribes
 from voicemode.audio.frames import Frame, closing
 from voicemode.config import Settings
 from voicemode.providers import Place, Provider, Providers
 from voicemode.speech.base import Voice
-from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
 
 TURNS = 20
 CLIENTS = 16

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from bench.figures import Figure
 from bench.lab import Lab, utterance
-from tests.mcp_client import REPOSITORY
-from tests.wer import normal, total_wer
+from tests.support.paths import REPOSITORY
+from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
 from voicemode.services import find
-from voicemode.speech.openai_api import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
 
 WHISPER = find("whisper")
 FULL_WINDOW = replace(WHISPER, name="whisper-30s", command=(str(Path(__file__).parent / "programs/full_window.py"), "{port}"))
@@ -40,7 +40,7 @@ async def client(url: str, settings: Settings) -> AsyncIterator[SpeechClient]:
 
 def clips() -> list[tuple[Frame, str]]:
     """Recordings of people, and what is said."""
-    folder = WANTED_SPEECH if WANTED_SPEECH.is_dir() else REPOSITORY / "tests/speech"
+    folder = WANTED_SPEECH if WANTED_SPEECH.is_dir() else REPOSITORY / "tests/recordings"
     with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
         return [(read_wav(folder / row["file"]), row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
 

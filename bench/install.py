@@ -15,12 +15,12 @@ from typing import Any
 
 from bench.figures import Figure
 from bench.lab import Lab
-from tests.agents import free_ports
-from tests.mcp_client import REPOSITORY
-from tests.wheels import UV, UV_CACHE
+from tests.support.agents import free_ports
+from tests.support.paths import REPOSITORY
+from tests.support.wheels import UV, UV_CACHE
 from voicemode.config import load_settings
 from voicemode.services import find
-from voicemode.services._health import Health, health
+from voicemode.services.health import Health, health
 
 SERVICES = ("whisper", "kokoro")
 ANSWER_SECONDS = 60.0

@@ -13,18 +13,19 @@ from typing import Self
 
 import psutil
 
-from tests.agents import free_ports
-from tests.mcp_client import REPOSITORY, environment
-from tests.rig import VirtualSound, missing
+from tests.support.agents import free_ports
+from tests.support.mcp_client import environment
+from tests.support.paths import REPOSITORY
+from tests.support.rig import VirtualSound, missing
 from voicemode.audio.frames import Frame
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings, load_settings
-from voicemode.services._base import Service
-from voicemode.services._process import ensure_running, wait_ready
+from voicemode.services.process import ensure_running, wait_ready
+from voicemode.services.service import Service
 
 MODELS = REPOSITORY / ".pytest_cache/d/models"
 """Where the tests keep weights, too."""
-UTTERANCE = REPOSITORY / "tests/speech/austen-0880.wav"
+UTTERANCE = REPOSITORY / "tests/recordings/austen-0880.wav"
 """A person says a sentence in 3.0 s."""
 LOAD_SECONDS = 300.0
 """For an engine, with weights that may have to be fetched first."""

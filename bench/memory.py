@@ -9,7 +9,7 @@ from bench.figures import Figure
 from bench.lab import Lab
 from bench.start import BARE, OURS, spawned
 from bench.turn import answer, endings
-from tests.mcp_client import connect
+from tests.support.mcp_client import connect
 from voicemode.services import find
 
 TURNS = 3

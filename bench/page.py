@@ -6,11 +6,11 @@ from playwright.async_api import Browser
 
 from bench.figures import Figure
 from bench.lab import Lab
-from tests.browser import PAGE, PERMITTED, chromium, microphone, visitor
-from tests.livekit_server import LiveKitServer, settings_for
-from tests.page_server import PageServer, serving
+from tests.support.browser import PAGE, PERMITTED, chromium, microphone, visitor
+from tests.support.livekit_server import LiveKitServer, settings_for
+from tests.support.page_server import PageServer, serving
 from voicemode.audio.frames import silence
-from voicemode.services._web.entry import pairing_codes
+from voicemode.web.entry import pairing_codes
 
 WAIT_MS = 20_000
 CLICKER = """

@@ -6,7 +6,7 @@ import sys
 
 from bench.figures import Figure
 from bench.lab import Lab
-from tests.mcp_client import REPOSITORY
+from tests.support.paths import REPOSITORY
 
 OUR_VOICE_SECONDS = 4.0
 

@@ -16,11 +16,11 @@ from bench import turn
 from bench.figures import Figure
 from bench.lab import Lab
 from bench.programs.speech_service import STT_SECONDS, TTS_SECONDS
-from tests.guests import Guest, guest
-from tests.livekit_server import LiveKitServer
-from tests.mcp_client import Progress, connect, text
+from tests.support.guests import Guest, guest
+from tests.support.livekit_server import LiveKitServer
+from tests.support.mcp_client import Progress, connect, text
 from voicemode.audio.frames import Frame
-from voicemode.rooms.access import person_token
+from voicemode.transports.livekit.access import person_token
 
 ROOMS = 10
 OUR_VOICE_SECONDS = 3.0

@@ -8,12 +8,12 @@ from pathlib import Path
 from bench.figures import Figure
 from bench.hearing import client
 from bench.lab import Lab
-from tests.wer import total_wer
+from tests.support.wer import total_wer
 from voicemode.audio.frames import join, silence
 from voicemode.services import find
 from voicemode.speech.base import TextToSpeech, Voice
-from voicemode.speech.openai_api import SpeechClient
-from voicemode.speech.sentences import Sentences
+from voicemode.speech.openai.client import SpeechClient
+from voicemode.text.sentences import Sentences
 
 TEN_WORDS = "Sure, I have updated the tests and they all pass."
 PARAGRAPH = (

@@ -15,8 +15,9 @@ from mcp.types import CallToolResult
 from bench.figures import Figure
 from bench.lab import Lab
 from bench.programs.speech_service import STT_SECONDS, TTS_SECONDS
-from tests.mcp_client import REPOSITORY, Progress, connect, text
-from tests.rig import CABLE, Recording, VirtualSound
+from tests.support.mcp_client import Progress, connect, text
+from tests.support.paths import REPOSITORY
+from tests.support.rig import CABLE, Recording, VirtualSound
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, samples_of
 from voicemode.audio.wav import read_wav
 
@@ -77,7 +78,7 @@ def openings(environ: dict[str, str]) -> Iterator[Openings]:
 
 def endings() -> list[Frame]:
     """The last seconds of what a person says in the tests' recordings: how a sentence dies away differs a lot."""
-    clips = [read_wav(path) for path in sorted((REPOSITORY / "tests/speech").glob("*.wav"))]
+    clips = [read_wav(path) for path in sorted((REPOSITORY / "tests/recordings").glob("*.wav"))]
     return [Frame(clip.pcm[-round(ANSWER_SECONDS * clip.rate) * SAMPLE_BYTES :], clip.rate) for clip in clips]
 
 

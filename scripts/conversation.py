@@ -16,9 +16,10 @@ from typing import Any
 from mcp.client import Client
 from mcp.types import CallToolResult, TextContent
 
-from tests.mcp_client import COMMAND, Progress, connect, environment
-from tests.people import CLIPS, SPEECH
-from tests.rig import VirtualSound, missing
+from tests.support.mcp_client import COMMAND, Progress, connect, environment
+from tests.support.paths import RECORDINGS
+from tests.support.people import CLIPS
+from tests.support.rig import VirtualSound, missing
 
 TURNS = (
     (
@@ -48,7 +49,7 @@ class Person:
         if self.sound is None:
             print("    … now speak", flush=True)
         else:
-            self.sound.speak(SPEECH / clip)
+            self.sound.speak(RECORDINGS / clip)
 
 
 async def turn(agent: Client, person: Person, message: str, clip: str) -> dict[str, Any]:

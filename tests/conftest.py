@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig import VirtualSound, missing
+from tests.support.rig import VirtualSound, missing
 from voicemode import egress, log
 
 pytest_plugins = [
-    "tests.agents",
-    "tests.engines",
-    "tests.engines_kokoro",
-    "tests.livekit_server",
-    "tests.settings_files",
-    "tests.wheels",
-    "tests.systemd",
+    "tests.support.agents",
+    "tests.support.engines",
+    "tests.support.engines_kokoro",
+    "tests.support.livekit_server",
+    "tests.support.settings_files",
+    "tests.support.wheels",
+    "tests.support.systemd",
 ]
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import voicemode
-from tests.endpoints import answers, endpoint, routes
+from tests.support.endpoints import answers, endpoint, routes
 from voicemode.app import Opened, open_app
 from voicemode.config import Settings, load_settings
 from voicemode.config.urls import same_address

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from filelock import FileLock
 
-from tests.agents import WEIGHTS
-from tests.containers import Podman, debian_with_python, missing, podman
-from tests.mcp_client import REPOSITORY
-from tests.wer import wer
+from tests.support.agents import WEIGHTS
+from tests.support.containers import Podman, debian_with_python, missing, podman
+from tests.support.paths import REPOSITORY
+from tests.support.wer import wer
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))

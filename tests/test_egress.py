@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.endpoints import FakeEndpoint, Reply, Request, answers, endpoint, outside_address, speech_api
-from tests.ways_out import WAYS
+from tests.support.endpoints import FakeEndpoint, Reply, Request, answers, endpoint, outside_address, speech_api
+from tests.support.paths import REPOSITORY
+from tests.support.ways_out import WAYS
 from voicemode import egress
 from voicemode.app import open_app
 from voicemode.audio.devices import open_backend
@@ -24,7 +25,6 @@ from voicemode.errors import AudioDeviceError, LocalOnlyError
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parent.parent
 BOUND_SECONDS = 120
 EVERYWHERE = "0.0.0.0"  # noqa: S104 nobody is to be served there
 DATAGRAMS = {"datagram", "datagram_message", "connected_datagram", "asyncio_datagram"}
@@ -75,8 +75,8 @@ async def hub_and_speech(request: Request, reply: Reply) -> None:
 
 async def try_ways(arguments: str, *names: str, **environment: str) -> dict[str, str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.ways_out", arguments, *names),
-        cwd=ROOT,
+        *(sys.executable, "-m", "tests.support.ways_out", arguments, *names),
+        cwd=REPOSITORY,
         env=os.environ | environment,
         stdout=subprocess.PIPE,
     )

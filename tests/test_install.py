@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.agents import Engines, free_ports
-from tests.mcp_client import REPOSITORY, connect, environment, text
-from tests.people import sentences
-from tests.rig import VirtualSound
-from tests.wer import wer
-from tests.wheels import UV, UV_CACHE
+from tests.support.agents import Engines, free_ports
+from tests.support.mcp_client import connect, environment, text
+from tests.support.paths import REPOSITORY
+from tests.support.people import sentences
+from tests.support.rig import VirtualSound
+from tests.support.wer import wer
+from tests.support.wheels import UV, UV_CACHE
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

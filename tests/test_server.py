@@ -12,7 +12,7 @@ import pytest
 from mcp.client import Client
 from mcp.server.mcpserver.exceptions import ToolError
 
-from tests.mcp_client import Progress, RawServer, connect, environment, text
+from tests.support.mcp_client import Progress, RawServer, connect, environment, text
 from voicemode import __version__, tools
 from voicemode.config import Settings
 from voicemode.errors import VoiceModeError

@@ -9,15 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.chaos import SLOW, Fault
-from tests.fakes import QUICK, senses, tone
-from tests.flock import LIMITS, Flock, flock
-from voicemode.conversation import Conversation
+from tests.support.chaos import SLOW, Fault
+from tests.support.fakes import QUICK, senses, tone
+from tests.support.flock import LIMITS, Flock, flock
+from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.floor import Floor
+from voicemode.conversation.options import Manners
 from voicemode.errors import NotSpokenError, RecordingKeptError
-from voicemode.floor import Floor
-from voicemode.manners import Manners
 from voicemode.speech.base import Voice
-from voicemode.speech.sentences import Sentences
+from voicemode.text.sentences import Sentences
 from voicemode.transports.memory import MemoryTransport
 
 TURNS = 2_000

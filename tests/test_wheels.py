@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.mcp_client import REPOSITORY
-from tests.wheels import UV, uv_environment
+from tests.support.paths import REPOSITORY
+from tests.support.wheels import UV, uv_environment
 
 # As uv names them. It resolves for macOS 13 unless told otherwise; ONNX Runtime needs 14.
 LINUX_ARM, LINUX, MAC_ARM, MAC, WINDOWS = SYSTEMS = (

@@ -10,28 +10,28 @@ from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from voicemode import egress
-from voicemode.audio.alongside import ended
-from voicemode.audio.endpoint import Pace, Rules
+from voicemode.audio.turns.endpointer import Pace, Rules
 from voicemode.config import Loaded, Settings, changed, load_settings
 from voicemode.config.values import language_code
 from voicemode.control.server import steerable
-from voicemode.conversation import Conversation
-from voicemode.endpoints import Endpoints
+from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import Hearing
+from voicemode.conversation.floor import Floor
+from voicemode.conversation.options import Manners
+from voicemode.conversation.status import Report, nobody
+from voicemode.conversation.understanding import Expected
 from voicemode.errors import ArgumentError
-from voicemode.floor import Floor
-from voicemode.hearing import Hearing
 from voicemode.log import configure as configure_log
-from voicemode.manners import Manners
 from voicemode.providers import Account, Providers
-from voicemode.readiness import Readiness
+from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice
-from voicemode.speech.openai_api import open_http
-from voicemode.speech.sentences import Sentences
-from voicemode.speech.steering import chosen
-from voicemode.telling import Report, nobody
+from voicemode.speech.openai.client import open_http
+from voicemode.tasks import ended
+from voicemode.text.commands import chosen
+from voicemode.text.sentences import Sentences
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
-from voicemode.understanding import Expected
+from voicemode.warmup import Readiness
 
 if TYPE_CHECKING:
     import httpx2
@@ -113,7 +113,7 @@ class App:
 
     async def _whereabouts(self, transport: str) -> str:
         """`transport`; where neither that nor the settings say which, the room while somebody is in it."""
-        from voicemode.rooms.directory import somebody_in_room
+        from voicemode.transports.livekit.directory import somebody_in_room
 
         name = self.settings.transport if transport == "auto" else transport
         return "livekit" if name == "auto" and await somebody_in_room(self.settings, self.http) else name

@@ -16,14 +16,14 @@ from bench.hearing import client
 from bench.lab import Lab
 from bench.speaking import QUIET_SECONDS, SENTENCES
 from bench.turn_taking.recordings import Clip, at_16_khz, clips, default_folder
-from tests.wer import total_wer
-from voicemode.audio.barge_in import Call, Interruption
-from voicemode.audio.echo import Canceller, Processing
+from tests.support.wer import total_wer
+from voicemode.audio.echo.canceller import Canceller, Processing
 from voicemode.audio.frames import Frame, join, silence
+from voicemode.audio.turns.barge_in import Call, Interruption
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.services import find
 from voicemode.speech.base import Voice
-from voicemode.speech.openai_api import SpeechClient
+from voicemode.speech.openai.client import SpeechClient
 from voicemode.transports.speaker import FADE_SECONDS
 
 DELAYS = (0.06, 0.1, 0.15)

@@ -11,9 +11,9 @@ from bench.barge_in.loudness import at_usual_loudness, speaking
 from bench.lab import Lab
 from bench.turn_taking.loudness import samples
 from bench.turn_taking.recordings import Clip, at_16_khz
-from tests.endpoints import endpoint, speech_api
-from tests.mcp_client import connect
-from tests.rig import CABLE, RATE, Recording, VirtualSound
+from tests.support.endpoints import endpoint, speech_api
+from tests.support.mcp_client import connect
+from tests.support.rig import CABLE, RATE, Recording, VirtualSound
 from voicemode.audio.frames import Frame
 from voicemode.audio.resample import Resampler
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.turn_taking.loudness import samples, sound
-from voicemode.audio.barge_in import Call, Heard, Interruption
-from voicemode.audio.echo import STEP_BYTES, Canceller
+from voicemode.audio.echo.canceller import STEP_BYTES, Canceller
 from voicemode.audio.frames import Frame
+from voicemode.audio.turns.barge_in import Call, Heard, Interruption
 from voicemode.audio.vad import RATE
 from voicemode.transports.base import Played
 from voicemode.transports.speaker import Buffer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-UTTERANCE = Path(__file__).parents[2] / "tests/speech/austen-0880.wav"
+UTTERANCE = Path(__file__).parents[2] / "tests/recordings/austen-0880.wav"
 PATIENCE_SECONDS = 3600
 """A server that is slow is measured, too."""
 

@@ -6,12 +6,12 @@ Usage: python full_window.py PORT. Started by path, from anywhere: imports nothi
 import sys
 
 from voicemode.config import load_settings
-from voicemode.services._api.server import serve
-from voicemode.services._api.shelf import Shelf
-from voicemode.services._api.whisper_api import whisper_app
-from voicemode.services._api.whisper_engine import WhisperEngine, load_whisper
-from voicemode.services._hardware import choose_threads, usable_cores
-from voicemode.services._models import ensure
+from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.server import serve
+from voicemode.engines.whisper.api import whisper_app
+from voicemode.engines.whisper.engine import WhisperEngine, load_whisper
+from voicemode.models.hardware import choose_threads, usable_cores
+from voicemode.models.models import ensure
 
 
 def load(_name: str) -> WhisperEngine:

@@ -13,7 +13,7 @@ from array import array
 from pathlib import Path
 
 from bench.turn_taking.listener import Listener, load_listener
-from tests.endpoints import Behaviour, Reply, Request, answers, endpoint, routes, speaks
+from tests.support.endpoints import Behaviour, Reply, Request, answers, endpoint, routes, speaks
 from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import join, pcm_of
 from voicemode.audio.vad import RATE as HEARD_RATE

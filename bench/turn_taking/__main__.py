@@ -23,7 +23,7 @@ from bench.turn_taking.live import OUR_VOICE_SECONDS, Program, curve, stage
 from bench.turn_taking.presets import BASELINES, NORMAL, PACES, program
 from bench.turn_taking.recordings import OWN, Clip, clips, default_folder
 from bench.turn_taking.utterances import Utterance, utterances
-from voicemode.services._models import ensure
+from voicemode.models.models import ensure
 
 PAUSES = (0.7, 1.0, 1.3, 1.5)
 QUICK_PAUSES = (1.3,)

@@ -8,7 +8,7 @@ from bench.turn_taking.live import OUR_VOICE_SECONDS, curve, stage
 from bench.turn_taking.presets import NORMAL, program
 from bench.turn_taking.recordings import OWN, clips
 from bench.turn_taking.utterances import utterances
-from voicemode.services._models import ensure
+from voicemode.models.models import ensure
 
 PAUSES = (1.3,)
 

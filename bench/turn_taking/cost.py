@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bench.turn_taking.recalled import AGGRESSIVENESS
 from voicemode.audio.frames import Frame
-from voicemode.audio.record import Senses
-from voicemode.audio.turn_model import TurnModel
+from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
+from voicemode.conversation.recorder import Senses
 
 
 @dataclass(slots=True)

@@ -8,9 +8,9 @@ from bench.turn_taking.listener import Listener, Manner
 from bench.turn_taking.recalled import digest
 from bench.turn_taking.utterances import Utterance
 from voicemode.audio.frames import Frame
-from voicemode.services._api.whisper_engine import load_whisper
-from voicemode.services._api.whisper_transcript import Options
-from voicemode.services._models import ensure
+from voicemode.engines.whisper.engine import load_whisper
+from voicemode.engines.whisper.transcript import Options
+from voicemode.models.models import ensure
 
 Kind = Literal["careless", "plain", "whisper"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

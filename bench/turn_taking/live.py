@@ -17,8 +17,8 @@ from bench.turn_taking.curves import Curve
 from bench.turn_taking.listener import Manner, save_listener
 from bench.turn_taking.outcomes import Outcome, outcome
 from bench.turn_taking.utterances import Utterance, room
-from tests.mcp_client import COMMAND, connect
-from tests.rig import CABLE, Recording, VirtualSound
+from tests.support.mcp_client import COMMAND, connect
+from tests.support.rig import CABLE, Recording, VirtualSound
 from voicemode.audio.frames import join
 from voicemode.audio.vad import RATE
 

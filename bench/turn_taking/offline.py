@@ -22,18 +22,18 @@ from bench.turn_taking.presets import NORMAL, rules
 from bench.turn_taking.recalled import Memory
 from bench.turn_taking.utterances import Utterance, room
 from bench.turn_taking.virtual_time import run
-from voicemode.answer import Heard
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, silence, stream
-from voicemode.audio.record import Senses
-from voicemode.audio.turn_model import load_smart_turn
+from voicemode.audio.turns.model import load_smart_turn
 from voicemode.audio.vad import RATE
-from voicemode.conversation import Conversation
-from voicemode.floor import Floor
-from voicemode.manners import Manners
-from voicemode.services._models import ensure
+from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.floor import Floor
+from voicemode.conversation.options import Manners
+from voicemode.conversation.recorder import Senses
+from voicemode.conversation.result import Heard
+from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
-from voicemode.speech.sentences import Sentences
 from voicemode.speech.speculative import Ears, speculative
+from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Microphone, News, Played
 
 FRAME_SECONDS = 0.02

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from bench.turn_taking.utterances import Utterance
-from tests.wer import normal
+from tests.support.wer import normal
 
 HINDSIGHT_SECONDS = 0.6
 """After a pause: what has come by then was decided within it."""

@@ -22,15 +22,15 @@ from bench.turn_taking.offline import Room, listen
 from bench.turn_taking.recordings import Clip, default_folder, loud_enough, recorded
 from bench.turn_taking.utterances import Utterance, complete, find_cut, one_after_another, with_pause
 from bench.turn_taking.virtual_time import run
-from tests.wer import normal, total_wer
-from voicemode.audio.endpoint import Rules
+from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, silence
-from voicemode.audio.record import Senses
+from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
-from voicemode.manners import Manners
-from voicemode.services._api.whisper_engine import WhisperEngine, load_whisper
-from voicemode.services._api.whisper_transcript import Options
-from voicemode.services._models import ensure
+from voicemode.conversation.options import Manners
+from voicemode.conversation.recorder import Senses
+from voicemode.engines.whisper.engine import WhisperEngine, load_whisper
+from voicemode.engines.whisper.transcript import Options
+from voicemode.models.models import ensure
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.speculative import speculative
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bench.turn_taking.live import Program
-from voicemode.audio.endpoint import Pace, Rules
+from voicemode.audio.turns.endpointer import Pace, Rules
 
 NORMAL = "normal"
 PACES: Mapping[str, Pace] = MappingProxyType({"quick": "quick", NORMAL: "normal", "patient": "patient"})

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from voicemode.audio.frames import Frame
-from voicemode.audio.record import Senses
-from voicemode.audio.turn_model import TurnModel
+from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
+from voicemode.conversation.recorder import Senses
 
 DIGEST_BYTES = 16
 AGGRESSIVENESS = 2

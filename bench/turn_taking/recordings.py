@@ -8,13 +8,13 @@ import numpy as np
 
 from bench.turn_taking.loudness import loudness
 from bench.turn_taking.words import Word, timed
-from tests.mcp_client import REPOSITORY
+from tests.support.paths import REPOSITORY
 from voicemode.audio.frames import Frame
 from voicemode.audio.resample import Resampler
 from voicemode.audio.vad import RATE
 from voicemode.audio.wav import read_wav
 
-OWN = REPOSITORY / "tests/speech"
+OWN = REPOSITORY / "tests/recordings"
 """Five sentences by one person."""
 SHARED = REPOSITORY.parent / "shared/speech"
 """25 by nine, where they are at hand."""

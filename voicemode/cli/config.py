@@ -187,8 +187,8 @@ def _restart_services(before: Settings | None) -> None:
     if before is None or after is None or before == after:
         return
     from voicemode.cli.progress import stages
-    from voicemode.services._following import follow_settings
-    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services.follow_settings import follow_settings
+    from voicemode.services.supervisors.find import find_supervisor
 
     with stages() as report:
         told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))

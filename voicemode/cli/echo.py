@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 
 from voicemode.app import App
-from voicemode.audio.alongside import alongside
-from voicemode.audio.echo import available
-from voicemode.audio.echo_path import LEAD_SECONDS, RATE, Advice, EchoPath, advise, find_echo, sweep
+from voicemode.audio.echo.canceller import available
+from voicemode.audio.echo.path import LEAD_SECONDS, RATE, Advice, EchoPath, advise, find_echo, sweep
 from voicemode.audio.frames import Frame, Frames, join, stream
+from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError
-from voicemode.telling import DEAD_MICROPHONE
+from voicemode.tasks import alongside
 from voicemode.transports.base import Transport, one
 from voicemode.transports.local import LocalTransport
 

@@ -18,7 +18,7 @@ from voicemode.errors import ServiceError
 from voicemode.services import find
 
 if TYPE_CHECKING:
-    from voicemode.services._web.status import Chosen
+    from voicemode.web.status import Chosen
 
 NAME = "frontend"
 ONCE = "Open this once, within 10 minutes:"
@@ -76,7 +76,7 @@ def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
 @frontend.command("sign-out")
 def sign_out() -> None:
     """Sign out every browser, and have no link work any more."""
-    from voicemode.services._web.entry import open_sessions, pairing_codes
+    from voicemode.web.entry import open_sessions, pairing_codes
 
     with plain_errors():
         settings = page_settings()
@@ -94,8 +94,8 @@ def page_settings(log_file: Path | None = None) -> Settings:
 
 async def serving(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
     """Serve the page as the settings and `said` say until somebody ends it."""
-    from voicemode.services._web.current import Current
-    from voicemode.services._web.server import serve
+    from voicemode.web.current import Current
+    from voicemode.web.server import serve
 
     loaded = load_settings()
     async with choosing(loaded) as chosen:
@@ -105,8 +105,8 @@ async def serving(said: Mapping[str, Any], idle_minutes: float | None, developin
 @asynccontextmanager
 async def choosing(loaded: Loaded) -> "AsyncIterator[Chosen]":
     """Whoever knows which providers would be asked just now."""
-    from voicemode.endpoints import Endpoints
-    from voicemode.speech.wire import open_http
+    from voicemode.providers.endpoints import Endpoints
+    from voicemode.speech.openai.wire import open_http
 
     async with open_http() as http:
         endpoints = Endpoints(loaded, http)
@@ -123,8 +123,8 @@ async def choosing(loaded: Loaded) -> "AsyncIterator[Chosen]":
 
 async def invitation(settings: Settings, *, lan: bool, name: str, room: str) -> str:
     """A link to the page, whose server runs from now on if it did not."""
-    from voicemode.services._process import ensure_running
-    from voicemode.services._web.link import behind, here, in_lan, new_link
+    from voicemode.services.process import ensure_running
+    from voicemode.web.link import behind, here, in_lan, new_link
 
     settings = replace(settings, frontend_lan=lan or settings.frontend_lan)
     await ensure_running(find(NAME), settings)
@@ -136,9 +136,9 @@ async def invitation(settings: Settings, *, lan: bool, name: str, room: str) -> 
 
 async def widen(settings: Settings) -> None:
     """Have a server that was started by one of our links shown in the local network, if it is not yet."""
-    from voicemode.services._manager import Manager
-    from voicemode.services._supervisors import find_supervisor
-    from voicemode.services._web.link import is_in_lan
+    from voicemode.services.manager import Manager
+    from voicemode.services.supervisors.find import find_supervisor
+    from voicemode.web.link import is_in_lan
 
     manager, service = Manager(settings, find_supervisor(settings)), find(NAME)
     if not await is_in_lan(settings) and (await manager.status(service)).runs == "on demand":
@@ -148,8 +148,8 @@ async def widen(settings: Settings) -> None:
 
 def lan_notes(settings: Settings, link: str) -> list[str]:
     """What to know about a phone's way to us."""
-    from voicemode.rooms.access import find_access
-    from voicemode.services._web.certificate import certificate_file, fingerprint
+    from voicemode.transports.livekit.access import find_access
+    from voicemode.web.certificate import certificate_file, fingerprint
 
     notes = [
         "",

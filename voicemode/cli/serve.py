@@ -52,7 +52,7 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @LOG
 def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Speech to text, speaking the OpenAI audio API."""
-    from voicemode.services._api.whisper_api import run
+    from voicemode.engines.whisper.api import run
 
     with plain_errors():
         settings = engine_settings(log_file)
@@ -67,7 +67,7 @@ def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minute
 @LOG
 def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Text to speech, speaking the OpenAI audio API."""
-    from voicemode.services._api.kokoro_api import run
+    from voicemode.engines.kokoro.api import run
 
     with plain_errors():
         run(engine_settings(log_file), port=port, host=host, idle_minutes=idle_minutes)
@@ -79,7 +79,7 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Pa
 @LOG
 def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None) -> None:
     """Rooms: LiveKit's own server, with a key of this machine's own. It ends after --idle-minutes whoever is in them."""
-    from voicemode.services._livekit_server import run
+    from voicemode.services.livekit_server.server import run
 
     with plain_errors():
         run(engine_settings(log_file), port, idle_minutes)

@@ -10,11 +10,11 @@ from typing import Protocol, TextIO
 import click
 
 from voicemode.app import App
-from voicemode.audio.endpoint import LIKELY, Evidence, Turn
+from voicemode.audio.turns.endpointer import LIKELY, Evidence, Turn
 from voicemode.cli.progress import bar
 from voicemode.config.environment import colours_wanted
-from voicemode.observing import Glimpse, Observer, Outcome
-from voicemode.telling import DEAD_MICROPHONE
+from voicemode.conversation.monitor import Glimpse, Observer, Outcome
+from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.transports.base import one
 
 EVERY = 4

@@ -23,8 +23,8 @@ def uninstall(*, keep_models: bool, recordings: bool, dry_run: bool, yes: bool) 
 
 
 async def _uninstall(settings: Settings, keep: set[str], *, dry_run: bool, yes: bool) -> None:
-    from voicemode.services._removal import carry_out, of_the_program, survey
-    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services.supervisors.find import find_supervisor
+    from voicemode.services.uninstall.removal import carry_out, of_the_program, survey
 
     supervisor = find_supervisor(settings)
     removal = await survey(settings, supervisor, keep=keep, home=Path.home())

@@ -13,8 +13,8 @@ from voicemode.config.values import printable
 from voicemode.control.doors import Door, begins_muted, folder, open_door, sweep
 from voicemode.control.messages import MAX_REQUEST_BYTES, Answer, MalformedError, Verb, line, parse_request
 from voicemode.control.talk_key import TalkKey
+from voicemode.controls import Hands
 from voicemode.errors import ConfigError
-from voicemode.hands import Hands
 
 log = logging.getLogger(__name__)
 

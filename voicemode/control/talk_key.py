@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from voicemode.hands import Hands
+from voicemode.controls import Hands
 
 
 class TalkKey:

@@ -9,7 +9,7 @@ from voicemode.providers.breaker import State
 from voicemode.providers.member import Member
 from voicemode.providers.provider import Provider, Source
 from voicemode.speech.base import Listed, Offer, Serving
-from voicemode.speech.catalogue import has_voice
+from voicemode.speech.openai.catalogue import has_voice
 
 S = TypeVar("S", bound=Serving)
 

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from voicemode.audio.alongside import ended
 from voicemode.config import Settings
-from voicemode.providers.listeners import TAKERS, Listeners, listeners, may_be_asked
+from voicemode.providers.port_owners import TAKERS, Listeners, listeners, may_be_asked
 from voicemode.speech.bare_http import get
 from voicemode.speech.base import Kind, Offer
-from voicemode.speech.catalogue import names
+from voicemode.speech.openai.catalogue import names
+from voicemode.tasks import ended
 
 LOOK_SECONDS = 0.3
 """How long it may take in all; a server here answers in a hundredth of it."""

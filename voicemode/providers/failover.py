@@ -10,7 +10,7 @@ from voicemode.providers.pool import Pool
 from voicemode.providers.provider import Provider
 from voicemode.providers.race import Hedge
 from voicemode.providers.row import Row, rows
-from voicemode.providers.turn import Speculate, Turn
+from voicemode.providers.session import Speculate, Turn
 from voicemode.speech.base import Speaker, Transcriber, Voice
 
 PROBE_SECONDS = 0.3

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from voicemode.audio.alongside import ended
 from voicemode.providers.discovery import Found
+from voicemode.tasks import ended
 
 AGAIN_SECONDS = 60.0
 FIRST_SECONDS = 2.0

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from voicemode.audio.alongside import ended
 from voicemode.audio.frames import closing
 from voicemode.errors import ProviderError
 from voicemode.providers.breaker import Breaker
 from voicemode.providers.latency import Latencies
 from voicemode.providers.provider import Provider
 from voicemode.speech.base import Serving
+from voicemode.tasks import ended
 
 S = TypeVar("S", bound=Serving)
 T = TypeVar("T")

@@ -21,9 +21,9 @@ from voicemode.config import Settings
 from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, ProviderError
 from voicemode.providers.discovery import LOOK_SECONDS, Found
-from voicemode.providers.guarded import Broken, Culprit, GuardedSpeaker, GuardedTranscriber
-from voicemode.providers.listeners import Listeners, listeners, may_be_asked
+from voicemode.providers.plugin_adapter import Broken, Culprit, GuardedSpeaker, GuardedTranscriber
 from voicemode.providers.plugin_files import files, run
+from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Speaker, Transcriber
 from voicemode.speech.plugin import Plugin
 

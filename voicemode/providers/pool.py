@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
-from voicemode.audio.alongside import ended
 from voicemode.errors import NoProviderError, ProviderError, UnsuitableError, VoiceModeError
 from voicemode.providers.account import Account
 from voicemode.providers.choice import ANYTHING, Wanted, in_order, why
@@ -15,6 +14,7 @@ from voicemode.providers.member import Attempt, Member
 from voicemode.providers.provider import Provider
 from voicemode.providers.race import JOBS, Hedge, Race, Request
 from voicemode.speech.base import Kind, Offer, Serving, Tell
+from voicemode.tasks import ended
 
 log = logging.getLogger(__name__)
 

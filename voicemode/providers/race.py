@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from voicemode.audio.alongside import ended
 from voicemode.errors import NoProviderError, ProviderError
 from voicemode.providers.account import Account, Failure
 from voicemode.providers.member import Attempt, Member
 from voicemode.providers.provider import Place
 from voicemode.speech.base import Kind, Serving
+from voicemode.tasks import ended
 
 S = TypeVar("S", bound=Serving)
 T = TypeVar("T")

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 
 from voicemode.errors import ServiceError
-from voicemode.services._base import Service
+from voicemode.services.service import Service
 
 
 def services() -> dict[str, Service]:

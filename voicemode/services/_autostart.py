@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicemode.services._supervisor import Unit
-from voicemode.services._unit_files import forget, place
+from voicemode.services.supervisors.supervisor import Unit
+from voicemode.services.supervisors.unit_files import forget, place
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from voicemode.config.files import write_atomically
 from voicemode.errors import ServiceError
-from voicemode.services._supervisor import Unit
-from voicemode.services._unit_files import not_registered
+from voicemode.services.supervisors.supervisor import Unit
+from voicemode.services.supervisors.unit_files import not_registered
 
 if TYPE_CHECKING:
     import psutil

@@ -9,10 +9,10 @@ from typing import Literal
 
 from voicemode.errors import ServiceError
 from voicemode.services._autostart import Autostart
-from voicemode.services._detached import open_log, spawn_detached
-from voicemode.services._supervisor import Supervised, Unit
-from voicemode.services._unit_files import checked, forget, place, prepare
 from voicemode.services._watch import GRACE_SECONDS, KILL_SECONDS, Identity, Watch, WatchFolder, end_tree, unit_text
+from voicemode.services.detached import open_log, spawn_detached
+from voicemode.services.supervisors.supervisor import Supervised, Unit
+from voicemode.services.supervisors.unit_files import checked, forget, place, prepare
 
 STOP_SECONDS = GRACE_SECONDS + KILL_SECONDS + 3
 START_SECONDS = STOP_SECONDS + 10

@@ -21,9 +21,9 @@ from typing import Any
 from voicemode.config import Settings
 from voicemode.config.environment import OF_THIS_INTERPRETER, child_environment
 from voicemode.log import configure
-from voicemode.services._detached import open_log
-from voicemode.services._supervisor import Unit
 from voicemode.services._watch import Identity, State, Watch, WatchFolder, end_tree, kill_group, memory_bytes
+from voicemode.services.detached import open_log
+from voicemode.services.supervisors.supervisor import Unit
 
 log = logging.getLogger("voicemode.watchman")
 

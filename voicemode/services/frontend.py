@@ -4,7 +4,7 @@ import asyncio
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
-from voicemode.services._base import HOST, Service
+from voicemode.services.service import HOST, Service
 from voicemode.speech.bare_http import get
 
 PROOF_SECONDS = 5.0

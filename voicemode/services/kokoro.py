@@ -1,6 +1,6 @@
 """Text to speech on this machine."""
 
-from voicemode.services._base import Service
+from voicemode.services.service import Service
 
 SERVICE = Service(
     name="kokoro",

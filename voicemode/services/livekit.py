@@ -1,14 +1,14 @@
 """Rooms on this machine: LiveKit's own server."""
 
 from voicemode.config import Settings
-from voicemode.services._base import Service
-from voicemode.services._livekit_config import CONFIG
-from voicemode.services._livekit_program import LiveKitProgram
+from voicemode.services.livekit_server.config import CONFIG
+from voicemode.services.livekit_server.program import LiveKitProgram
+from voicemode.services.service import Service
 
 
 async def proof(settings: Settings) -> str:
     """Make a room with the server's own key, and end it."""
-    from voicemode.services._livekit_proof import meet
+    from voicemode.services.livekit_server.proof import meet
 
     return await meet(settings)
 

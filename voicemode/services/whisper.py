@@ -1,6 +1,6 @@
 """Speech to text on this machine."""
 
-from voicemode.services._base import Service
+from voicemode.services.service import Service
 
 SERVICE = Service(
     name="whisper",

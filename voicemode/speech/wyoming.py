@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from voicemode.audio.alongside import ended
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.config.urls import Address
@@ -21,6 +20,7 @@ from voicemode.errors import ConfigError, ProviderError, UnsuitableError
 from voicemode.speech.base import Listed, Offer, Tell, Transcript
 from voicemode.speech.plugin import Plugin
 from voicemode.speech.wyoming_line import Line, connected, text_of
+from voicemode.tasks import ended
 
 if TYPE_CHECKING:
     from wyoming.event import Event

@@ -4,21 +4,21 @@ import asyncio
 from dataclasses import replace
 
 from voicemode.app import App
+from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import WeightsError
-from voicemode.hearing import hears_melody
+from voicemode.models.manifests import SMART_TURN
+from voicemode.models.models import fetch, sources_from, status
+from voicemode.models.sources import size_text
 from voicemode.services import find
-from voicemode.services._installation import Installed, InstallOptions
-from voicemode.services._manifests import SMART_TURN
-from voicemode.services._models import fetch, sources_from, status
-from voicemode.services._sources import size_text
+from voicemode.services.install.installation import Installed, InstallOptions
 
 ABOUT = f"{SMART_TURN.title}, {size_text(SMART_TURN.size_bytes)} ({SMART_TURN.licence})"
 
 
 async def install_service(app: App, name: str, options: InstallOptions) -> Installed:
     """Install the service called `name` with whoever supervises services here."""
-    from voicemode.services._install import install
-    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services.install.install import install
+    from voicemode.services.supervisors.find import find_supervisor
 
     return await install(find(name), app.settings, find_supervisor(app.settings), options, app.report)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from voicemode.app import App
 from voicemode.errors import VoiceModeError
-from voicemode.rooms.access import find_access
-from voicemode.rooms.directory import Directory
 from voicemode.tools._check import Check, failed
+from voicemode.transports.livekit.access import find_access
+from voicemode.transports.livekit.directory import Directory
 
 AREA = "rooms"
 NAME = "LiveKit server"

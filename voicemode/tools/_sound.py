@@ -4,9 +4,9 @@ import asyncio
 
 from voicemode.app import App
 from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
-from voicemode.audio.echo import available
+from voicemode.audio.echo.canceller import available
+from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError
-from voicemode.telling import DEAD_MICROPHONE
 from voicemode.tools._check import Check, failed
 from voicemode.transports.base import one
 

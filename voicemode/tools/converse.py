@@ -2,12 +2,12 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voicemode.answer import Heard
 from voicemode.app import App
-from voicemode.audio.endpoint import Pace
+from voicemode.audio.turns.endpointer import Pace
+from voicemode.conversation.message import Spoken
+from voicemode.conversation.result import Heard
 from voicemode.errors import ArgumentError, NotSpokenError, named
 from voicemode.providers import Account
-from voicemode.saying import Spoken
 from voicemode.tools import tool
 
 SKIPPED = "The person skipped the rest of the message."

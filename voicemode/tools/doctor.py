@@ -5,14 +5,14 @@ from itertools import chain
 
 from voicemode import __version__, egress
 from voicemode.app import App
+from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import ProviderError, VoiceModeError, unnamed
-from voicemode.hearing import hears_melody
+from voicemode.models.manifests import SMART_TURN
+from voicemode.models.models import status
 from voicemode.providers.row import Row
 from voicemode.services import services
-from voicemode.services._base import Service
-from voicemode.services._health import health
-from voicemode.services._manifests import SMART_TURN
-from voicemode.services._models import status
+from voicemode.services.health import health
+from voicemode.services.service import Service
 from voicemode.tools import tool
 from voicemode.tools._check import Check, failed
 from voicemode.tools._rooms import about_rooms

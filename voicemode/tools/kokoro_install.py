@@ -1,7 +1,7 @@
 """The `kokoro_install` tool."""
 
 from voicemode.app import App
-from voicemode.services._installation import Installed, InstallOptions
+from voicemode.services.install.installation import Installed, InstallOptions
 from voicemode.tools import tool
 from voicemode.tools._installing import install_service
 

@@ -1,5 +1,5 @@
 from voicemode.app import App
-from voicemode.audio.endpoint import Pace
+from voicemode.audio.turns.endpointer import Pace
 from voicemode.tools import tool
 from voicemode.tools.converse import Reply, converse
 

@@ -4,16 +4,16 @@ from typing import Literal
 
 from voicemode.app import App
 from voicemode.config import Settings, load_settings, set_value
+from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import ArgumentError, WeightsError
-from voicemode.hearing import hears_melody
+from voicemode.models.choice import Choice, chosen, speed, whisper_choice
+from voicemode.models.hardware import Hardware, look
+from voicemode.models.manifests import MODELS, SMART_TURN, WHISPER, Model
+from voicemode.models.models import fetch, find, remove, sources_from, status
+from voicemode.models.sources import size_text
 from voicemode.services import services
-from voicemode.services._base import Service
-from voicemode.services._choice import Choice, chosen, speed, whisper_choice
-from voicemode.services._hardware import Hardware, look
-from voicemode.services._health import health
-from voicemode.services._manifests import MODELS, SMART_TURN, WHISPER, Model
-from voicemode.services._models import fetch, find, remove, sources_from, status
-from voicemode.services._sources import size_text
+from voicemode.services.health import health
+from voicemode.services.service import Service
 from voicemode.tools import tool
 
 HEADINGS = ("", "model", "size", "speed", "languages", "installed")
@@ -155,8 +155,8 @@ async def choose(app: App, name: str) -> str:
 
 async def followed(app: App) -> list[str]:
     """What became of the servers that run, now that the settings have changed."""
-    from voicemode.services._following import follow_settings
-    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services.follow_settings import follow_settings
+    from voicemode.services.supervisors.find import find_supervisor
 
     after = (await asyncio.to_thread(load_settings)).settings
     told = await follow_settings(app.settings, after, find_supervisor(after), app.report)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal
 from voicemode.app import App
 from voicemode.errors import ArgumentError, ServiceError
 from voicemode.services import find, services
-from voicemode.services._base import Service
-from voicemode.services._glance import Paint, glance, plain
-from voicemode.services._record import load_record
-from voicemode.services._status import Status
+from voicemode.services.install.record import load_record
+from voicemode.services.service import Service
+from voicemode.services.status import Status
+from voicemode.services.status_text import Paint, glance, plain
 from voicemode.tools import tool
 
 if TYPE_CHECKING:
-    from voicemode.services._manager import Manager, Verb
+    from voicemode.services.manager import Manager, Verb
 
 Action = Literal["status", "start", "stop", "restart", "enable", "disable", "logs", "uninstall"]
 LINES = 30
@@ -76,8 +76,8 @@ async def service(app: App, action: Action = "status", name: str = "", lines: in
 
 def open_manager(app: App) -> "Manager":
     """The services as the settings are now."""
-    from voicemode.services._manager import Manager
-    from voicemode.services._supervisors import find_supervisor
+    from voicemode.services.manager import Manager
+    from voicemode.services.supervisors.find import find_supervisor
 
     return Manager(app.settings, find_supervisor(app.settings))
 

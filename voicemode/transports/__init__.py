@@ -2,6 +2,6 @@
 
 TRANSPORTS = {
     "local": "voicemode.transports.local:LocalTransport",
-    "livekit": "voicemode.transports.livekit:LiveKitTransport",
+    "livekit": "voicemode.transports.livekit.transport:LiveKitTransport",
     "memory": "voicemode.transports.memory:MemoryTransport",
 }

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from voicemode.audio.frames import Frame, Frames
+from voicemode.controls import Doing
 from voicemode.errors import AudioDeviceError
-from voicemode.hands import Doing
 
 
 @dataclass(slots=True)

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, Self
 
-from voicemode.audio.echo import Canceller, Cleaner, Processing, available
-from voicemode.audio.echo_level import Progress
+from voicemode.audio.echo.canceller import Canceller, Cleaner, Processing, available
+from voicemode.audio.echo.level import Progress
+from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import Frame, Frames
-from voicemode.audio.timeline import Timeline
 from voicemode.config import Settings
 from voicemode.errors import ConfigError
 from voicemode.transports.microphone import Capture

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Self
 
-from voicemode.audio.alongside import alongside
 from voicemode.audio.devices import Backend, Kind, Stream, open_backend, refused
-from voicemode.audio.echo import Processing
-from voicemode.audio.echo_level import Progress
+from voicemode.audio.echo.canceller import Processing
+from voicemode.audio.echo.level import Progress
 from voicemode.audio.frames import Frames, closing, stream
 from voicemode.config import Settings
+from voicemode.controls import Hands
 from voicemode.errors import AudioDeviceError
-from voicemode.hands import Hands
+from voicemode.tasks import alongside
 from voicemode.transports import microphone
 from voicemode.transports.base import Microphone, News, Played
 from voicemode.transports.cleaning import Cleaning

@@ -6,7 +6,7 @@ from typing import Self
 
 from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
-from voicemode.hands import Hands
+from voicemode.controls import Hands
 from voicemode.transports.base import Microphone, News, Played
 
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 from voicemode.audio.devices import Stream, lost
+from voicemode.audio.echo.timeline import Timeline, Track
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
 from voicemode.audio.resample import Resampler
-from voicemode.audio.timeline import Timeline, Track
 from voicemode.transports.base import Played
 
 PREBUFFER_SECONDS = 0.06

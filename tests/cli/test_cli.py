@@ -1,0 +1,129 @@
+"""The command line, as a person types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakes import tone
+from tests.support.mcp_client import COMMAND, environment
+from tests.support.rig import VirtualSound
+from voicemode import __version__, tools
+from voicemode.audio.wav import wav_bytes
+
+
+def voicemode(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    env = environment(VOICEMODE_AUTO_START="false", **environ)
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, env=env, check=False, timeout=60)
+
+
+def test_the_version_is_told_without_loading_anything_else() -> None:
+    assert voicemode("--version").stdout == f"voicemode {__version__}\n"
+    modules = "import sys; sys.argv = ['voicemode', '--version']; import voicemode.__main__ as m\n"
+    modules += "try: m.main()\nexcept SystemExit: print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", modules], capture_output=True, text=True, env=environment(), check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"mcp", "pydantic", "httpx2", "voicemode.app", "voicemode.tools", "asyncio"}
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["--version"], 0), (["convers"], 2)], ids=["done", "wrong"])
+def test_a_process_with_livekits_library_is_left_before_its_threads_can_abort_it(arguments: list[str], status: int) -> None:
+    program = "import atexit, sys, livekit.rtc, voicemode.__main__ as m\n"
+    program += f"atexit.register(print, 'Python has ended.'); sys.argv = ['voicemode', *{arguments}]; m.main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == status
+    assert done.stdout == (f"voicemode {__version__}\n" if status == 0 else "")
+    assert ("No such command" in done.stderr) == (status == 2)
+
+
+def test_every_tool_is_a_command() -> None:
+    out = voicemode("--help").stdout
+    assert all(name.replace("_", "-") in out for name in tools.load())
+    assert "config" in out
+    assert "serve" in out
+
+
+@pytest.mark.parametrize("name", ["converse", "say", "listen", "transcribe", "doctor", "serve", "config"])
+def test_every_command_explains_itself(name: str) -> None:
+    done = voicemode(name, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: ")
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    done = voicemode("convers")
+    assert done.returncode == 2
+    assert "No such command 'convers'" in done.stderr
+
+
+def test_an_expected_failure_is_a_sentence_and_exit_code_1() -> None:
+    done = voicemode("transcribe", "/no/such.wav")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == "Error: There is no file /no/such.wav."
+
+
+def test_a_wrong_setting_names_its_file_and_line(home: Path) -> None:
+    (home / ".voicemode").mkdir()
+    (home / ".voicemode/voicemode.env").write_text("# mine\nVOICEMODE_TTS_SPEED=fast\n")
+    done = voicemode("say", "Hello")
+    assert done.returncode == 1
+    assert f"VOICEMODE_TTS_SPEED in {home}/.voicemode/voicemode.env, line 2, is 'fast'" in done.stderr
+
+
+@pytest.mark.sound
+def test_doctor_lists_each_area_and_exits_with_0_only_if_all_is_well(virtual_sound: VirtualSound) -> None:
+    # In a room there may be nobody to be heard: what is examined is the sound card.
+    room = {"VOICEMODE_TRANSPORT": "livekit"}
+    done = voicemode("doctor", "--json", VOICEMODE_WHISPER_PORT="9", **room, **virtual_sound.environ)
+    checks = json.loads(done.stdout)["checks"]
+    assert {"settings", "sound", "endpoints", "engines"} <= {check["area"] for check in checks}
+    assert done.returncode == 1
+    assert {check["detail"] for check in checks if check["name"] == "listening"} == {"only digital silence"}
+    (unreachable,) = (check for check in checks if check["name"] == "stt http://127.0.0.1:9/v1")
+    assert not unreachable["ok"]
+    assert unreachable["remedy"]
+
+
+def test_doctor_says_what_to_do_where_there_is_no_sound(home: Path) -> None:
+    done = voicemode("doctor", VOICEMODE_AUDIO_BACKEND="miniaudio", PULSE_SERVER="unix:/no/such", ALSA_CONFIG_PATH=os.devnull)
+    assert done.returncode == 1
+    assert "!!  microphone" in done.stdout
+    assert "→" in done.stdout
+
+
+def test_doctor_counts_turns_that_were_never_transcribed(home: Path) -> None:
+    recordings = home / ".voicemode/recordings"
+    recordings.mkdir(parents=True)
+    (recordings / "turn-1.wav").write_bytes(wav_bytes(tone(1)))
+    assert "1 turn was never transcribed" in voicemode("doctor").stdout
+
+
+def test_the_shell_can_complete_commands() -> None:
+    done = voicemode(_VOICEMODE_COMPLETE="bash_source")
+    assert "complete" in done.stdout
+    words = voicemode(_VOICEMODE_COMPLETE="bash_complete", COMP_WORDS="voicemode con", COMP_CWORD="1").stdout
+    assert {"plain,config", "plain,converse"} <= set(words.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_started_by_hand_it_says_what_it_is_and_what_to_type() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        COMMAND, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(VOICEMODE_AUTO_START="false")
+    )
+    os.close(theirs)
+    try:
+        assert process.stderr is not None
+        greeting = process.stderr.readline().decode() + process.stderr.readline().decode()
+    finally:
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+        os.close(ours)
+    assert "is an MCP server and now waits for a client on standard input" in greeting
+    assert 'voicemode converse "Hello"' in greeting
+    assert out == b""

@@ -1,0 +1,180 @@
+"""A place where several people can talk at once, and over us. Its time passes in steps of 20 ms, as fast as it can."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.fakes import FakeSpeech, LoudnessVad, Stages, tone
+from voicemode.audio.frames import Chunks, Frame, Frames, closing
+from voicemode.audio.turns.endpointer import Rules
+from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.floor import Floor
+from voicemode.conversation.message import Spoken
+from voicemode.conversation.options import Manners
+from voicemode.conversation.recorder import Senses
+from voicemode.conversation.result import Heard
+from voicemode.conversation.understanding import Expected
+from voicemode.errors import AudioDeviceError
+from voicemode.speech.base import Transcript, Voice
+from voicemode.text.commands import chosen
+from voicemode.text.sentences import Sentences
+from voicemode.transports.base import Microphone, News, Played, Words
+
+STEP_SECONDS = 0.02
+WORD_SECONDS = 0.3
+MANNERS = Manners(
+    rules=Rules(silence_seconds=0.5, patience_seconds=2.0, max_seconds=20.0),
+    cues=False,
+    expected=Expected(phrases=chosen(["language"], "en")),
+)
+MESSAGE = "Word1 word2 word3 word4 word5 word6 word7 word8 word9 wordA wordB wordC."
+"""3.6 s of our voice, in one part."""
+
+
+class Ears(FakeSpeech):
+    """Speaks a word in 0.3 s. What it hears is told by how loud it is said, else the same always."""
+
+    def __init__(self, text: str = "yes please", by_level: dict[int, str] | None = None) -> None:
+        super().__init__(text)
+        self.by_level = by_level or {}
+        self.may_hear = asyncio.Event()
+        self.may_hear.set()
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        await self.may_hear.wait()
+        transcript = await super().transcribe(audio)
+        level = max(memoryview(audio.pcm).cast("h"))
+        return Transcript(self.by_level.get(level, transcript.text))
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        self.said.append(text)
+        for _ in text.split():
+            yield tone(WORD_SECONDS, rate=24_000)
+
+
+@dataclass(frozen=True)
+class Says:
+    """So long, so loud, from a moment on: seconds after the microphones were opened."""
+
+    at: float
+    seconds: float
+    level: int = 9000
+
+
+@dataclass
+class Person:
+    says: Sequence[Says] = ()
+    name: str = ""
+    comes_at: float = 0.0
+    leaves_at: float = 1e9
+    fails_at: float = 1e9
+    stalls_at: float = 1e9
+    """From here on nothing comes from the microphone."""
+
+    def frame(self, now: float) -> Frame:
+        levels = [said.level for said in self.says if said.at <= now < said.at + said.seconds]
+        return tone(STEP_SECONDS, max(levels, default=1))
+
+
+@dataclass
+class Duplex:
+    people: Sequence[Person]
+    closed: bool = False
+    """Whether nobody else can come."""
+    echoes: bool = False
+    name: str = "duplex"
+    now: float = 0.0
+    open: int = 0
+    shown: list[News] = field(default_factory=list)
+    volumes: list[float] = field(default_factory=list)
+    """Of our voice, as it sounded, step by step."""
+    silent_at: float = 0.0
+    """When it sounded last."""
+
+    def __post_init__(self) -> None:
+        self._tick = asyncio.Event()
+
+    @asynccontextmanager
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
+        if self.closed and not self.people:
+            raise AudioDeviceError("There is no microphone.")
+        self.open += 1
+        self.now = 0.0
+        ticking = asyncio.create_task(self._run())
+        try:
+            async with closing(self._coming()) as coming:
+                yield coming
+        finally:
+            ticking.cancel()
+            self.open -= 1
+
+    async def _run(self) -> None:
+        while True:
+            # Time for whoever has something to do between two frames.
+            for _ in range(12):
+                await asyncio.sleep(0)
+            self.now += STEP_SECONDS
+            tick, self._tick = self._tick, asyncio.Event()
+            tick.set()
+
+    async def until(self, moment: float) -> None:
+        while self.now < moment:
+            await self._tick.wait()
+
+    async def _coming(self) -> AsyncIterator[Microphone]:
+        for person in sorted(self.people, key=lambda person: person.comes_at):
+            await self.until(person.comes_at)
+            yield Microphone(self._frames(person), person.name)
+        if not self.closed:
+            await asyncio.Event().wait()
+
+    async def _frames(self, person: Person) -> Frames:
+        while self.now < person.leaves_at:
+            if self.now >= person.fails_at:
+                raise AudioDeviceError("The microphone went away.", hint="Plug it in again.")
+            if self.now >= person.stalls_at:
+                await asyncio.Event().wait()
+            yield person.frame(self.now)
+            await self._tick.wait()
+
+    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        played, chunks = played or Played(), Chunks(STEP_SECONDS)
+        async with closing(frames):
+            async for frame in frames:
+                for chunk in chunks.cut(frame):
+                    while not played.volume:
+                        await self._tick.wait()
+                    played.add(chunk)
+                    self.volumes.append(played.volume)
+                    await self._tick.wait()
+                    self.silent_at = self.now
+        return played
+
+    async def show(self, news: News) -> None:
+        self.shown.append(news)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def words(self) -> list[tuple[str, str]]:
+        """(speaker, text) of what can be read in the end: the last version of each utterance."""
+        latest = {each.segment: each for each in self.shown if isinstance(each, Words)}
+        return [(each.speaker, each.text) for each in latest.values()]
+
+
+def senses() -> Senses:
+    return Senses(vad=LoudnessVad())
+
+
+def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None = None) -> Conversation:
+    return Conversation(place, (speech, Sentences(speech, [])), senses, folder, floor or Floor())
+
+
+async def talk(
+    place: Duplex, speech: Ears, folder: Path, manners: Manners = MANNERS, message: str = MESSAGE, floor: Floor | None = None
+) -> tuple[Spoken, Heard]:
+    """One turn."""
+    async with asyncio.timeout(20):
+        return await conversation(place, speech, folder, floor).converse(message, Voice(), manners, Stages())

@@ -1,0 +1,43 @@
+"""Install a service as `voicemode service install` would, and die where a test wants it.
+
+Usage: install_once.py SERVICE OPTIONS, in JSON: fields of InstallOptions and `supervisor` (the folder of a HandSupervisor;
+without it the one of this machine is asked), `die_at` (kill itself at a report that begins so: what a power cut leaves is
+what a rerun finds). Reads the settings of its environment. Prints what was done, and the seconds it took, in JSON.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.support.hand_supervisor import HandSupervisor
+from voicemode.config import load_settings
+from voicemode.errors import VoiceModeError
+from voicemode.services import find
+from voicemode.services.install.install import install
+from voicemode.services.install.installation import InstallOptions
+from voicemode.services.supervisors.find import find_supervisor
+
+
+async def main(name: str, supervisor: str = "", die_at: str = "", **options: Any) -> None:
+    async def report(stage: str) -> None:
+        print(stage, file=sys.stderr, flush=True)
+        if die_at and stage.startswith(die_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    begun, settings = time.monotonic(), load_settings().settings
+    watcher = HandSupervisor(Path(supervisor)) if supervisor else find_supervisor(settings)
+    done = await install(find(name), settings, watcher, InstallOptions(**options), report)
+    print(json.dumps({**asdict(done), "seconds": time.monotonic() - begun}))
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main(sys.argv[1], **json.loads(sys.argv[2])))
+    except VoiceModeError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,75 @@
+"""The page's server in this process, over real sockets, and browsers as it sees them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import httpx2
+
+from voicemode.config import Settings
+from voicemode.engines.server.server import listen, serve_as
+from voicemode.web.app import create_site
+from voicemode.web.entry import pairing_codes
+from voicemode.web.guards import Names
+from voicemode.web.server import config
+
+WAIT_SECONDS = 30.0
+"""Bound on everything that is awaited."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class PageServer:
+    """One that runs."""
+
+    port: int
+    settings: Settings
+    names: Names
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def browser(self, *, address: str = "127.0.0.1", headers: Mapping[str, str] = NOTHING) -> httpx2.AsyncClient:
+        """A browser, at `address`, that shows our page and nobody has signed in with."""
+        return httpx2.AsyncClient(
+            base_url=self.origin,
+            headers={"Origin": self.origin, **headers},
+            timeout=WAIT_SECONDS,
+            transport=httpx2.AsyncHTTPTransport(
+                local_address=address, verify=False
+            ),  # no TLS here, and authorities take long to read,
+        )
+
+    @asynccontextmanager
+    async def signed_in(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """A browser that came by a link."""
+        async with self.browser() as browser:
+            code = pairing_codes(self.settings).issue()
+            assert (await browser.post("/api/pair", json={"code": code})).status_code == 204
+            yield browser
+
+
+async def nobody() -> dict[str, str]:
+    """No provider would be asked."""
+    return {}
+
+
+@asynccontextmanager
+async def serving(settings: Settings, folder: Path | None = None, names: Names | None = None) -> AsyncIterator[PageServer]:
+    """The page in `folder` as long as this context."""
+    names = names or Names()
+    site = create_site(lambda: settings, names, folder, nobody)
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    task = asyncio.create_task(serve_as(config(site.app, lifespan="on"), listener, site.presence, None))
+    try:
+        yield PageServer(port, settings, names)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

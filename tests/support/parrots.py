@@ -1,0 +1,116 @@
+"""A service of the tests' own, the parrot, and a supervisor that does what it is told."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.support.hand_supervisor import HandSupervisor
+from voicemode.config import Settings
+from voicemode.services.install.environment import python_of
+from voicemode.services.install.record import Record, save_record
+from voicemode.services.service import Service
+from voicemode.services.supervisors.unit import unit_for
+
+SCRIPT = Path(__file__).with_name("engine_server.py")
+
+
+def service(folder: Path, mood: str = "ready") -> Service:
+    return Service(
+        name="parrot",
+        title="Parrot",
+        kind="stt",
+        health_name="voicemode-parrot",
+        port_setting="whisper_port",
+        settings=("base_dir", "offline", "whisper_threads", "hf_endpoint"),
+        modules=("json",),
+        weights=(),
+        command=(str(SCRIPT), str(folder), "{port}", mood),
+    )
+
+
+def installable(folder: Path, mood: str = "ready") -> Service:
+    """The same, which an installation may start."""
+    parrot = service(folder, mood)
+    return replace(parrot, installed_command=parrot.command)
+
+
+@contextmanager
+def nest(folder: Path) -> Iterator[Path]:
+    """Where parrots note that they were started; none of them outlives it, whoever has started it."""
+    folder.mkdir()
+    yield folder
+    for pid in map(pid_of, folder.glob("started-*")):
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
+    for thread in threading.enumerate():
+        if thread.name == "parrot-reaper":
+            thread.join(5)
+
+
+def started(folder: Path) -> dict[int, dict[str, Any]]:
+    """What each parrot that was started found, by its process id."""
+    return {pid_of(note): json.loads(note.read_text()) for note in folder.glob("started-*")}
+
+
+def pid_of(note: Path) -> int:
+    return int(note.name.partition("-")[2])
+
+
+@asynccontextmanager
+async def stranger(port: int, answer: bytes) -> AsyncIterator[None]:
+    """Somebody else's server."""
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", port):
+        yield
+
+
+async def silent(_stage: str) -> None:
+    pass
+
+
+class Hand(HandSupervisor):
+    """Takes note of the end of what it started."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.pause: asyncio.Event | None = None
+        """How long a restart takes between its two halves."""
+        self.stopped = asyncio.Event()
+
+    async def restart(self, name: str) -> None:
+        await self.stop(name)
+        self.stopped.set()
+        if self.pause:
+            await self.pause.wait()
+        await self.start(name)
+
+    def _spawn(self, unit: dict[str, Any]) -> "subprocess.Popen[bytes]":
+        self.processes.append(super()._spawn(unit))
+        return self.processes[-1]
+
+
+async def install(parrot: Service, settings: Settings, supervisor: HandSupervisor) -> Record:
+    """As an installation leaves it, less the environment: Python is the one that runs the test."""
+    environment = settings.services_dir / parrot.name / "environments/0123456789abcdef-00ff"
+    python_of(environment).parent.mkdir(parents=True)
+    python_of(environment).symlink_to(sys.executable)
+    unit = unit_for(parrot, settings, python_of(environment), ())
+    record = Record(version="1", environment=environment, supervisor=supervisor.name, unit=unit)
+    await supervisor.register(unit)
+    save_record(parrot, settings, record)
+    return record

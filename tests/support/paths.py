@@ -1,0 +1,8 @@
+"""Where the tests find things."""
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+SUPPORT = REPOSITORY / "tests" / "support"
+RECORDINGS = REPOSITORY / "tests" / "recordings"
+GOLDEN = REPOSITORY / "tests" / "golden"

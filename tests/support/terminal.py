@@ -1,0 +1,62 @@
+"""A person who types commands, with a VoiceMode that was installed from the wheel."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.mcp_client import environment
+from tests.support.systemd import UserSystemd
+from tests.support.wheels import UV, UV_CACHE, uv
+from voicemode.services.install.environment import python_of
+
+WAIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at a terminal, who cares for one service."""
+
+    service: str
+    program: Path
+    """Python, where VoiceMode is installed."""
+    environ: Mapping[str, str]
+
+    @classmethod
+    def newcomer(cls, service: str, folder: Path, wheel: Path, systemd: UserSystemd, **settings: str) -> Self:
+        """Somebody who has just installed it in `folder`."""
+        program = python_of(folder)
+        uv("venv", "--quiet", "--python", sys.executable, str(folder))
+        uv("pip", "install", "--quiet", "--python", str(program), f"voicemode @ {wheel.as_uri()}")
+        environ = environment(
+            XDG_RUNTIME_DIR=str(systemd.folder),
+            PATH=f"{UV.parent}{os.pathsep}{os.environ['PATH']}",
+            UV_CACHE_DIR=UV_CACHE,
+            UV_SYSTEM_CERTS="1",
+            COLUMNS="100",
+            **settings,
+        )
+        del environ["PYTHONPATH"]
+        return cls(service, program, environ)
+
+    def types(self, *arguments: str, succeeds: bool = True) -> str:
+        """What `voicemode ARGUMENTS` prints, and what it says of itself."""
+        done = self._run(*arguments)
+        assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def sees(self) -> dict[str, Any]:
+        """The status of the service."""
+        (status,) = json.loads(self._run("service", "status", self.service, "--json").stdout)["services"]
+        return dict(status)
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.program), "-m", "voicemode", *arguments]
+        home = self.environ["HOME"]
+        return subprocess.run(
+            command, env=self.environ, cwd=home, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
+        )

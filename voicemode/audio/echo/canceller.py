@@ -1,0 +1,102 @@
+"""Our own voice, removed from what the microphone hears, by WebRTC's audio processing. Its library is loaded at first use."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from voicemode.audio.echo.level import FULL_DB, STEP_SECONDS, EchoLevel, Progress
+from voicemode.audio.echo.timeline import Timeline
+from voicemode.audio.frames import SAMPLE_BYTES, Frame
+from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.turns.barge_in import Heard
+
+RATE = 16_000
+"""Hertz, of what is cleaned."""
+STEP_BYTES = round(RATE * STEP_SECONDS) * SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processing:
+    """What is done to a microphone's sound."""
+
+    echo: bool = False
+    noise_suppression: bool = False
+    gain_control: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self.echo or self.noise_suppression or self.gain_control
+
+
+def available() -> bool:
+    """Whether the library is installed; it is not loaded."""
+    return find_spec("livekit") is not None and find_spec("livekit.rtc") is not None
+
+
+class Canceller:
+    """Cleans what one microphone hears. It learns all the time: keep it as long as the devices stay the same."""
+
+    def __init__(self, processing: Processing) -> None:
+        """Takes up to a second. Raises ImportError where the library is missing."""
+        from livekit.rtc.apm import AudioProcessingModule
+        from livekit.rtc.audio_frame import AudioFrame
+
+        self._audio_frame = AudioFrame
+        self._module = AudioProcessingModule(
+            echo_cancellation=processing.echo,
+            noise_suppression=processing.noise_suppression,
+            # Rumble below speech would be taken for sound.
+            high_pass_filter=True,
+            auto_gain_control=processing.gain_control,
+        )
+        self._echo = processing.echo
+        self._level = EchoLevel()
+
+    @property
+    def progress(self) -> Progress | None:
+        """None before it is known."""
+        return self._level.progress
+
+    def clean(self, frame: Frame, played: Frame, delay_seconds: float) -> Heard:
+        """10 ms at RATE, while the speaker took the 10 ms `played`, which is heard `delay_seconds` later, more or less."""
+        if self._echo:
+            self._module.process_reverse_stream(self._packed(played))
+            self._module.set_stream_delay_ms(round(delay_seconds * 1000))
+        packed = self._packed(frame)
+        self._module.process_stream(packed)
+        # It puts a faint noise where it hears nothing; digital silence has to stay what it is, to tell a dead microphone.
+        cleaned = bytes(packed.data.cast("B")) if frame.pcm.strip(b"\0") else frame.pcm
+        echo_db = SILENCE_DB
+        if self._echo:
+            echo_db = self._level.note(level_db(played), level_db(frame), level_db(Frame(cleaned, RATE)))
+        return Heard(cleaned, RATE, echo_db)
+
+    def _packed(self, frame: Frame) -> Any:
+        return self._audio_frame(bytearray(frame.pcm), frame.rate, 1, len(frame.pcm) // SAMPLE_BYTES)
+
+
+class Cleaner:
+    """Cleans one stream of a microphone, from its first sample on; frames of any length go in."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._pcm = bytearray()
+        self._step = 0
+
+    def clean(self, frame: Frame, canceller: Canceller | None) -> Iterator[Heard]:
+        """The whole steps that `frame` completes, which may be none. Without a canceller anything may be our voice."""
+        self._pcm += frame.pcm
+        while len(self._pcm) >= STEP_BYTES:
+            step = Frame(bytes(self._pcm[:STEP_BYTES]), RATE)
+            del self._pcm[:STEP_BYTES]
+            played = self._timeline.played(self._step)
+            self._step += 1
+            if canceller is None:
+                yield Heard(step.pcm, RATE, FULL_DB)
+            else:
+                yield canceller.clean(step, played, self._timeline.delay_seconds)
+
+    def skip(self, seconds: float) -> None:
+        """So much of what the microphone heard does not come."""
+        self._step += round(seconds / STEP_SECONDS)

@@ -1,0 +1,113 @@
+"""What people say and write while the agent works: kept for the next turn."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from voicemode.controls import Typed
+from voicemode.conversation.participants import Audience
+from voicemode.conversation.result import lines_of, text_of, typed_lines
+from voicemode.conversation.utterance import Utterance
+from voicemode.errors import AudioDeviceError
+
+log = logging.getLogger(__name__)
+
+LISTEN_SECONDS = 600.0
+"""So long the microphone stays open without any turn."""
+PAUSE_WAIT_SECONDS = 8.0
+"""So long we wait for a pause of who speaks when the next turn begins."""
+
+
+class Meanwhile:
+    """Between turns; one in a running program."""
+
+    def __init__(self, listen_seconds: float = LISTEN_SECONDS) -> None:
+        self._listen_seconds = listen_seconds
+        self._audience: Audience | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._said: list[Utterance] = []
+        self._typed: list[Typed] = []
+        self._several = False
+
+    def begin(self, audience: Audience, kept: Callable[[], None]) -> None:
+        """A turn has ended: `audience` is heard on, and ours to close. `kept` is called whenever something was said."""
+        self._audience = audience
+        self._listening = asyncio.create_task(self._listen(audience, kept))
+
+    async def end(self, *, pause: bool = False) -> Audience | None:
+        """A turn begins: those who were heard until now, if they still can be. With a `pause`, once nobody speaks."""
+        audience, listening = self._audience, self._listening
+        if audience is not None and pause:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE_WAIT_SECONDS):
+                    await audience.quiet()
+            audience.finish()
+        if listening is not None and self._audience is None:
+            await asyncio.wait([listening])
+        audience, self._audience, self._listening = self._audience, None, None
+        if audience is not None and listening is not None:
+            # Not waited for: whoever is cancelled here would leave a microphone that nobody closes.
+            listening.cancel()
+            self._take_from(audience)
+        return audience
+
+    def hears(self, audience: Audience) -> bool:
+        """Whether `audience` is heard between turns now."""
+        return self._audience is audience
+
+    def note(self, typed: Iterable[Typed]) -> None:
+        """Keep what was written before a turn began."""
+        self._typed += typed
+
+    async def tell(self) -> str:
+        """What was kept, for the agent; it is forgotten here. What nobody understood stays on disk, and that is told."""
+        while unsettled := [utterance for utterance in self._said if not utterance.settled]:
+            await unsettled[0].settle()
+            await unsettled[0].close()
+        # Nothing is waited for from here on: whoever asked, and is cancelled now, would take what was said away with them.
+        said, self._said, typed, self._typed = self._said, [], self._typed, []
+        for utterance in said:
+            if utterance.answer:
+                utterance.tape.discard()
+        text = text_of([*lines_of(said, ()), *typed_lines(typed)], several=self._several)
+        return "\n".join(filter(None, [text, *(str(utterance.error) for utterance in said if utterance.error)]))
+
+    async def stop(self) -> None:
+        """Hear nothing more until the next turn has ended."""
+        audience = await self.end()
+        if audience is not None:
+            await audience.close()
+
+    async def close(self) -> None:
+        """The same for ever. What was not told stays on disk."""
+        await self.stop()
+        said, self._said = self._said, []
+        for utterance in said:
+            await utterance.close()
+
+    async def _listen(self, audience: Audience, kept: Callable[[], None]) -> None:
+        try:
+            async with asyncio.timeout(self._listen_seconds):
+                while True:
+                    await audience.spoken()
+                    for utterance in self._take_from(audience):
+                        await utterance.settle()
+                        await utterance.close()
+                        if utterance.answer and utterance.answer.transcript.text:
+                            kept()
+        except TimeoutError:
+            log.info("No turn came for %g s: the microphone is closed.", self._listen_seconds)
+        except AudioDeviceError as error:
+            log.warning("What is said between turns is no longer heard: %s", error)
+        audience.finish()
+        self._take_from(audience)
+        self._audience = None
+        await audience.close()
+
+    def _take_from(self, audience: Audience) -> list[Utterance]:
+        said = audience.take()
+        audience.disown(said)
+        self._said += said
+        self._several = audience.several
+        return said

@@ -1,0 +1,50 @@
+"""What a person's turns are heard with."""
+
+import asyncio
+from importlib.util import find_spec
+
+from voicemode.audio.turns.model import TurnModel, load_smart_turn
+from voicemode.audio.vad import create_vad
+from voicemode.config import Settings
+from voicemode.conversation.recorder import Senses
+from voicemode.models.manifests import SMART_TURN
+from voicemode.models.models import fetch, sources_from, status
+from voicemode.warmup import Tell
+
+
+def hears_melody(settings: Settings) -> bool:
+    """Whether a turn model is wanted, and what runs it is installed."""
+    return settings.turn_model == "auto" and all(find_spec(module) for module in ("onnxruntime", "numpy"))
+
+
+class Hearing:
+    """Makes senses for each turn, with the turn model once it is loaded."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._turn_model: TurnModel | None = None
+
+    def senses(self) -> Senses:
+        """Fresh ones, for one turn. Raises ConfigError."""
+        vad = create_vad(self._settings.vad, self._settings.vad_aggressiveness)
+        return Senses(vad=vad, turn_model=self._turn_model)
+
+    async def load(self, _tell: Tell) -> None:
+        """Load the turn model, if it is wanted and on this machine; nothing is downloaded. Raises WeightsError."""
+        if self._turn_model is None and hears_melody(self._settings):
+            self._turn_model = await asyncio.to_thread(self._loaded)
+
+    async def fetch(self, tell: Tell) -> None:
+        """Download the turn model first, where that is allowed. Raises WeightsError."""
+
+        async def told(progress: str) -> None:
+            tell(progress)
+
+        policy = sources_from(self._settings)
+        if hears_melody(self._settings) and not policy.offline:
+            await fetch(SMART_TURN, self._settings.models_path, policy, told)
+        await self.load(tell)
+
+    def _loaded(self) -> TurnModel | None:
+        here = status(SMART_TURN.name, self._settings.models_path)
+        return load_smart_turn(here.folder) if here.present else None

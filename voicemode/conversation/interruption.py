@@ -1,0 +1,162 @@
+"""Somebody talks over us: how loud we go on meanwhile, and what it comes to."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from voicemode.audio.frames import Frame, join, silence
+from voicemode.audio.turns.barge_in import Call, Interruption
+from voicemode.audio.vad import RATE
+from voicemode.config.values import Action
+from voicemode.conversation.understanding import Expected
+from voicemode.errors import VoiceModeError
+from voicemode.speech.base import SpeechToText
+from voicemode.text.commands import heed, nods
+
+VOLUMES: Mapping[Call, float] = MappingProxyType({Call.QUIET: 1.0, Call.MAYBE: 0.25})
+"""Of our voice; it waits at any other call."""
+JUDGE_SECONDS = 1.5
+"""So long our voice waits to know what was said; what takes longer is taken for an interruption."""
+STALL_SECONDS = 2.0
+"""So long it waits for a microphone that has fallen silent itself."""
+
+
+class Verdict(Enum):
+    """What somebody who talks over us wants."""
+
+    NOTHING = "nothing"
+    """It was a cough, or a sign that they listen."""
+    TURN = "turn"
+    STOP = "stop"
+    REPEAT = "repeat"
+
+
+def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
+    """What the few words of `text` want."""
+    match heed(text, phrases).action:
+        case "stop":
+            return Verdict.STOP
+        case "repeat":
+            return Verdict.REPEAT
+    return Verdict.NOTHING if nods(text, phrases) or not any(map(str.isalnum, text)) else Verdict.TURN
+
+
+class Speaking(Protocol):
+    """Whoever has us overhear people."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether nobody can begin to interrupt us."""
+
+    @property
+    def muted(self) -> bool:
+        """Whether nothing is to be heard at the moment."""
+
+    def changed(self) -> None:
+        """Somebody's `call` or `verdict` is another now."""
+
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have it done."""
+
+
+class Overhearing:
+    """One microphone, for as long as we speak."""
+
+    def __init__(self, interruption: Interruption, ears: tuple[SpeechToText, Expected], host: Speaking) -> None:
+        """
+        Args:
+            interruption: A fresh one.
+            ears: Whom to ask what was said, and what is known of it.
+            host: Who is told what it comes to.
+        """
+        self.call = Call.QUIET
+        self.verdict = Verdict.NOTHING
+        self._interruption = interruption
+        self._stt, self._expected = ears
+        self._host = host
+        self._judging: asyncio.Task[None] | None = None
+        self._stall: asyncio.TimerHandle | None = None
+
+    @property
+    def volume(self) -> float:
+        """Of our voice."""
+        return VOLUMES.get(self.call, 0.0)
+
+    @property
+    def kept(self) -> list[Frame]:
+        """What was said so far, from before its first sound on."""
+        return [] if self.call is Call.QUIET else self._interruption.kept
+
+    def hear(self, frame: Frame) -> None:
+        """Account for `frame`, as it came from the microphone."""
+        muted = self._host.muted
+        if self.call in VOLUMES and (muted or self._host.deaf):
+            self._forget()
+        else:
+            self._become(self._interruption.hear(silence(frame.seconds, frame.rate) if muted else frame))
+
+    def take(self) -> None:
+        """The person has the turn, however little they have said so far."""
+        self._rule(Verdict.TURN)
+
+    def close(self) -> None:
+        """We have stopped speaking."""
+        self._end_judging()
+        self._expect_frames(None)
+
+    def _forget(self) -> None:
+        """Nobody says anything, whatever it seemed."""
+        if self.call is not Call.QUIET:
+            self._interruption.resume()
+            self._become(Call.QUIET)
+
+    def _become(self, call: Call) -> None:
+        before, self.call = self.call, call
+        self._expect_frames(None if call is Call.QUIET else STALL_SECONDS)
+        if call is not Call.OVER:
+            self._end_judging()
+        elif self._judging is None:
+            self._judging = self._host.work(self._judge())
+        if call is Call.TURN:
+            self.take()
+        elif call is not before:
+            self._host.changed()
+
+    async def _judge(self) -> None:
+        expected, audio = self._expected, join(self._interruption.kept, RATE)
+        try:
+            async with asyncio.timeout(JUDGE_SECONDS):
+                heard = await self._stt.transcribe(audio, prompt=expected.prompt, language=expected.language)
+            verdict = judged(heard.text, expected.phrases)
+        except (VoiceModeError, TimeoutError):
+            # Better to fall silent for nothing than to speak over a person.
+            verdict = Verdict.TURN
+        if verdict is Verdict.NOTHING:
+            self._judging = None
+            self._forget()
+        else:
+            self._rule(verdict)
+
+    def _rule(self, verdict: Verdict) -> None:
+        if self.verdict is not verdict:
+            self.verdict = verdict
+            self._host.changed()
+
+    def _end_judging(self) -> None:
+        if self._judging is not None:
+            self._judging.cancel()
+        self._judging = None
+
+    def _expect_frames(self, seconds: float | None) -> None:
+        """A network that is lost in the middle of a word must not silence us for ever."""
+        if self._stall is not None:
+            self._stall.cancel()
+        self._stall = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._stalled)
+
+    def _stalled(self) -> None:
+        if self.call in VOLUMES:
+            self._forget()
+        else:
+            self.take()

@@ -1,0 +1,120 @@
+"""What we say: how far it is, and what of it was heard when it broke off."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import urandom
+
+from voicemode.conversation.status import Telling
+from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError
+from voicemode.speech.base import Voice
+from voicemode.tasks import ended
+from voicemode.text.sentences import Part, Sentences, heard
+from voicemode.text.spoken import spoken, written
+from voicemode.transports.base import Played, Transport, Words
+
+LOOK_SECONDS = 0.05
+"""Whether the next part sounds is looked after this often at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    started_at: float | None
+    """`time.monotonic()` at the first sound; None if there was none."""
+    seconds: float
+    """Audio that was heard."""
+    skipped: bool = False
+    """The person did not want to hear the rest."""
+    heard: str = ""
+    """The words that were heard, where the person broke in; empty where all was."""
+    unheard: str = ""
+    """The others."""
+
+    def then(self, more: "Spoken") -> "Spoken":
+        """Both, one after the other."""
+        heard = " ".join(filter(None, [self.heard, more.heard])) if more.unheard else ""
+        started_at = more.started_at if self.started_at is None else self.started_at
+        return Spoken(started_at, self.seconds + more.seconds, more.skipped, heard, more.unheard)
+
+
+class Message:
+    """Something to say."""
+
+    def __init__(self, text: str, voice: Voice, pronounce: tuple[tuple[str, str], ...] = ()) -> None:
+        """`pronounce`: (written, spoken) pairs."""
+        self.played = Played()
+        self.words = spoken(text, pronounce, voice.language)
+        """As they are said; empty if there is nothing to say."""
+        self.complete = not self.words
+        """Whether all of it was heard."""
+        self._voice = voice
+        self._pronounce = pronounce
+        self._parts: Sequence[Part] = ()
+        self._segments: list[str] = []
+        """Of the parts that have begun to sound."""
+
+    async def play(self, transport: Transport, tts: Sentences, telling: Telling) -> bool:
+        """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
+
+        Of a message that breaks off, whatever the reason, what was heard is shown in place of what would have been.
+        """
+        frames = tts.synthesize(self.words, self._voice)
+        self._parts = tts.parts
+        showing = asyncio.create_task(self._follow(telling))
+        try:
+            await transport.play(frames, self.played)
+            self.complete = True
+        except (ProviderError, AudioDeviceError) as error:
+            raise NotSpokenError(error, started_at=self.played.started_at, seconds=self.played.seconds) from error
+        finally:
+            await ended(showing)
+            await (self._show(math.inf, telling) if self.complete else self._break_off(telling))
+        return True
+
+    async def _break_off(self, telling: Telling) -> None:
+        for number, (part, text) in enumerate(zip(self._parts, self._heard(), strict=True)):
+            shown = number < len(self._segments)
+            if text != part.text if shown else text:
+                segment = self._segments[number] if shown else urandom(6).hex()
+                await telling.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
+
+    def spoken(self, *, skipped: bool = False) -> Spoken:
+        """How far it is."""
+        told = "", ""
+        if not self.complete:
+            texts = self._heard()
+            rest = [part.text[len(text) :].strip() for part, text in zip(self._parts, texts, strict=True)]
+            told = self._written(" ".join(filter(None, texts))), self._written(" ".join(filter(None, rest)))
+            if not self._parts:
+                told = "", self._written(self.words)
+            elif not told[1]:
+                told = "", ""
+        return Spoken(self.played.started_at, self.played.seconds, skipped, *told)
+
+    def _heard(self) -> list[str]:
+        return heard(self._parts, self.played.seconds, self._voice.speed)
+
+    async def _follow(self, telling: Telling) -> None:
+        """Show each part when it begins to sound."""
+        while len(self._segments) < len(self._parts):
+            await self._show(self.played.seconds, telling)
+            await asyncio.sleep(max(LOOK_SECONDS, self._next_at - self.played.seconds))
+
+    @property
+    def _next_at(self) -> float:
+        """Seconds of audio before the next part."""
+        return sum(part.seconds for part in self._parts[: len(self._segments)])
+
+    async def _show(self, seconds: float, telling: Telling) -> None:
+        """Show the parts that have begun after `seconds`."""
+        while len(self._segments) < len(self._parts) and self.played.started_at is not None and self._next_at <= seconds:
+            before = self._parts[: len(self._segments)]
+            if seconds < math.inf and not all(part.complete for part in before):
+                return
+            self._segments.append(urandom(6).hex())
+            text = self._parts[len(self._segments) - 1].text
+            await telling.words(Words(self._written(text), segment=self._segments[-1]))
+
+    def _written(self, text: str) -> str:
+        return written(text, self._pronounce)

@@ -1,0 +1,146 @@
+"""A turn as it is heard, for whoever wants to watch: it is looked at what conversations hear with, nothing hears anew."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicemode.audio.frames import Frame, Frames
+from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.turns.endpointer import Evidence, Rules, Turn
+from voicemode.controls import Hands
+from voicemode.conversation.recorder import Pulse, Recorder, Senses
+from voicemode.conversation.recording import Tape
+from voicemode.conversation.result import reason
+from voicemode.conversation.understanding import Expected, Understanding, Understood
+from voicemode.errors import ProviderError
+from voicemode.speech.base import Transcript
+from voicemode.speech.speculative import Ears
+from voicemode.tasks import alongside
+from voicemode.text.commands import Heeded
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glimpse:
+    """What is known at one moment of a turn."""
+
+    level_db: float = SILENCE_DB
+    speech: float = 0.0
+    """Probability that somebody speaks."""
+    turn: Turn = Turn.WAITING
+    pause_seconds: float = 0.0
+    """Length of the pause that goes on."""
+    wait_seconds: float = 0.0
+    """How long it has to be to end the turn, as far as is known."""
+    evidence: Evidence = NO_EVIDENCE
+    text: str = ""
+    """What was said so far, where a text is made at each pause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a turn ended."""
+
+    ended: str
+    """Why, in the words that the agent is told."""
+    last: Glimpse
+    """The moment it ended."""
+    seconds: float
+    """Length of the recording; 0 where nobody spoke."""
+    text: str
+    """What was said, where a text is made at each pause."""
+    dead: bool
+    """The microphone delivers only digital zeros."""
+
+
+class Unkept(Tape):
+    """Keeps nothing: this is no conversation."""
+
+    def write(self, frame: Frame) -> None:
+        """Forget it."""
+
+
+class Observer:
+    """Watches one turn after the other, of one speaker."""
+
+    def __init__(self, senses: Callable[[], Senses], rules: Rules, ears: Ears, expected: Expected) -> None:
+        """As a conversation hears; `senses` makes fresh ones for each turn."""
+        self._senses = senses
+        self._rules = rules
+        self._ears = ears
+        self._expected = expected
+        self._pauses: list[float] = []
+
+    async def turn(self, mic: Frames, look: Callable[[Glimpse], None]) -> Outcome:
+        """Hear the next turn in `mic`, telling `look` of each frame what it has come to."""
+        senses = self._senses()
+        recorder = Recorder(senses, self._rules, Unkept(Path()), Hands(), self._pauses)
+        sight = Sight(recorder, senses)
+        understanding = Understanding(self._ears, recorder, self._expected, sight.read)
+        # Where no text is made at the pauses it has no say in when the turn ends, and may cost money.
+        reading = alongside(understood(understanding)) if recorder.reading else nullcontext()
+        async with reading as answer:
+            try:
+                async for frame in mic:
+                    recorder.hear(frame)
+                    glimpse = sight.of(frame)
+                    if glimpse.turn.done:
+                        break
+                    look(glimpse)
+            finally:
+                await recorder.close()
+            audio = recorder.finish()
+        told = answer.result() if answer else NOTHING
+        return Outcome(
+            ended=reason(recorder.endpointer.turn, told.heeded),
+            last=sight.last,
+            seconds=audio.seconds,
+            text=told.transcript.text,
+            dead=sight.dead,
+        )
+
+
+class Sight:
+    """Of one recorder."""
+
+    def __init__(self, recorder: Recorder, senses: Senses) -> None:
+        self.last = Glimpse()
+        self.dead = False
+        """The microphone has delivered nothing but digital zeros."""
+        self._recorder = recorder
+        self._vad = senses.vad
+        self._pulse = Pulse()
+        self._text = ""
+
+    def of(self, frame: Frame) -> Glimpse:
+        """What the recorder, which has just heard `frame`, makes of it."""
+        endpointer = self._recorder.endpointer
+        self.dead |= self._pulse.stopped(frame)
+        self.dead &= self._pulse.dead
+        self.last = Glimpse(
+            level_db=level_db(frame),
+            speech=self._vad.probability,
+            turn=endpointer.turn,
+            pause_seconds=endpointer.pause_seconds,
+            wait_seconds=endpointer.wait_seconds,
+            evidence=endpointer.evidence,
+            text=self._text,
+        )
+        return self.last
+
+    async def read(self, text: str) -> None:
+        """Take note of the text so far."""
+        self._text = text
+
+
+NOTHING = Understood(Transcript(""), Heeded(""))
+
+
+async def understood(understanding: Understanding) -> Understood:
+    """What was said, or in its place why that is not known: a picture needs no text."""
+    try:
+        return await understanding.understand()
+    except ProviderError as error:
+        return Understood(Transcript(f"({error.message.splitlines()[0]})"), NOTHING.heeded)

@@ -1,0 +1,25 @@
+"""How a conversation is held."""
+
+from dataclasses import dataclass, field
+
+from voicemode.audio.turns.endpointer import Rules
+from voicemode.conversation.understanding import Expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What the settings say, and what the caller wants differently."""
+
+    rules: Rules = field(default_factory=Rules)
+    cues: bool = True
+    """Play a soft tone when listening starts and ends."""
+    pronounce: tuple[tuple[str, str], ...] = ()
+    """(written, spoken) pairs."""
+    expected: Expected = field(default_factory=Expected)
+    """What is known of the answer before it is heard."""
+    save_audio: bool = False
+    """Keep recordings that have been transcribed, too."""
+    barge_in: bool = True
+    """Whoever talks over us is heard, where our own voice is not."""
+    keep_listening: bool = False
+    """Hear what is said between turns."""

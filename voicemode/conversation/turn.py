@@ -1,0 +1,130 @@
+"""One turn: we speak, unless somebody talks over us, and hear the answer."""
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from voicemode.audio.cues import done_cue, listening_cue
+from voicemode.audio.frames import Frame, stream
+from voicemode.audio.turns.endpointer import Turn
+from voicemode.conversation.floor import Floor
+from voicemode.conversation.interruption import Verdict
+from voicemode.conversation.message import Message, Spoken
+from voicemode.conversation.options import Manners
+from voicemode.conversation.participants import Audience
+from voicemode.conversation.result import STOPPED_ALOUD, Heard, heard_of
+from voicemode.conversation.status import DEAD_MICROPHONE, MUTED, Telling
+from voicemode.errors import AudioDeviceError
+from voicemode.speech.base import Voice
+from voicemode.tasks import alongside, unless
+from voicemode.text.sentences import Sentences
+from voicemode.transports.base import Transport
+
+CUE_RATE = 24_000
+"""Hertz; the rate speech comes in, so the device need not change it."""
+RESUMES = 3
+"""So often we go on with a message that was interrupted by a noise without words."""
+
+
+class Exchange:
+    """We speak, they answer."""
+
+    def __init__(self, tts: Sentences, audience: Audience, manners: Manners, telling: Telling, floor: Floor) -> None:
+        self._tts = tts
+        self._transport = audience.transport
+        self._audience = audience
+        self._manners = manners
+        self._telling = telling
+        self._floor = floor
+        self._hands = floor.hands
+        self._message = Message("", Voice())
+        self._before = Spoken(None, 0.0)
+        """Of a message with which we went on after a noise."""
+
+    @property
+    def broken_off(self) -> Spoken:
+        """How far our message is, if it ends here."""
+        return self._before.then(self._message.spoken())
+
+    async def run(self, text: str, voice: Voice) -> tuple[Spoken, Heard]:
+        """Until the person has answered, however often they ask to hear it again."""
+        rest, resumes = text, RESUMES
+        while True:
+            said, verdict = await self.speak(rest, voice)
+            if verdict is Verdict.STOP:
+                return said, Heard("", STOPPED_ALOUD)
+            heard = Heard("", "", again=True) if verdict is Verdict.REPEAT else await self._hear()
+            if heard.again and text.strip():
+                rest, self._before = text, Spoken(None, 0.0)
+            elif verdict is Verdict.TURN and not heard.text and heard.ended != Turn.SENT.value and said.unheard and resumes:
+                # It was a noise, and no word.
+                rest, self._before, resumes = said.unheard, said, resumes - 1
+            else:
+                return said, heard
+
+    async def speak(self, text: str, voice: Voice) -> tuple[Spoken, Verdict]:
+        """Say `text`, until its end or until somebody breaks in; what they want. They are heard from their first word on.
+
+        Raises NotSpokenError, and AudioDeviceError if nobody can be heard.
+        """
+        message = self._message = Message(text, voice, self._manners.pronounce)
+        verdict = Verdict.NOTHING
+        if message.words:
+            self._audience.overhear(message.played)
+            await self._telling.now("speaking")
+            playing = unless(self._audience.taken(), message.play(self._transport, self._tts, self._telling))
+            await unless(self._hands.skipped(), playing)
+            verdict = self._audience.verdict
+        if verdict in (Verdict.NOTHING, Verdict.TURN):
+            self._audience.listen()
+        self._audience.check()
+        skipped = not (message.complete or self._hands.typed or verdict is not Verdict.NOTHING)
+        return self._before.then(message.spoken(skipped=skipped)), verdict
+
+    async def _hear(self) -> Heard:
+        ended = await self._answer()
+        said = self._audience.take()
+        if not (said or self._hands.typed):
+            return self._nobody_spoke(ended)
+        ended_at = time.monotonic()
+        await self._telling.now("transcribing")
+        self._floor.leave(self._cue(done_cue(CUE_RATE)))
+        for utterance in said:
+            await utterance.settle()
+        await self._audience.release(said)
+        heard = heard_of(said, self._hands.take(), ended, self._manners.pronounce, several=self._audience.several)
+        for utterance in said:
+            if utterance.answer and not self._manners.save_audio:
+                utterance.tape.discard()
+        note = " ".join(filter(None, [heard.note, self._audience.trouble]))
+        return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)
+
+    async def _answer(self) -> Turn:
+        """Why their turn is over."""
+        interrupted = self._audience.busy
+        self._hands.now("listening")
+        try:
+            async with alongside(self._cue(listening_cue(CUE_RATE), wanted=not interrupted)):
+                await self._telling.now("listening")
+                return await self._audience.answer()
+        except AudioDeviceError as error:
+            raise self._audience.failure(error) from error
+
+    async def _cue(self, tone: Frame, *, wanted: bool = True) -> None:
+        await cue(self._transport, tone, wanted=wanted and self._manners.cues)
+
+    def _nobody_spoke(self, ended: Turn) -> Heard:
+        if ended is Turn.SENT:
+            return Heard("", "sent", "The person sent an answer without a word.")
+        if self._hands.state.muted:
+            return Heard("", ended.value, MUTED)
+        waited = f"Nobody spoke within {self._manners.rules.patience_seconds:g} s."
+        return Heard("", ended.value, DEAD_MICROPHONE if self._audience.dead else waited)
+
+
+async def cue(transport: Transport, tone: Frame, *, wanted: bool) -> None:
+    """Play `tone` if it is `wanted`."""
+    if wanted:
+        # A turn must not fail for want of a tone.
+        with suppress(AudioDeviceError):
+            await transport.play(stream(tone))

@@ -1,0 +1,109 @@
+"""What one person says in one go: recorded, on disk, and understood while it is said."""
+
+import asyncio
+from collections.abc import Callable, MutableSequence
+from dataclasses import dataclass, replace
+from os import urandom
+from pathlib import Path
+
+from voicemode.audio.frames import Frame
+from voicemode.audio.turns.endpointer import Rules, Turn
+from voicemode.audio.vad import RATE
+from voicemode.controls import Hands
+from voicemode.conversation.recorder import Recorder, Senses
+from voicemode.conversation.recording import Tape
+from voicemode.conversation.status import Telling
+from voicemode.conversation.understanding import Expected, Understanding, Understood
+from voicemode.errors import ProviderError, VoiceModeError
+from voicemode.speech.speculative import Ears
+from voicemode.tasks import ended
+from voicemode.text.commands import listening
+from voicemode.transports.base import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What people are heard with in a turn."""
+
+    stt: Ears
+    senses: Callable[[], Senses]
+    """Makes fresh ones."""
+    recordings: Path
+    hands: Hands
+    rules: Rules
+    expected: Expected
+    telling: Telling
+    may_interrupt: bool = False
+    """Whether a person who talks over us is heard."""
+
+
+class Utterance:
+    """What one person says in one go. It is understood while it is said, and on disk until it has arrived."""
+
+    def __init__(self, means: Means, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
+        """`over_us`: it began while we spoke."""
+        self.speaker = speaker
+        self.segment = urandom(6).hex()
+        self.answer: Understood | None = None
+        """Once it is settled."""
+        self.error: VoiceModeError | None = None
+        """Once it is settled, and nobody knows what was said: where that is kept."""
+        self.audio = Frame(b"", RATE)
+        """Once it is complete."""
+        self.tape = Tape(means.recordings)
+        self.recorder = Recorder(means.senses(), means.rules, self.tape, means.hands, pauses)
+        self._telling = means.telling
+        phrases = means.expected.phrases if over_us else listening(means.expected.phrases)
+        expected = replace(means.expected, phrases=phrases)
+        understanding = Understanding(means.stt, self.recorder, expected, self._partly)
+        self._work = asyncio.create_task(understanding.understand())
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.answer or self.error)
+
+    @property
+    def begun(self) -> bool:
+        return self.recorder.speaking
+
+    @property
+    def turn(self) -> Turn:
+        return self.recorder.endpointer.turn
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody speaks, or begins to."""
+        return not self.turn.done and (self.begun or self.recorder.sounding)
+
+    def hear(self, frame: Frame, *, earlier: bool = False) -> bool:
+        """Take `frame`, which may have been heard `earlier`, into account; whether the utterance is complete."""
+        if self.recorder.hear(frame, earlier=earlier).done:
+            self.finish()
+        return self.turn.done
+
+    def finish(self, turn: Turn = Turn.SILENCE) -> None:
+        """It is complete: as it is by itself, else as `turn` says."""
+        self.audio = self.recorder.finish(turn)
+
+    async def settle(self) -> None:
+        """Wait for `answer` or `error`; whoever waits may be cancelled, and another wait."""
+        try:
+            self.answer = await asyncio.shield(self._work)
+        except ProviderError as error:
+            self.error = self.failure(error)
+        else:
+            if self.answer.transcript.text:
+                await self._telling.words(Words(self.answer.transcript.text, self.speaker, segment=self.segment))
+
+    def failure(self, error: VoiceModeError) -> VoiceModeError:
+        """`error`, and where what was said is kept."""
+        return self.tape.failure(error) if self.begun else error
+
+    async def close(self) -> None:
+        """Nothing goes on after it. Its recording stays on disk."""
+        self.tape.close()
+        await ended(self._work)
+        await self.recorder.close()
+
+    async def _partly(self, text: str) -> None:
+        await self._telling.words(Words(text, self.speaker, final=False, segment=self.segment))

@@ -1,0 +1,146 @@
+"""The text-to-speech server: OpenAI's speech API over the Kokoro engine."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from functools import partial
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from voicemode.audio.codec import CONTENT_TYPES, open_encoder
+from voicemode.audio.frames import Frame
+from voicemode.config import Settings
+from voicemode.engines.kokoro.cache import SoundCache, engine_identity, key_of
+from voicemode.engines.kokoro.request import MODELS, Ask, read_ask
+from voicemode.engines.kokoro.text import NothingToSayError
+from voicemode.engines.kokoro.voices import NAMES, Mix
+from voicemode.engines.server.about import About
+from voicemode.engines.server.clients import Peer, peer_of
+from voicemode.engines.server.counters import Tally
+from voicemode.engines.server.errors import ApiError
+from voicemode.engines.server.http import create_app, event, streamed
+from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.progress import News
+from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.server import serve
+from voicemode.models.hardware import choose_threads, usable_cpus
+from voicemode.models.models import ensure, sources_from
+
+RATE = 24_000
+
+
+class Engine(Protocol):
+    """What the server needs of KokoroEngine."""
+
+    def speak(self, text: str, voice: Mix, *, speed: float, cancelled: threading.Event) -> Iterator[Frame]: ...
+
+
+def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
+    """Serve until asked to end or idle for so long; None is never. `port` None is the one in the settings.
+
+    Raises ServiceError if the port cannot be had.
+    """
+    # Synthesis gains from the second hardware thread of a core: 0.71 s instead of 1.25 for a short sentence.
+    threads = choose_threads(settings.kokoro_threads, usable_cpus())
+
+    cache = SoundCache(settings.cache_dir / "kokoro", 1_000_000 * settings.kokoro_cache_mb)
+    news = News()
+
+    def load(_name: str) -> Engine:
+        from voicemode.engines.kokoro.engine import KokoroEngine
+
+        cache.shrink()
+        folder, sources = settings.models_path, sources_from(settings)
+        model, voices = (ensure(name, folder, sources, news) for name in ("kokoro", "kokoro-voices"))
+        news.fetched()
+        engine = KokoroEngine(model, voices, threads=threads)
+        engine.warm_up()
+        return engine
+
+    app = kokoro_app(Shelf(load, MODELS[0]), cache, news)
+    serve(app, host=host, port=port or settings.kokoro_port, idle_minutes=idle_minutes)
+
+
+def kokoro_app(shelf: Shelf[Engine], cache: SoundCache, news: News | None = None) -> Starlette:
+    """The application."""
+    room, tally = EngineRoom(shelf), Tally()
+    about = About(service="voicemode-kokoro", model=shelf.default, models=lambda: MODELS, news=news or News())
+    return create_app(about, room, tally, KokoroApi(room, cache, tally).routes)
+
+
+class KokoroApi:
+    """The routes. What was said before is answered at once; the rest comes from one engine, one request at a time."""
+
+    def __init__(self, room: EngineRoom[Engine], cache: SoundCache, tally: Tally) -> None:
+        self._room = room
+        self._cache = cache
+        self._tally = tally
+        self._engine = engine_identity()
+        self.routes = [
+            Route("/v1/audio/speech", self.speech, methods=["POST"]),
+            Route("/v1/audio/voices", self.voices),
+        ]
+
+    async def voices(self, _request: Request) -> Response:
+        return JSONResponse({"voices": list(NAMES)})
+
+    async def speech(self, request: Request) -> Response:
+        """The sound, while it is made. What fails after its start breaks the connection off: half is not taken for all."""
+        ask = await read_ask(request)
+        key, kept = await asyncio.to_thread(self._look_up, ask)
+        sound = self._made(ask, key, peer_of(request)) if kept is None else whole(kept)
+        if ask.events:
+            return await streamed(request, events(sound), media_type="text/event-stream")
+        return await streamed(request, sound, media_type=CONTENT_TYPES[ask.format])
+
+    def _look_up(self, ask: Ask) -> tuple[str, bytes | None]:
+        """What the sound is called, and the sound if it is kept. Blocks."""
+        key = key_of(ask, self._engine)
+        sound = self._cache.get(key)
+        self._tally.lookups.add(result="miss" if sound is None else "hit")
+        return key, sound
+
+    async def _made(self, ask: Ask, key: str, peer: Peer) -> AsyncGenerator[bytes, None]:
+        """The sound as it is made; kept once all of it is there, and not if anything ended it before."""
+        draft = bytearray()
+        job = partial(encoded, ask, self._tally)
+        async with aclosing(self._room.stream(job, peer=peer)) as sound:
+            async for chunk in sound:
+                if len(draft) <= self._cache.largest_bytes:
+                    draft += chunk
+                yield chunk
+        await asyncio.to_thread(self._cache.put, key, bytes(draft))
+
+
+async def whole(sound: bytes) -> AsyncGenerator[bytes, None]:
+    """`sound` at once."""
+    yield sound
+
+
+def encoded(ask: Ask, tally: Tally, engine: Engine, cancelled: threading.Event) -> Iterator[bytes]:
+    """What is said, as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
+    encoder = open_encoder(ask.format, RATE)
+    try:
+        with tally.work() as work:
+            for frame in engine.speak(ask.text, ask.voice, speed=ask.speed, cancelled=cancelled):
+                work.audio_seconds += frame.seconds
+                if chunk := encoder.encode(frame):
+                    yield chunk
+    except NothingToSayError as error:
+        raise ApiError(400, str(error), param="input", code="nothing_to_say") from error
+    if rest := encoder.finish():
+        yield rest
+
+
+async def events(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """`sound` as OpenAI's server-sent events."""
+    async with aclosing(sound):
+        async for chunk in sound:
+            yield event({"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()})
+    yield event({"type": "speech.audio.done"})

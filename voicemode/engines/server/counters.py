@@ -1,0 +1,90 @@
+"""What a server has done since it was started: for /health and /metrics. Numbers and reasons, never content."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+from voicemode.engines.server.metrics import Counter, Histogram, Metric, gauge
+
+SOON_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+FACTORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0)
+FAILED = 500
+"""This status and those above are the server's fault."""
+
+
+def requests() -> Counter:
+    return Counter("voicemode_requests_total", "Requests answered, by path and status.")
+
+
+def errors() -> Counter:
+    return Counter("voicemode_errors_total", "Requests the server failed, before or within the answer.")
+
+
+def first_byte() -> Histogram:
+    return Histogram("voicemode_first_byte_seconds", "From a request to the first byte of its answer.", SOON_SECONDS)
+
+
+def real_time() -> Histogram:
+    return Histogram("voicemode_real_time_factor", "Seconds of work for a second of sound.", FACTORS)
+
+
+def lookups() -> Counter:
+    outcomes = [{"result": "hit"}, {"result": "miss"}]
+    return Counter("voicemode_cache_lookups_total", "Speech that was kept already, and that was not.", outcomes)
+
+
+@dataclass(slots=True)
+class Tally:
+    """May be written from any thread."""
+
+    requests: Counter = field(default_factory=requests)
+    errors: Counter = field(default_factory=errors)
+    first_byte: Histogram = field(default_factory=first_byte)
+    real_time: Histogram = field(default_factory=real_time)
+    lookups: Counter = field(default_factory=lookups)
+    last_error: str = ""
+    """When, where and why a request failed last; nothing of what was said."""
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def uptime_seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    @contextmanager
+    def work(self) -> Iterator["Work"]:
+        """One job of the engine; work that fails or is given up does not count."""
+        work, began = Work(), time.perf_counter()
+        yield work
+        if work.audio_seconds:
+            self.real_time.observe((time.perf_counter() - began) / work.audio_seconds)
+
+    def note(self, path: str, reason: str) -> None:
+        """Remember why a request to `path` failed."""
+        self.last_error = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {path}: {reason}"
+
+    def metrics(self) -> list[Metric]:
+        counted = (self.requests, self.errors, self.first_byte, self.real_time, self.lookups)
+        return [
+            *(each.metric() for each in counted),
+            gauge("process_resident_memory_bytes", "Resident memory.", memory_bytes()),
+            gauge(
+                "process_start_time_seconds", "When it was started, in seconds since 1970.", time.time() - self.uptime_seconds
+            ),
+        ]
+
+
+@dataclass(slots=True)
+class Work:
+    """A job under way."""
+
+    audio_seconds: float = 0.0
+    """How much sound it has made or heard."""
+
+
+def memory_bytes() -> int:
+    """Resident memory of this process."""
+    return int(psutil.Process(os.getpid()).memory_info().rss)

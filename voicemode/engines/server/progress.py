@@ -1,0 +1,26 @@
+"""What a server does before its engine is loaded, for /health and the log."""
+
+import logging
+
+from voicemode.models.sources import Progress
+
+log = logging.getLogger(__name__)
+
+
+class News:
+    """The latest, as a sentence. Written by the loading thread, read by the event loop."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._source = ""
+
+    def fetched(self) -> None:
+        """All weights are here; what is left takes a second or two."""
+        self.text = "loading the engine" if self.text else ""
+
+    def __call__(self, progress: Progress) -> None:
+        """How far a model has come; a `Report` for `_models.ensure`."""
+        self.text = str(progress)
+        if progress.source != self._source:
+            self._source = progress.source
+            log.info("%s", self.text)

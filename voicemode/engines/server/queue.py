@@ -1,0 +1,170 @@
+"""The room the engines work in: some models, one job at a time, a short queue before the door.
+
+Parts: `shelf` (the models that are loaded), `turns` and `line` (whose turn it is), `clients` (who asks).
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from voicemode.engines.server.clients import Clients, Peer, owners
+from voicemode.engines.server.errors import ApiError
+from voicemode.engines.server.loaded_models import Shelf, in_thread, seen
+from voicemode.engines.server.scheduler import Turns
+from voicemode.errors import VoiceModeError
+
+E = TypeVar("E")
+T = TypeVar("T")
+
+WAITING = 32
+"""Jobs that may wait while one is worked on."""
+NOBODY = Peer()
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the default model is."""
+
+    status: Literal["loading", "ready", "failed"]
+    error: str = ""
+    """Why it failed, with what would help."""
+
+
+class EngineRoom(Generic[E]):
+    """Jobs for engines that are loaded in the background; all of it is used from one event loop.
+
+    A job is called in a thread with the engine and an event; once the event is set nobody wants the result any more,
+    so it should look at it between its steps. A job that waits leaves the queue when its caller is cancelled.
+    """
+
+    def __init__(
+        self, shelf: Shelf[E], *, waiting: int = WAITING, name: Callable[[Peer], Awaitable[str]] | None = None
+    ) -> None:
+        """At most `waiting` jobs wait. `name` tells clients apart; without it their processes do."""
+        self._shelf = shelf
+        self._turns = Turns(waiting)
+        self._name = name or Clients(owners).name
+        self._jobs: set[asyncio.Task[object]] = set()
+        self._busy = 0
+        self._idle_since = time.monotonic()
+
+    def open(self) -> None:
+        """Start loading the default model."""
+        loading = contextlib.ExitStack()
+        loading.enter_context(self.occupied())
+        self._shelf.get(self._shelf.default).add_done_callback(lambda _: loading.close())
+
+    async def close(self) -> None:
+        """Give up whatever is still waiting or worked on. A thread that does not look at its event is left behind."""
+        pending = [*self._jobs]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        await self._shelf.close()
+
+    @property
+    def state(self) -> State:
+        engine = self._shelf.peek(self._shelf.default)
+        if engine is None or not engine.done():
+            return State("loading")
+        error = engine.exception()
+        return State("ready") if error is None else State("failed", reason(error))
+
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the models that could be used at once."""
+        return self._shelf.loaded
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return self._turns.waiting
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing has been asked for; 0 while something is."""
+        return 0.0 if self._busy else time.monotonic() - self._idle_since
+
+    @contextlib.contextmanager
+    def occupied(self) -> Iterator[None]:
+        """Not idle as long as this is open."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            self._idle_since = time.monotonic()
+
+    async def run(self, job: Callable[[E, threading.Event], T], *, model: str = "", peer: Peer = NOBODY) -> T:
+        """What `job` returns, once its turn has come. An empty `model` is the default one; `peer` is who asks.
+
+        Raises ApiError 429 if too many are waiting, 503 if the model cannot be loaded, and whatever the job raises.
+        """
+        task = self._begin(job, model, peer)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            task.cancel()
+
+    async def stream(
+        self, job: Callable[[E, threading.Event], Iterable[T]], *, model: str = "", peer: Peer = NOBODY
+    ) -> AsyncGenerator[T, None]:
+        """What `job` yields, as it comes; close the generator to stop the job. Raises as `run`, at the first item."""
+        items: asyncio.Queue[T | asyncio.Task[None]] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def produce(engine: E, cancelled: threading.Event) -> None:
+            for item in job(engine, cancelled):
+                if cancelled.is_set():
+                    return
+                loop.call_soon_threadsafe(items.put_nowait, item)
+
+        task = self._begin(produce, model, peer)
+        task.add_done_callback(items.put_nowait)
+        try:
+            while (item := await items.get()) is not task:
+                yield item  # type: ignore[misc]
+            await task
+        finally:
+            task.cancel()
+
+    def _begin(self, job: Callable[[E, threading.Event], T], model: str, peer: Peer) -> asyncio.Task[T]:
+        # The task outlives a caller that gives up: it keeps the turn until the thread has noticed.
+        task = asyncio.create_task(self._work(job, model or self._shelf.default, peer))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+        return task
+
+    async def _work(self, job: Callable[[E, threading.Event], T], model: str, peer: Peer) -> T:
+        with self._shelf.using(model) as loading:
+            client = await self._name(peer) if self._turns.taken or not loading.done() else ""
+            async with self._turns.turn(client, loading):
+                engine, cancelled = await ready(loading), threading.Event()
+                working = in_thread(lambda: job(engine, cancelled))
+                try:
+                    return await asyncio.shield(working)
+                finally:
+                    cancelled.set()
+                    await asyncio.wait([working])
+                    seen(working)
+
+
+async def ready(loading: asyncio.Future[E]) -> E:
+    """The engine once it is loaded. Raises ApiError."""
+    try:
+        return await asyncio.shield(loading)
+    except ApiError:
+        raise
+    except Exception as error:
+        raise ApiError(503, reason(error), code="model_not_loaded") from error
+
+
+def reason(error: BaseException) -> str:
+    """Why a model could not be loaded, for a client."""
+    if isinstance(error, VoiceModeError):
+        return str(error)
+    return f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details."

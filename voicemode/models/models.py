@@ -1,0 +1,234 @@
+"""Weights: from whichever source is at hand, checked against the official bytes, into the models directory.
+
+Everything here blocks, `fetch` apart; call it in a thread. A process that is killed leaves nothing that counts as
+complete, and two processes that want the same model fetch it once.
+"""
+
+import asyncio
+import shutil
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from voicemode.config import Settings
+from voicemode.errors import WeightsError
+from voicemode.models.download import is_full, reason
+from voicemode.models.manifests import MODELS, WHISPER, Model
+from voicemode.models.sources import Directory, File, Job, Progress, Source, Sources, size_text
+from voicemode.models.store import Store
+
+Report = Callable[[Progress], None]
+
+ONLINE = Sources()
+
+TELL_SECONDS = 0.5
+"""Between two looks at how far a download is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is on this disk of a model."""
+
+    model: str
+    title: str
+    licence: str
+    folder: Path
+    size_bytes: int
+    """All of its files together, here or not."""
+    missing: tuple[str, ...]
+    """Names of the files that are absent or not the official ones."""
+    incoming_bytes: int
+    """What is here of a download that did not end; it goes on from there."""
+    sources: tuple[str, ...]
+    """Where the files came from; empty if they were put there by hand."""
+
+    @property
+    def present(self) -> bool:
+        return not self.missing
+
+
+def sources_from(settings: Settings) -> Sources:
+    """What the settings allow to be asked for weights."""
+    return Sources(
+        offline=settings.offline or settings.local_only,
+        offline_setting="VOICEMODE_OFFLINE" if settings.offline else "VOICEMODE_LOCAL_ONLY",
+        hub=settings.hf_endpoint or ONLINE.hub,
+    )
+
+
+def find(name: str) -> Model:
+    """The model called `name`: whisper-small, or small as in the settings. WeightsError with the valid names."""
+    model = MODELS.get(name) or MODELS.get(WHISPER + name)
+    if model is None:
+        known = ", ".join(model.short_name for model in MODELS.values())
+        raise WeightsError(f"No model is called {name!r}.", hint=f"There are: {known}.")
+    return model
+
+
+def status(name: str, models_dir: Path) -> Status:
+    """What is on this disk of the model `name`. Nothing is fetched."""
+    model = find(name)
+    store = Store(models_dir / model.name)
+    return Status(
+        model=model.name,
+        title=model.title,
+        licence=model.licence,
+        folder=store.folder,
+        size_bytes=model.size_bytes,
+        missing=tuple(file.name for file in store.missing(model.files)),
+        incoming_bytes=store.incoming_bytes(),
+        sources=tuple(store.sources()),
+    )
+
+
+async def fetch(model: str | Model, models_dir: Path, policy: Sources, tell: Callable[[str], Awaitable[None]]) -> Path:
+    """`ensure` without blocking, telling how far it is. Cancelled, it ends soon; what is here by then is not fetched again.
+
+    Raises:
+        WeightsError: As `ensure` does.
+    """
+    latest: Progress | None = None
+    unwanted = threading.Event()
+
+    def report(progress: Progress) -> None:
+        nonlocal latest
+        if unwanted.is_set():
+            # No Exception: what may go wrong with a source is answered by asking the next one.
+            raise asyncio.CancelledError
+        latest = progress
+
+    work = asyncio.create_task(asyncio.to_thread(ensure, model, models_dir, policy, report))
+    told = ""
+    try:
+        going = {work}
+        while going:
+            _, going = await asyncio.wait(going, timeout=TELL_SECONDS)
+            if latest is not None and (news := str(latest)) != told:
+                told = news
+                await tell(told)
+    finally:
+        unwanted.set()
+        await asyncio.wait([work])
+    return work.result()
+
+
+def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, progress: Report = lambda _: None) -> Path:
+    """The folder that holds the verified files of `model`, fetched if need be.
+
+    Raises:
+        WeightsError: No source has the files, or there is no room for them; it lists what was tried, and what would help.
+    """
+    wanted = find(model) if isinstance(model, str) else model
+    store = Store(models_dir / wanted.name)
+    if not store.missing(wanted.files):
+        return store.folder
+    try:
+        store.folder.mkdir(parents=True, exist_ok=True)
+        with _alone(wanted, models_dir, progress):
+            _fill(wanted, Store(store.folder), policy, progress)
+    except OSError as error:
+        raise WeightsError(
+            f"Weights cannot be kept in {store.folder}: {reason(error)}.",
+            hint="Free some space there, or name another folder in VOICEMODE_MODELS_DIR.",
+        ) from error
+    return store.folder
+
+
+def remove(model: str | Model, models_dir: Path) -> int:
+    """Delete a model from this disk; return the bytes that frees. Raises WeightsError."""
+    wanted = find(model) if isinstance(model, str) else model
+    store = Store(models_dir / wanted.name)
+    if not store.folder.is_dir():
+        return 0
+    try:
+        with FileLock(_lock(wanted, models_dir), timeout=0):
+            return store.remove(wanted.files)
+    except Timeout as error:
+        raise WeightsError(f"{wanted.short_name} is being fetched right now.", hint="Try again when that has ended.") from error
+    except OSError as error:
+        raise WeightsError(f"{store.folder} cannot be removed: {reason(error)}.") from error
+
+
+def _lock(model: Model, models_dir: Path) -> Path:
+    return models_dir / f".{model.name}.lock"
+
+
+@contextmanager
+def _alone(model: Model, models_dir: Path, report: Report) -> Iterator[None]:
+    """While nobody else fetches the same model; reports how far they are until then."""
+    lock = FileLock(_lock(model, models_dir))
+    store = Store(models_dir / model.name)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=TELL_SECONDS)
+        except Timeout:
+            report(Progress(model.name, "another process", store.incoming_bytes(), model.size_bytes))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fill(model: Model, store: Store, policy: Sources, report: Report) -> None:
+    _need_room(store, model)
+    failures = [f"{store.folder}: {name} there is not the official file" for name in store.wrong(model.files)]
+    sources: list[Source] = [*map(Directory, policy.directories), *model.sources]
+    for source in sources:
+        missing = store.missing(model.files)
+        if not missing:
+            break
+        try:
+            _fetch(source, missing, store, _job(model, source, store, policy, report))
+        except WeightsError as error:
+            failures.append(f"{source.label(policy)}: {error.message}")
+    if store.missing(model.files):
+        raise _nothing_left(model, store.folder, failures, policy)
+    shutil.rmtree(store.incoming, ignore_errors=True)
+
+
+def _need_room(store: Store, model: Model) -> None:
+    """Raise WeightsError now rather than after an hour if the disk is too small."""
+    needed = sum(file.size_bytes for file in store.missing(model.files)) - store.incoming_bytes()
+    free = shutil.disk_usage(store.folder).free
+    if free < needed:
+        raise WeightsError(
+            f"{model.title} needs {size_text(needed)} in {store.folder}, and {size_text(free)} are free there.",
+            hint="Free some space, or name another folder in VOICEMODE_MODELS_DIR.",
+        )
+
+
+def _job(model: Model, source: Source, store: Store, policy: Sources, report: Report) -> Job:
+    scratch = store.incoming / type(source).__name__.lower()
+    return Job(model.name, source.label(policy), policy, scratch, report)
+
+
+def _fetch(source: Source, files: list[File], store: Store, job: Job) -> None:
+    if source.network and job.policy.offline:
+        raise WeightsError(f"not asked, {job.policy.offline_setting} is on")
+    job.scratch.mkdir(parents=True, exist_ok=True)
+    job.total_bytes = sum(file.size_bytes for file in files)
+    try:
+        for file, path in source.fetch(files, job):
+            store.accept(file, path, job.source)
+    except OSError as error:
+        if is_full(error):
+            # The half of a model on a full disk helps nobody.
+            store.give_up()
+        raise
+    finally:
+        store.save()
+
+
+def _nothing_left(model: Model, folder: Path, failures: list[str], policy: Sources) -> WeightsError:
+    remedies = [source.remedy for source in model.sources if source.remedy and not (source.network and policy.offline)]
+    if policy.offline:
+        remedies.append(f"Allow the network: {policy.offline_setting}=false.")
+    remedies.append(f"Put the files into {folder} (VOICEMODE_MODELS_DIR is the folder above it).")
+    return WeightsError(
+        f"The weights of {model.title} ({size_text(model.size_bytes)}) cannot be had. Tried: {'; '.join(failures)}.",
+        hint=" Or: ".join(remedies),
+    )

@@ -1,0 +1,140 @@
+"""The files of one model on this disk: which are there, and whether they are the official bytes.
+
+What was hashed once is remembered beside the files with its size and time, so that a second start does not hash
+150 MB; a file that changed since is hashed again.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicemode.errors import WeightsError
+from voicemode.models.sources import File, sha256
+
+NOTES = ".verified.json"
+
+INCOMING = ".incoming"
+"""Where files wait until they are complete and checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a file was when it was hashed."""
+
+    size_bytes: int
+    mtime_ns: int
+    sha256: str
+    source: str = ""
+    """Where it came from; empty if it was already there."""
+
+
+class Store:
+    """The folder of one model."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.incoming = folder / INCOMING
+        self._notes = _load_notes(folder / NOTES)
+
+    def missing(self, files: tuple[File, ...]) -> list[File]:
+        """Those of `files` that are not here, or not the official bytes."""
+        before = dict(self._notes)
+        absent = [file for file in files if not self._holds(file)]
+        if self._notes != before:
+            self.save()
+        return absent
+
+    def wrong(self, files: tuple[File, ...]) -> list[str]:
+        """Names of those of `files` that are here with other bytes than the official ones."""
+        return [file.name for file in self.missing(files) if (self.folder / file.name).exists()]
+
+    def accept(self, file: File, candidate: Path, source: str) -> None:
+        """Move `candidate` into the folder if it is `file`; otherwise delete it and raise WeightsError."""
+        digest = sha256(candidate)
+        if digest != file.sha256:
+            candidate.unlink()
+            raise WeightsError(f"its {file.name} is not the official file (SHA-256 {digest[:12]}…, not {file.sha256[:12]}…)")
+        with candidate.open("rb+") as content:
+            os.fsync(content.fileno())
+        candidate.replace(self.folder / file.name)
+        self._remember(file, digest, source)
+
+    def save(self) -> None:
+        """Write down what was hashed. A folder that cannot be written is hashed at every start instead."""
+        temporary = self.folder / f"{NOTES}.{os.getpid()}"
+        notes = {name: [note.size_bytes, note.mtime_ns, note.sha256, note.source] for name, note in self._notes.items()}
+        with contextlib.suppress(OSError):
+            try:
+                temporary.write_text(json.dumps(notes, indent=1))
+                temporary.replace(self.folder / NOTES)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def incoming_bytes(self) -> int:
+        """How much of downloads that did not end is here."""
+        return sum(_own_bytes(path) for path in self.incoming.rglob("*")) if not self.incoming.is_symlink() else 0
+
+    def give_up(self) -> None:
+        """Delete what is left of downloads, and the folder if it is empty then."""
+        if self.incoming.is_symlink():
+            self.incoming.unlink()
+        shutil.rmtree(self.incoming, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+    def remove(self, files: tuple[File, ...]) -> int:
+        """Delete `files` and what we keep beside them; return the bytes that frees. Whatever else is here stays.
+
+        Of a link, the link is deleted and never what it points to.
+        """
+        if self.folder.is_symlink():
+            self.folder.unlink()
+            return 0
+        freed = self.incoming_bytes()
+        for path in [self.folder / file.name for file in files]:
+            freed += _own_bytes(path)
+            path.unlink(missing_ok=True)
+        (self.folder / NOTES).unlink(missing_ok=True)
+        self.give_up()
+        return freed
+
+    def sources(self) -> list[str]:
+        """Where the files here came from, each once."""
+        return sorted({note.source for note in self._notes.values() if note.source})
+
+    def _holds(self, file: File) -> bool:
+        path = self.folder / file.name
+        if not path.is_file() or path.stat().st_size != file.size_bytes:
+            return False
+        note = self._notes.get(file.name)
+        if note is None or (note.size_bytes, note.mtime_ns) != _stamp(path):
+            note = self._remember(file, sha256(path), "")
+        return note.sha256 == file.sha256
+
+    def _remember(self, file: File, digest: str, source: str) -> Note:
+        note = Note(*_stamp(self.folder / file.name), digest, source)
+        self._notes[file.name] = note
+        return note
+
+
+def _own_bytes(path: Path) -> int:
+    """What deleting `path` frees: nothing if it is a link."""
+    return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+def _load_notes(path: Path) -> dict[str, Note]:
+    try:
+        notes: dict[str, list[Any]] = json.loads(path.read_text())
+        return {name: Note(*values) for name, values in notes.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        # Notes only save time: without them the files are hashed again.
+        return {}

@@ -1,0 +1,148 @@
+"""Which speech endpoints there are: those that are named, those that are found, the cloud."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from voicemode.config import Loaded, Settings
+from voicemode.config.urls import Address, same_address
+from voicemode.providers import OnDemand, Place, Provider, Providers, Source, place_of
+from voicemode.providers.discovery import Found, discover
+from voicemode.providers.lookout import Lookout
+from voicemode.providers.plugins import Plugins
+from voicemode.providers.pool import Pool
+from voicemode.services import find
+from voicemode.services.process import LocalServer
+from voicemode.services.service import Service
+from voicemode.speech.base import Kind, Serving, Speaker, Tell, Transcriber
+from voicemode.speech.openai.client import Endpoint, SpeechClient
+
+if TYPE_CHECKING:
+    import httpx2
+
+S = TypeVar("S", bound=Serving)
+
+CLOUD_URL = "https://api.openai.com/v1"
+
+
+def service_for(kind: Kind) -> Service:
+    """Our own service that does this job."""
+    return find("whisper" if kind == "stt" else "kokoro")
+
+
+def configured(settings: Settings, service: Service) -> list[tuple[Source, str]]:
+    """Base URLs for the job of `service`, best first: the user's, the local one, the cloud if there is a key for it."""
+    named = [(Source.USER, url) for url in (settings.stt_base_urls if service.kind == "stt" else settings.tts_base_urls)]
+    # Where others are named, one that would have to be installed first is no more than noise in every error.
+    local = [(Source.LOCAL, service.url(settings))] if service.installed or not named else []
+    wanted = settings.cloud and settings.openai_api_key and not settings.local_only
+    cloud = [(Source.CLOUD, CLOUD_URL)] if wanted else []
+    return distinct([*named, *local, *cloud])
+
+
+def distinct(urls: Sequence[tuple[Source, str]]) -> list[tuple[Source, str]]:
+    """`urls` without those that mean the same as one before them."""
+    kept: list[tuple[Source, str]] = []
+    for source, url in urls:
+        if not any(same_address(url, other) for _, other in kept):
+            kept.append((source, url))
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes providers of URLs, as the settings say."""
+
+    settings: Settings
+    http: "httpx2.AsyncClient"
+    plugins: Plugins
+
+    def transcriber(self, url: str, source: Source) -> Provider[Transcriber]:
+        """Raises ConfigError if nobody knows the scheme of `url`."""
+        return self._provider(url, source, "stt", self._client(url, "stt") or self.plugins.transcriber(url, self.settings))
+
+    def speaker(self, url: str, source: Source) -> Provider[Speaker]:
+        """The same for a voice."""
+        return self._provider(url, source, "tts", self._client(url, "tts") or self.plugins.speaker(url, self.settings))
+
+    def _client(self, url: str, kind: Kind) -> SpeechClient | OnDemand | None:
+        """Whoever speaks the OpenAI API; started when it is needed if it is ours to start."""
+        if not Address.parse(url).is_http:
+            return None
+        client = SpeechClient(Endpoint(url, self.settings.key_for(url)), self.http, self.settings, kind)
+        service = service_for(kind)
+        ours = same_address(url, service.url(self.settings))
+        return OnDemand(client, LocalServer(service, self.settings)) if ours else client
+
+    def _provider(self, url: str, source: Source, kind: Kind, speech: S) -> Provider[S]:
+        sends_key, place = bool(self.settings.key_for(url)), place_of(url)
+        return Provider(
+            name=url,
+            kind=kind,
+            speech=speech,
+            source=source,
+            place=place,
+            paid=source is Source.CLOUD or (sends_key and place is Place.INTERNET),
+            sends_key=sends_key,
+            on_demand=isinstance(speech, OnDemand),
+        )
+
+
+class Endpoints:
+    """All of them, as the settings are and as they come and go on this machine."""
+
+    def __init__(self, loaded: Loaded, http: "httpx2.AsyncClient") -> None:
+        """Raises ConfigError if a URL has a scheme that nobody knows."""
+        settings = loaded.settings
+        self.plugins = Plugins(settings.providers_dir)
+        make = Maker(settings, http, self.plugins)
+        named = settings.stt_model if loaded.sources["stt_model"].kind != "default" else ""
+        self._ears = Roster(make.transcriber, configured(settings, service_for("stt")))
+        self._voices = Roster(make.speaker, configured(settings, service_for("tts")))
+        self.providers = Providers(
+            self._ears.now([]), self._voices.now([]), hedge=settings.hedge, stt_model=named, voices=settings.voices
+        )
+        self._settings = settings
+        self.lookout = Lookout(self._look, self._take)
+
+    async def warm_up(self, kind: Kind, tell: Tell) -> None:
+        """Get the one ready that the next turn will ask. Raises VoiceModeError."""
+        pool: Pool[Transcriber] | Pool[Speaker] = self.providers.stt if kind == "stt" else self.providers.tts
+        best = pool.best()
+        if best is None or not best.awake:
+            # Before an engine is started, and its weights fetched, for want of a server that runs already.
+            await self.lookout.first()
+        await pool.warm_up(tell)
+
+    async def close(self) -> None:
+        await asyncio.gather(self.lookout.close(), self.providers.close())
+
+    async def _look(self, known: Sequence[Found]) -> Sequence[Found]:
+        found = await asyncio.gather(discover(self._settings, known), self.plugins.discover(self._settings))
+        return list(chain.from_iterable(found))
+
+    def _take(self, found: Sequence[Found]) -> None:
+        self.providers.stt.update(self._ears.now([one.url for one in found if one.kind == "stt"]))
+        self.providers.tts.update(self._voices.now([one.url for one in found if one.kind == "tts"]))
+
+
+class Roster(Generic[S]):
+    """The providers for one job: those that are configured, and those that are found beside them."""
+
+    def __init__(self, make: Callable[[str, Source], Provider[S]], configured: Sequence[tuple[Source, str]]) -> None:
+        self._make = make
+        self._configured = configured
+        self._made: dict[str, Provider[S]] = {}
+
+    def now(self, found: Sequence[str]) -> list[Provider[S]]:
+        """All of them, best first, when servers are found at these URLs."""
+        urls = distinct([*self._configured, *((Source.LOCAL, url) for url in found)])
+        return [self._provider(url, source, found) for source, url in sorted(urls, key=lambda entry: entry[0])]
+
+    def _provider(self, url: str, source: Source, found: Sequence[str]) -> Provider[S]:
+        if url not in self._made:
+            self._made[url] = self._make(url, source)
+        provider = self._made[url]
+        return replace(provider, runs=any(same_address(url, other) for other in found))

@@ -1,0 +1,265 @@
+"""What somebody else wrote, in the shape of our own: the one boundary that a plugin's mistakes do not cross.
+
+Beyond it a plugin raises nothing but ProviderError, holds nobody up for longer than the settings allow, and has every
+method that our own providers have.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from voicemode.audio.codec import decode_file
+from voicemode.audio.frames import Frame, Frames, closing, join
+from voicemode.audio.vad import RATE
+from voicemode.config import Settings
+from voicemode.errors import ProviderError, UnsuitableError, VoiceModeError
+from voicemode.speech.base import Offer, Tell, TextFormat, Transcript, Voice
+from voicemode.speech.whole import at_the_end
+from voicemode.tasks import ended
+
+T = TypeVar("T")
+
+LEARN_SECONDS = 1.0
+FILE_SECONDS = 3600.0
+"""What a plugin that reads files itself may take for one: an hour of audio takes a slow engine that long."""
+WARM_UP_SECONDS = 3600.0
+"""It may have to fetch weights first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """Who is to blame."""
+
+    name: str
+    """As shown to people: plugin and URL."""
+    key: str = ""
+    """What must not be quoted."""
+
+    @contextmanager
+    def blamed(self, ours: Callable[[BaseException], bool] = lambda _: False) -> Iterator[None]:
+        """Turns whatever happens inside into a ProviderError, except what is `ours`."""
+        try:
+            yield
+        except ProviderError:
+            raise
+        except Exception as error:
+            if ours(error):
+                raise
+            raise self.failed(error) from error
+
+    def failed(self, error: Exception) -> ProviderError:
+        match error:
+            case VoiceModeError():
+                return ProviderError(self._clean(error.message), transient=False, hint=self._clean(error.hint))
+            case TimeoutError():
+                return ProviderError(f"{self.name} did not answer in time.", transient=True)
+            case _:
+                text = self._clean(f"{type(error).__name__}: {error}")
+                return ProviderError(f"{self.name} failed ({text}).", transient=isinstance(error, OSError))
+
+    def _clean(self, text: str) -> str:
+        return " ".join((text.replace(self.key, "***") if self.key else text).split())
+
+
+class Guarded:
+    """What transcribers and speakers have in common. `thing` is a plugin's, and may lack all of it."""
+
+    def __init__(self, thing: Any, culprit: Culprit, settings: Settings) -> None:
+        self._thing = thing
+        self._culprit = culprit
+        self._settings = settings
+
+    @property
+    def offer(self) -> Offer:
+        return self._own("offer", Offer, Offer())
+
+    @property
+    def format(self) -> str:
+        return self._own("format", str, "")
+
+    async def learn(self) -> None:
+        if hasattr(self._thing, "learn"):
+            with suppress(ProviderError), self._culprit.blamed():
+                async with asyncio.timeout(LEARN_SECONDS):
+                    await self._thing.learn()
+
+    async def check(self) -> str:
+        if not hasattr(self._thing, "check"):
+            return "is set up; whether it answers shows when it is used"
+        with self._culprit.blamed():
+            async with asyncio.timeout(self._settings.first_byte_timeout):
+                return str(await self._thing.check())
+
+    async def warm_up(self, tell: Tell) -> None:
+        if hasattr(self._thing, "warm_up"):
+            with self._culprit.blamed():
+                async with asyncio.timeout(WARM_UP_SECONDS):
+                    await self._thing.warm_up(tell)
+
+    def _own(self, name: str, kind: type[T], default: T) -> T:
+        """An attribute of the plugin's; `default` if it has none, or another kind of thing."""
+        with suppress(ProviderError), self._culprit.blamed():
+            value = getattr(self._thing, name, default)
+            return value if isinstance(value, kind) else default
+        return default
+
+
+class GuardedTranscriber(Guarded):
+    """A Transcriber made of a SpeechToText."""
+
+    @property
+    def streams(self) -> bool:
+        return self._own("streams", bool, default=False)
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        with self._culprit.blamed():
+            async with asyncio.timeout(self._settings.answer_timeout + audio.seconds):
+                return _checked(await self._thing.transcribe(audio, prompt=prompt, language=language), Transcript)
+
+    async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+        if not hasattr(self._thing, "transcripts"):
+            async for transcript in at_the_end(self, frames, prompt=prompt, language=language):
+                yield transcript
+            return
+        audio = _Witnessed(frames, self._settings.answer_timeout)
+        passing = asyncio.create_task(audio.pass_on())
+        try:
+            with self._culprit.blamed(audio.is_to_blame):
+                async with closing(self._thing.transcripts(audio.frames(), prompt=prompt, language=language)) as theirs:
+                    final = False
+                    while not final:
+                        transcript = _checked(await audio.in_time(anext(theirs, None)), Transcript)
+                        final = transcript.final
+                        if final and not audio.taken:
+                            raise UnsuitableError(f"{self._culprit.name} answered before all had been said.")
+                        yield transcript
+        finally:
+            await ended(passing)
+
+    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+        """As `Transcriber.transcribe_file`; raises VoiceModeError if the file cannot be read."""
+        if hasattr(self._thing, "transcribe_file"):
+            with self._culprit.blamed():
+                async with asyncio.timeout(FILE_SECONDS):
+                    theirs = self._thing.transcribe_file(path, language=language, response_format=response_format)
+                    return _checked(await theirs, str)
+        if response_format != "text":
+            raise UnsuitableError(
+                f"{self._culprit.name} gives plain text only, not {response_format}.",
+                hint="Ask for text, or put another speech-to-text endpoint first.",
+            )
+        audio = await asyncio.to_thread(_decoded, path)
+        return (await self.transcribe(audio, prompt=self._settings.stt_prompt, language=language)).text
+
+
+class GuardedSpeaker(Guarded):
+    """A Speaker made of a TextToSpeech."""
+
+    async def synthesize(self, text: str, voice: Voice) -> Frames:
+        clock = asyncio.get_running_loop().time
+        patience, left, heard = self._settings.first_byte_timeout, self._settings.answer_timeout, False
+        with self._culprit.blamed():
+            async with closing(self._thing.synthesize(text, voice)) as frames:
+                asked_at = clock()
+                while (frame := await _within(min(patience, left), anext(frames, None))) is not None:
+                    # Time that the listener takes is not held against the plugin.
+                    left -= clock() - asked_at
+                    if _checked(frame, Frame).pcm:
+                        heard, patience = True, self._settings.idle_timeout
+                        yield frame
+                    asked_at = clock()
+        if not heard:
+            raise ProviderError(f"{self._culprit.name} answered with no audio.", transient=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Stands for what could not be made, so that the others are; whoever asks it gets the reason."""
+
+    error: ProviderError
+
+    async def check(self) -> str:
+        raise self.error
+
+    async def warm_up(self, _tell: Tell) -> None:
+        raise self.error
+
+    async def transcribe(self, _audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        raise self.error
+
+    def synthesize(self, _text: str, _voice: Voice) -> Frames:
+        raise self.error
+
+
+class _Witnessed:
+    """Audio on its way to a plugin, which may leave it lying.
+
+    What goes wrong with it is not the plugin's fault; when it ends, time runs.
+    """
+
+    def __init__(self, source: Frames, limit_seconds: float) -> None:
+        self._source = source
+        self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+        self.taken = False
+        """Whether the plugin has had all of it."""
+        self._limit_seconds = limit_seconds
+        self._seconds = 0.0
+        self._error: Exception | None = None
+        self._deadline: float | None = None
+        self._waiting: asyncio.Timeout | None = None
+
+    async def pass_on(self) -> None:
+        """Take all of it, whether the plugin does or not."""
+        try:
+            async with closing(self._source) as source:
+                async for frame in source:
+                    self._seconds += frame.seconds
+                    self._frames.put_nowait(frame)
+        except Exception as error:
+            self._error = error
+        self._frames.put_nowait(None)
+        self._deadline = asyncio.get_running_loop().time() + self._limit_seconds + self._seconds
+        if self._waiting:
+            self._waiting.reschedule(self._deadline)
+
+    async def frames(self) -> Frames:
+        """What the plugin gets."""
+        while (frame := await self._frames.get()) is not None:
+            yield frame
+        self.taken = True
+        if self._error:
+            raise self._error
+
+    def is_to_blame(self, error: BaseException) -> bool:
+        return error is self._error
+
+    async def in_time(self, answer: Any) -> Any:
+        """`answer`, awaited for as long as the person speaks and then for as long as the settings allow."""
+        async with asyncio.timeout_at(self._deadline) as self._waiting:
+            try:
+                return await answer
+            finally:
+                self._waiting = None
+
+
+async def _within(seconds: float, answer: Any) -> Any:
+    async with asyncio.timeout(seconds):
+        return await answer
+
+
+def _checked(value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"it gave {type(value).__name__} instead of {kind.__name__}")
+    return value
+
+
+def _decoded(path: Path) -> Frame:
+    """Raises VoiceModeError."""
+    try:
+        with path.open("rb") as file:
+            return join(decode_file(file, RATE), RATE)
+    except OSError as error:
+        raise VoiceModeError(f"{path} cannot be read: {error.strerror}.", hint="Check the path of the audio file.") from error

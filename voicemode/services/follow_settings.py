@@ -1,0 +1,38 @@
+"""What a change of settings means for the servers that run: those it concerns go on with the new ones."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+
+from voicemode.config import Settings
+from voicemode.errors import VoiceModeError
+from voicemode.services import services
+from voicemode.services.service import Service
+from voicemode.services.supervisors.supervisor import Supervisor
+
+Report = Callable[[str], Awaitable[None]]
+
+
+def concerned(before: Settings, after: Settings) -> list[Service]:
+    """The services that read a setting which is not the same any more."""
+    changed = {item.name for item in fields(Settings) if getattr(before, item.name) != getattr(after, item.name)}
+    return [service for service in services().values() if changed & {*service.settings, service.port_setting}]
+
+
+async def follow_settings(before: Settings, after: Settings, supervisor: Supervisor, report: Report) -> list[str]:
+    """Have the services that run work with `after`, losing no request in flight; what was done, in sentences.
+
+    What could not be done is among them: the settings are changed all the same. `report` is told how far a download is.
+    """
+    from voicemode.services.install.record import kept_elsewhere, load_record
+    from voicemode.services.manager import Manager
+
+    manager, told = Manager(after, supervisor), list[str]()
+    if before.supervisor != after.supervisor:
+        records = [(service, load_record(service, after)) for service in services().values()]
+        return [str(error) for each in records if (error := kept_elsewhere(*each, supervisor.name))]
+    for service in concerned(before, after):
+        try:
+            told.append(await manager.follow_settings(service, before, report))
+        except VoiceModeError as error:
+            told.append(str(error))
+    return [sentence for sentence in told if sentence]

@@ -1,0 +1,102 @@
+"""Asking a local server how it is."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from voicemode.config import Settings
+from voicemode.services.service import Service
+from voicemode.speech.bare_http import get
+
+ANSWER_SECONDS = 5.0
+"""A server answers at once; a machine that is busy transcribing may need a moment."""
+
+AGAIN_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a server says of itself. All empty: something is there that does not say."""
+
+    service: str = ""
+    status: str = ""
+    """`loading`, `ready` or `failed`."""
+    model: str = ""
+    version: str = ""
+    pid: int = 0
+    error: str = ""
+    """Why it failed, with what would help."""
+    detail: str = ""
+    """What it does while it is loading, where that takes long: fetching weights."""
+    requests: int = 0
+    """Answered since it was started."""
+    last_error: str = ""
+    """Of a request, if one has failed."""
+
+
+STRANGER = Health()
+
+
+async def health_of(service: Service, settings: Settings) -> Health | None:
+    """What answers where `service` would; None if nothing listens there."""
+    return await _ask(service.health_url(settings), partial(_worded, service) if service.health_words else _understand)
+
+
+async def health(url: str) -> Health | None:
+    """What answers at `url` (http, `/health` included); None if nothing listens there."""
+    return await _ask(url, _understand)
+
+
+async def _ask(url: str, understand: Callable[[bytes], Health]) -> Health | None:
+    address = urlsplit(url)
+    for _ in range(2):
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return understand((await get(address.hostname or "", address.port or 80, address.path)).body)
+        except TimeoutError:
+            return STRANGER
+        except ConnectionRefusedError:
+            return None
+        except OSError:
+            # A server on its way out hangs up; a moment later it refuses.
+            await asyncio.sleep(AGAIN_SECONDS)
+    return STRANGER
+
+
+def _worded(service: Service, body: bytes) -> Health:
+    said = body.decode(errors="replace")
+    statuses = (status for words, status in service.health_words if said.startswith(words))
+    return next((Health(service.health_name, status) for status in statuses), STRANGER)
+
+
+def _understand(body: bytes) -> Health:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return STRANGER
+    return _from_json(said) if isinstance(said, dict) else STRANGER
+
+
+def _from_json(said: dict[str, Any]) -> Health:
+    def text(name: str) -> str:
+        return str(said.get(name) or "")
+
+    def number(name: str) -> int:
+        value = said.get(name)
+        return value if isinstance(value, int) else 0
+
+    return Health(
+        text("service"),
+        text("status"),
+        text("model"),
+        text("version"),
+        number("pid"),
+        text("error"),
+        text("detail"),
+        number("requests"),
+        text("last_error"),
+    )

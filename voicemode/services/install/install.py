@@ -1,0 +1,196 @@
+"""Installing a service: an environment, weights, a unit, and the proof that it works.
+
+Each step is complete or as if it had not begun, so whoever is interrupted runs it again and it goes on. What was
+installed before is left as it is until its successor has proved itself, and comes back if that fails after all.
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Sequence
+
+from voicemode.config import Settings, env_name, find_setting, load_settings, set_value
+from voicemode.errors import ServiceError
+from voicemode.models.download import reason
+from voicemode.models.models import Status, fetch, sources_from
+from voicemode.models.sources import size_text
+from voicemode.services.command import Report
+from voicemode.services.install.environment import python_of
+from voicemode.services.install.installation import Installed, InstallOptions
+from voicemode.services.install.origin import find_origin
+from voicemode.services.install.plan import Plan, Wish, see, survey, wish_for, wished_record
+from voicemode.services.install.proof import prove
+from voicemode.services.install.record import TRIAL, installing_lock, save_record, service_dir
+from voicemode.services.install.trial import answering, tried_out
+from voicemode.services.process import alone, starting, wait_ready
+from voicemode.services.service import Service
+from voicemode.services.supervisors.supervisor import Supervisor
+from voicemode.services.vitals import end_server
+
+PATIENCE_SECONDS = 3600.0
+"""For another installation of the same service: weights may be long in coming."""
+
+
+async def install(
+    service: Service, settings: Settings, supervisor: Supervisor, options: InstallOptions, report: Report
+) -> Installed:
+    """Have `service` installed as `options` and `settings` say, running, and proved to work.
+
+    Raises:
+        ServiceError: It cannot be; says why, and what would help. What was installed before still runs.
+        WeightsError: No source has its weights.
+        ConfigError, ArgumentError: A choice is not allowed.
+    """
+    try:
+        origin = await asyncio.to_thread(find_origin)
+        return await _install(wish_for(service, settings, options, origin), supervisor, report)
+    except OSError as error:
+        raise ServiceError(
+            f"{service.title} cannot be installed: {reason(error)}.", hint=f"VoiceMode has to write in {settings.base_dir}."
+        ) from error
+
+
+async def _install(wish: Wish, supervisor: Supervisor, report: Report) -> Installed:
+    plan = await survey(wish, supervisor)
+    if wish.options.dry_run or plan.nothing_to_do:
+        return outcome(plan, supervisor, list(plan.lines(supervisor.name)))
+    await report(f"Installing {wish.service.title}")
+    busy = f"Another VoiceMode process has been installing {wish.service.title}"
+    async with alone(installing_lock(wish.service, wish.settings), PATIENCE_SECONDS, busy):
+        # Whoever had to wait may find it done.
+        plan = await survey(wish, supervisor)
+        return await Installation(plan, supervisor, report).carry_out()
+
+
+class Installation:
+    """One plan being carried out."""
+
+    def __init__(self, plan: Plan, supervisor: Supervisor, report: Report) -> None:
+        self._plan = plan
+        self._service, self._settings = plan.wish.service, plan.wish.settings
+        self._supervisor = supervisor
+        self._report = report
+        self._did = [plan.choice] if plan.choice else []
+        self._notices: list[str] = []
+
+    async def carry_out(self) -> Installed:
+        """Do it all, in an order in which every interruption is harmless."""
+        plan = self._plan
+        if plan.nothing_to_do:
+            return outcome(plan, self._supervisor, [])
+        if not plan.in_place:
+            await self._bring_about()
+        await self._settle()
+        return outcome(plan, self._supervisor, self._did, self._notices)
+
+    async def _bring_about(self) -> None:
+        plan = self._plan
+        await self._make_environment()
+        for model in plan.missing:
+            await self._fetch(model)
+        if plan.upgrade:
+            await self._try_out()
+        try:
+            await self._switch()
+        except BaseException:  # whatever ends it
+            await self._switch_back()
+            raise
+
+    async def _make_environment(self) -> None:
+        if self._plan.recipe is None:
+            return
+        begun = time.monotonic()
+        await self._report("Making the environment")
+        await self._plan.environments.build(self._plan.recipe, self._plan.environment, self._tell_of("Environment"), self._fit)
+        tool = "uv" if self._plan.recipe.uv else "venv and pip"
+        seconds = time.monotonic() - begun
+        self._did.append(f"made {self._plan.environment} of {self._plan.recipe.requirement} with {tool} in {seconds:.0f} s")
+
+    async def _fit(self) -> None:
+        if self._service.fitting:
+            tell = self._tell_of("Environment")
+            self._did.append(await self._service.fitting.fit(self._settings, self._plan.environment, tell))
+
+    def _tell_of(self, stage: str) -> Report:
+        return lambda line: self._report(f"{stage}: {line}")
+
+    async def _fetch(self, model: Status) -> None:
+        await self._report(f"Fetching {model.title}")
+        folder = await fetch(model.model, self._settings.models_path, sources_from(self._settings), self._report)
+        self._did.append(f"fetched {model.title}, {size_text(model.size_bytes)}, to {folder}; its SHA-256 is as published")
+
+    async def _try_out(self) -> None:
+        await self._report("Trying it out on a spare port")
+        python, scratch = python_of(self._plan.environment), service_dir(self._service, self._settings) / TRIAL
+        try:
+            proof = await tried_out(self._service, self._settings, python, scratch)
+        except ServiceError:
+            if self._plan.recipe:  # else an earlier run has made it, and may have got as far as to switch to it
+                await self._plan.environments.discard(self._plan.environment)
+            raise
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        self._did.append(f"tried it out on a spare port: it {proof}")
+
+    async def _switch(self) -> None:
+        plan, name = self._plan, self._service.name
+        await self._report(f"Registering it with {self._supervisor.name}")
+        await self._supervisor.register(plan.unit)
+        notice = await self._supervisor.enable(name)
+        self._notices += [notice] if notice else []
+        await self._report("Starting it")
+        async with starting(self._service, self._settings):
+            # An agent may have needed one while the environment was made and the weights came.
+            if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
+                await end_server(self._service, squatter)
+                self._did.append(f"ended {squatter}, which was started on demand")
+            await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.start(name))
+            await answering(self._service, self._settings, self._ended)
+        await self._report("Loading its engine")
+        await wait_ready(self._service, self._settings)
+        self._did.append(f"registered it with {self._supervisor.name}: it runs, and starts by itself from now on")
+        await self._report("Proving that it works")
+        self._did.append(f"proved it: it {await prove(self._service, self._settings)}")
+
+    async def _ended(self) -> str:
+        seen = await self._supervisor.look(self._service.name)
+        if seen is None or seen.state in ("failed", "stopped"):
+            return seen.reason or "an unknown cause" if seen else "being forgotten by its supervisor"
+        return ""
+
+    async def _switch_back(self) -> None:
+        """To what was installed before; to nothing, if nothing was."""
+        record, name = self._plan.record, self._service.name
+        if record is None:
+            await self._supervisor.unregister(name)
+            return
+        await self._supervisor.register(record.unit)
+        await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.stop(name))
+
+    async def _settle(self) -> None:
+        """Write down what is true now, and remove what it took the place of."""
+        plan = self._plan
+        await self._report("Finishing")
+        for name, text in plan.wish.choices.items():
+            path = set_value(name, text)
+            self._did.append(f"set {env_name(find_setting(name))}={text} in {path}")
+        overruled = map(load_settings().overruled, plan.wish.choices)
+        self._notices += filter(None, overruled)
+        save_record(self._service, self._settings, wished_record(plan.wish, plan.environment, plan.unit, self._supervisor))
+        await plan.environments.keep_only(plan.environment)
+
+
+def outcome(plan: Plan, supervisor: Supervisor, did: Sequence[str], notices: Sequence[str] = ()) -> Installed:
+    """What it came to, for the person."""
+    wish = plan.wish
+    return Installed(
+        service=wish.service.name,
+        changed=not plan.nothing_to_do,
+        dry_run=wish.options.dry_run,
+        url=wish.service.url(wish.settings),
+        model=plan.models[0].model if plan.models else "",
+        environment=str(plan.environment),
+        supervisor=supervisor.name,
+        did=did,
+        notices=notices,
+    )

@@ -1,0 +1,216 @@
+"""What an installation would change. Found out by looking; nothing is touched."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from voicemode.config import Settings, env_name, find_setting, user_file
+from voicemode.config.change import checked_value
+from voicemode.errors import ArgumentError, ServiceError
+from voicemode.models.choice import chosen
+from voicemode.models.models import Status, status
+from voicemode.models.sources import size_text
+from voicemode.services.command import shown
+from voicemode.services.health import Health, health_of
+from voicemode.services.install.environment import Environments, Recipe, find_uv, python_of
+from voicemode.services.install.installation import InstallOptions
+from voicemode.services.install.origin import Origin
+from voicemode.services.install.record import FILE, Record, load_record, refuse_other, service_dir
+from voicemode.services.install.trial import free_port
+from voicemode.services.port_owner import Owner, is_ours, owner
+from voicemode.services.service import Service
+from voicemode.services.status import supervises
+from voicemode.services.supervisors.supervisor import Supervised, Supervisor, Unit
+from voicemode.services.supervisors.unit import unit_for
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be installed."""
+
+    service: Service
+    settings: Settings
+    """As they will be."""
+    choices: Mapping[str, str]
+    """Those of them that are to be written, by field."""
+    options: InstallOptions
+    origin: Origin
+
+
+def wish_for(service: Service, settings: Settings, options: InstallOptions, origin: Origin) -> Wish:
+    """What `options` ask for. Raises ArgumentError, ConfigError."""
+    if options.model and not service.model_setting:
+        raise ArgumentError(f"{service.title} has no models to choose from.")
+    asked = {service.model_setting: options.model, service.port_setting: str(options.port or "")}
+    values = {name: checked_value(name, text) for name, text in asked.items() if text}
+    choices = {name: asked[name] for name, value in values.items() if value != getattr(settings, name)}
+    return Wish(service, replace(settings, **values), choices, options, origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of a service that may run already."""
+
+    owner: Owner | None
+    """Who has its port."""
+    health: Health | None
+    """What answers there."""
+    supervised: Supervised | None
+
+    @property
+    def runs(self) -> bool:
+        """Whether its supervisor keeps it running."""
+        return self.supervised is not None and self.supervised.state in ("running", "starting")
+
+    @property
+    def crashes(self) -> bool:
+        """Whether it ends again and again."""
+        seen = self.supervised
+        return self.health is None and seen is not None and (seen.state == "failed" or seen.restarts > 0)
+
+    @property
+    def unsupervised(self) -> Owner | None:
+        """A server of ours on the port that was started on demand."""
+        return None if self.supervised and supervises(self.supervised, self.owner) else self.owner
+
+    @property
+    def well(self) -> bool:
+        """Whether it answers, and is kept running."""
+        kept = self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
+        return kept and self.health is not None and self.health.status != "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The way from how things are to how they should be."""
+
+    wish: Wish
+    sight: Sight
+    environments: Environments
+    environment: Path
+    """The folder the service will run from."""
+    recipe: Recipe | None
+    """How that is made; None if it is there."""
+    fitting: str
+    """What else is put into it, as a sentence."""
+    models: tuple[Status, ...]
+    """All that it needs."""
+    choice: str
+    """Why these, as a sentence; empty where there is nothing to choose."""
+    unit: Unit
+    files: tuple[Path, ...]
+    """What the supervisor writes."""
+    record: Record | None
+    """What was installed before."""
+    settled: bool
+    """Whether it is registered and runs as it should."""
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it runs as it should, with all it needs."""
+        return self.settled and not (self.recipe or self.missing)
+
+    @property
+    def nothing_to_do(self) -> bool:
+        return self.in_place and not self.wish.choices
+
+    @property
+    def missing(self) -> tuple[Status, ...]:
+        """Models that have to be fetched."""
+        return tuple(model for model in self.models if not model.present)
+
+    @property
+    def upgrade(self) -> bool:
+        """Whether this takes the place of one that runs from another environment."""
+        return self.record is not None and self.record.environment != self.environment
+
+    def lines(self, supervisor: str) -> Iterator[str]:
+        """Every command, download and file, in order."""
+        if self.nothing_to_do:
+            return
+        if self.recipe:
+            yield from (f"run {shown(command)}" for command in self.recipe.commands(self.environment))
+        if self.fitting:
+            yield self.fitting
+        if self.choice:
+            yield self.choice
+        for model in self.missing:
+            yield f"download {model.title}, {size_text(model.size_bytes)} ({model.licence}), to {model.folder}"
+        if self.upgrade:
+            yield "try the new environment out on a spare port"
+        if self.sight.unsupervised:
+            yield f"end {self.sight.unsupervised}, which was started on demand"
+        yield from (f"write {path}" for path in self.files)
+        yield f"register it with {supervisor}, enable and start it, and prove that it works: {shown(self.unit.command)}"
+        for name, text in self.wish.choices.items():
+            yield f"write {env_name(find_setting(name))}={text} to {user_file()}"
+        yield f"write {service_dir(self.wish.service, self.wish.settings) / FILE}"
+        yield from (f"remove {folder}" for folder in self.environments.others(self.environment))
+
+
+async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
+    """How things are, and what has to be done. Raises ServiceError if a stranger has the port."""
+    return await asyncio.to_thread(plan, wish, await see(wish.service, wish.settings, supervisor), supervisor)
+
+
+async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Sight:
+    """What runs now. Raises ServiceError if a stranger has the port."""
+    found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health_of(service, settings))
+    if found and not is_ours(service, found, state):
+        raise taken(service, settings, found)
+    return Sight(found, state, await supervisor.look(service.name))
+
+
+def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
+    """The way from what is on this disk and in `sight` to `wish`. Blocks. Raises ServiceError."""
+    service, settings = wish.service, wish.settings
+    environments = Environments(service_dir(service, settings) / "environments")
+    fingerprint = wish.origin.fingerprint(service.extra)
+    there, record = environments.find(fingerprint), load_record(service, settings)
+    refuse_other(service, record, supervisor.name)
+    if sight.crashes and record and record.environment == there:
+        there = None  # what is in it may be damaged
+    environment = there or environments.new(fingerprint)
+    choice = chosen(settings) if service.model_setting else None
+    weights = service.weights_with(choice.model) if choice else service.weights
+    unit = unit_for(service, settings, python_of(environment), weights)
+    return Plan(
+        wish=wish,
+        sight=sight,
+        environments=environments,
+        environment=environment,
+        recipe=None if there else recipe(wish),
+        fitting=service.fitting.planned(settings) if service.fitting and not there else "",
+        models=tuple(status(name, settings.models_path) for name in weights),
+        choice=f"use {choice.model}: {choice.reason}" if choice else "",
+        unit=unit,
+        files=tuple(supervisor.files(unit)),
+        record=record,
+        settled=sight.well and record == wished_record(wish, environment, unit, supervisor),
+    )
+
+
+def wished_record(wish: Wish, environment: Path, unit: Unit, supervisor: Supervisor) -> Record:
+    """What is written down once it is all done."""
+    return Record(version=wish.origin.version, environment=environment, supervisor=supervisor.name, unit=unit)
+
+
+def recipe(wish: Wish) -> Recipe:
+    """What the environment is made of. Raises ServiceError."""
+    return Recipe(
+        requirement=wish.origin.requirement(wish.service.extra),
+        fingerprint=wish.origin.fingerprint(wish.service.extra),
+        uv=find_uv(wish.options.installer),
+        offline=wish.settings.offline or wish.settings.local_only,
+        rebuilt=wish.origin.folder,
+    )
+
+
+def taken(service: Service, settings: Settings, stranger: Owner) -> ServiceError:
+    """What to say of a port that somebody else has."""
+    port = service.port(settings)
+    return ServiceError(
+        f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",
+        hint=f"End that program, or choose another port: voicemode service install {service.name} --port {free_port(port)}",
+    )

@@ -1,0 +1,47 @@
+"""Whether a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from voicemode.audio.cues import done_cue, listening_cue
+from voicemode.audio.frames import join, silence
+from voicemode.config import Settings
+from voicemode.errors import ServiceError, VoiceModeError
+from voicemode.services.service import Service
+from voicemode.speech.base import Voice
+from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
+
+SENTENCE = "Ready."
+RATE = 16_000
+PAUSE_SECONDS = 0.5
+
+
+async def prove(service: Service, settings: Settings) -> str:
+    """Have the running `service` work once; what it did, in words. Raises ServiceError if it cannot."""
+    begun = time.monotonic()
+    try:
+        done = await (service.proof or partial(_speech, service))(settings)
+    except VoiceModeError as error:
+        raise ServiceError(f"{service.title} runs, but does not do its work: {error.message}", hint=error.hint) from error
+    return f"{done} in {time.monotonic() - begun:.1f} s"
+
+
+async def _speech(service: Service, settings: Settings) -> str:
+    # Formats that need no codec: none may be installed here.
+    plain = replace(settings, tts_audio_format="pcm", stt_audio_format="wav")
+    async with open_http() as http:
+        client = SpeechClient(Endpoint(service.url(settings)), http, plain)
+        return await (_speak(client) if service.kind == "tts" else _listen(client))
+
+
+async def _speak(client: SpeechClient) -> str:
+    seconds = sum([frame.seconds async for frame in client.synthesize(SENTENCE, Voice())])
+    return f"spoke {seconds:.1f} s of sound"
+
+
+async def _listen(client: SpeechClient) -> str:
+    # Of silence it would say at once that nobody spoke, without its engine.
+    sound = join([listening_cue(RATE), silence(PAUSE_SECONDS, RATE), done_cue(RATE)], RATE)
+    await client.transcribe(sound)
+    return "listened to a melody"

@@ -1,0 +1,80 @@
+"""What was installed, as it is written down beside the environments of a service. Written last: what it says is true."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from voicemode.config import Settings
+from voicemode.config.files import write_atomically
+from voicemode.errors import ServiceError
+from voicemode.services.service import Service
+from voicemode.services.supervisors.supervisor import Unit
+
+FILE = "installed.json"
+TRIAL = "trial"
+"""A folder: what one that is tried out writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A finished installation."""
+
+    version: str
+    """Of VoiceMode."""
+    environment: Path
+    """The folder the service runs from."""
+    supervisor: str
+    """Who keeps it running: `systemd`, `launchd` or `voicemode`."""
+    unit: Unit
+    """As it was registered."""
+
+
+def service_dir(service: Service, settings: Settings) -> Path:
+    """Everything of one installed service but its weights and its log."""
+    return settings.services_dir / service.name
+
+
+def installing_lock(service: Service, settings: Settings) -> Path:
+    """Held by whoever installs or removes the service."""
+    return settings.state_dir / f"{service.name}-install.lock"
+
+
+def load_record(service: Service, settings: Settings) -> Record | None:
+    """What was installed; None if nothing was, or was never finished."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _decoded(json.loads((service_dir(service, settings) / FILE).read_text(encoding="utf-8")))
+    return None
+
+
+def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> ServiceError | None:
+    """What to say if somebody keeps the service running whom we do not ask here: other settings, under sudo, in a container."""
+    if record is None or record.supervisor == supervisor:
+        return None
+    keeper = record.supervisor
+    return ServiceError(
+        f"{service.title} is kept running by {keeper}, which is not asked here.",
+        hint=f"Log in as when you installed it, and set VOICEMODE_SUPERVISOR={keeper}. For another: uninstall it first.",
+    )
+
+
+def refuse_other(service: Service, record: Record | None, supervisor: str) -> None:
+    """Raise ServiceError if it is kept elsewhere."""
+    if error := kept_elsewhere(service, record, supervisor):
+        raise error
+
+
+def save_record(service: Service, settings: Settings, record: Record) -> None:
+    """Write down what was installed."""
+    text = json.dumps(asdict(record), indent=1, default=str)
+    write_atomically(service_dir(service, settings) / FILE, text.encode())
+
+
+def _decoded(noted: dict[str, Any]) -> Record:
+    return Record(
+        version=noted["version"],
+        environment=Path(noted["environment"]),
+        supervisor=noted["supervisor"],
+        unit=Unit.from_json(noted["unit"]),
+    )

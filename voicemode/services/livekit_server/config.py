@@ -1,0 +1,81 @@
+"""What LiveKit's server is told: its configuration, rendered from the settings, and its key."""
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from voicemode.config import Settings
+from voicemode.config.files import write_atomically
+from voicemode.errors import ServiceError
+from voicemode.transports.livekit.access import find_access, keys_file
+
+CONFIG = "voicemode-livekit.yaml"
+SECRET_BYTES = 32
+OTHERS = 0o077
+LEVELS = {"debug": "info", "info": "warn", "warning": "warn", "error": "error"}
+"""LiveKit's for ours: at `info` it tells who comes and goes, and each question it was asked."""
+
+HEAD = """\
+# Written by VoiceMode at each start of LiveKit: change settings, not this file.
+port: {port}
+bind_addresses: [127.0.0.1]
+key_file: {keys}
+logging: {{level: {level}}}
+rtc:
+  udp_port: {udp_port}
+  use_external_ip: false
+  enable_loopback_candidate: true
+"""
+HERE = """\
+  # For programs of this machine. Its port for sound over TCP would listen on every address, so there is none.
+  node_ip: 127.0.0.1
+  ips: {{includes: [127.0.0.1/32]}}
+  tcp_port: 0
+"""
+LAN = """\
+  # For other devices, too: sound comes to any address of this machine. A lite server asks no stranger for its own address.
+  use_ice_lite: true
+  tcp_port: {tcp_port}
+"""
+
+
+def config_text(settings: Settings, port: int) -> str:
+    """The configuration, in YAML. Pure."""
+    text = HEAD + (LAN if settings.livekit_lan and not settings.local_only else HERE)
+    return text.format(
+        port=port,
+        tcp_port=port + 1,
+        udp_port=port + 2,
+        keys=json.dumps(str(keys_file(settings))),
+        level=LEVELS[settings.log_level],
+    )
+
+
+def write_config(settings: Settings, port: int) -> Path:
+    """Write the configuration down; where. Raises OSError."""
+    path = settings.state_dir / CONFIG
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, config_text(settings, port).encode())
+    return path
+
+
+def alone(settings: Settings) -> Settings:
+    """The same, for the server installed here: they may name another one, elsewhere."""
+    return replace(settings, livekit_url="", livekit_api_key="", livekit_api_secret="")
+
+
+def ensure_keys(settings: Settings) -> None:
+    """Make a key of this installation's own, unless it has one; a damaged file has none. Raises ServiceError."""
+    path = keys_file(settings)
+    try:
+        if find_access(alone(settings)) is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, f"API{secrets.token_hex(6)}: {secrets.token_urlsafe(SECRET_BYTES)}\n".encode())
+        if path.stat().st_mode & OTHERS:  # under systemd it is read-only, and was made with its mode before
+            path.chmod(0o600)
+    except OSError as error:
+        raise ServiceError(
+            f"The key of the LiveKit server cannot be kept in {path}: {error.strerror or error}.",
+            hint="voicemode service install livekit",
+        ) from error

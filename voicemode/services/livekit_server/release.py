@@ -1,0 +1,92 @@
+"""The official release of LiveKit's server: fetched, checked, unpacked. Only imported where that is done. All of it blocks."""
+
+import hashlib
+import re
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+from voicemode.errors import ServiceError, WeightsError
+from voicemode.models.download import download, remote_bytes
+
+CHECKSUMS = "checksums.txt"
+LARGEST_BYTES = 200_000_000
+CHECKSUMS_BYTES = 100_000
+
+
+def fetch_release(url: str, target: Path, folder: Path) -> None:
+    """Have the program of the archive at `url` at `target`, once its SHA-256 is the one that checksums.txt beside it has.
+
+    Args:
+        url: Of the archive.
+        target: Where the program goes.
+        folder: What was downloaded is kept in it while that goes on: who is interrupted goes on where they were.
+
+    Raises:
+        ServiceError: It cannot be had, or is not what was published.
+        OSError: It cannot be written.
+    """
+    base, _, name = url.rpartition("/")
+    folder.mkdir(parents=True, exist_ok=True)
+    archive, sums = folder / name, folder / CHECKSUMS
+    try:
+        sums.unlink(missing_ok=True)
+        _download(f"{base}/{CHECKSUMS}", sums, CHECKSUMS_BYTES)
+        wanted = published(sums.read_text(encoding="utf-8", errors="replace"), name)
+        _download(url, archive, LARGEST_BYTES)
+        _check(archive, wanted, url)
+        _unpack(archive, target)
+    except WeightsError as error:
+        hint = "Try again; it goes on where it was. Or install LiveKit's server yourself: https://docs.livekit.io/home/self-hosting"
+        raise ServiceError(f"LiveKit's server cannot be downloaded from {base}: {error.message}", hint=hint) from error
+    sums.unlink()
+    archive.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def published(sums: str, name: str) -> str:
+    """The SHA-256 of `name` in the text of a checksums.txt. Pure. Raises WeightsError."""
+    found = re.search(rf"^([0-9a-f]{{64}})\s+\*?{re.escape(name)}$", sums, re.MULTILINE | re.IGNORECASE)
+    if not found:
+        raise WeightsError(f"its {CHECKSUMS} does not name {name}.")
+    return found[1].lower()
+
+
+def _download(url: str, to: Path, limit_bytes: int) -> None:
+    size = remote_bytes(url)
+    if size > limit_bytes:
+        raise WeightsError(f"{url.rpartition('/')[2]} is larger than it can be.")
+    download(url, to, size, lambda _: None)
+
+
+def _check(archive: Path, wanted: str, url: str) -> None:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wanted:
+        archive.unlink()
+        raise ServiceError(
+            f"{url} is not what LiveKit published: its SHA-256 is {found}, and not {wanted}. It was removed.",
+            hint="Try again. If it happens again, somebody on the way changes it: install LiveKit's server yourself.",
+        )
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """The one program in it; nothing else is written, whatever names are in there. Raises WeightsError."""
+    with _program(archive, target.name) as inside, target.open("wb") as file:
+        shutil.copyfileobj(inside, file)
+    target.chmod(0o755)
+
+
+@contextmanager
+def _program(archive: Path, name: str) -> Iterator[IO[bytes]]:
+    try:
+        with zipfile.ZipFile(archive) if archive.suffix == ".zip" else tarfile.open(archive) as packed:
+            yield packed.open(name) if isinstance(packed, zipfile.ZipFile) else packed.extractfile(name) or BytesIO()
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"there is no {name} in {archive.name}.") from error

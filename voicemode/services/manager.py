@@ -1,0 +1,233 @@
+"""The verbs for services: how they are, starting and stopping them, having them follow the settings, removing them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+from voicemode.config import Settings, env_name, find_setting
+from voicemode.errors import ServiceError
+from voicemode.models.models import fetch, sources_from
+from voicemode.models.sources import size_text
+from voicemode.services.health import health_of
+from voicemode.services.install.environment import python_of
+from voicemode.services.install.record import Record, installing_lock, kept_elsewhere, load_record, refuse_other, save_record
+from voicemode.services.install.trial import answering
+from voicemode.services.logs import tail
+from voicemode.services.port_owner import is_ours, owner
+from voicemode.services.process import alone, ensure_running, log_path, starting
+from voicemode.services.service import Service
+from voicemode.services.status import Facts, Status, judge, supervises
+from voicemode.services.supervisors.supervisor import Supervisor
+from voicemode.services.supervisors.unit import unit_for
+from voicemode.services.uninstall.inventory import Item, of_service, remove, total_bytes
+from voicemode.services.vitals import end_server, vitals
+
+LOG_LINES = 200
+"""Enough to find the traceback of the last ending."""
+INSTALLING_SECONDS = 60.0
+"""For an installation that goes on; a longer one is left to end by itself."""
+
+Report = Callable[[str], Awaitable[None]]
+Verb = Callable[[Service, Report], Awaitable[str]]
+"""Does something with a service, and says what, in a sentence or two. Raises ServiceError."""
+
+
+class Manager:
+    """Services of the person who asks, as their settings are."""
+
+    def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
+        self._settings = settings
+        self._supervisor = supervisor
+
+    async def status(self, service: Service) -> Status:
+        """How `service` is. Raises ServiceError if the supervisor cannot be asked."""
+        return judge(await self._facts(service))
+
+    async def start(self, service: Service, report: Report) -> str:
+        """Have it running and answering; what was done, in a sentence.
+
+        One that is not installed as a service is started as an agent would, and ends by itself. Raises ServiceError.
+        """
+        await self._refuse_other(service)
+        facts = await self._facts(service)
+        if facts.ours and (facts.supervised is None or supervises(facts.supervised, facts.owner)):
+            return f"{service.title} runs already."
+        await report(f"starting {service.title}")
+        if facts.supervised is None:
+            await ensure_running(service, self._settings)
+            return f"{service.title} is started. It ends after {self._settings.idle_minutes:g} idle minutes."
+        _refuse_taken(judge(facts))
+        async with starting(service, self._settings):
+            await self.end_unsupervised(service)
+            await self._supervisor.start(service.name)
+            await self._answering(service)
+        return f"{service.title} is started."
+
+    async def stop(self, service: Service, report: Report) -> str:
+        """End it, once what it works on is done; what was done, in a sentence. Raises ServiceError."""
+        await self._refuse_other(service)
+        facts = await self._facts(service)
+        if not facts.ours and (facts.supervised is None or facts.supervised.state in ("stopped", "failed")):
+            return f"{service.title} does not run."
+        await report(f"stopping {service.title}")
+        if facts.supervised:
+            await self._supervisor.stop(service.name)
+        await self.end_unsupervised(service)
+        return f"{service.title} is stopped."
+
+    async def restart(self, service: Service, report: Report) -> str:
+        """End it, once what it works on is done, and start it again; what was done, in a sentence. Raises ServiceError."""
+        await self._refuse_other(service)
+        facts = await self._facts(service)
+        if facts.supervised is None or (facts.ours and not supervises(facts.supervised, facts.owner)):
+            await self.end_unsupervised(service)
+            return await self.start(service, report)
+        _refuse_taken(judge(facts))
+        await report(f"restarting {service.title}")
+        async with starting(service, self._settings):
+            await self._supervisor.restart(service.name)
+            await self._answering(service)
+        return f"{service.title} is restarted."
+
+    async def enable(self, service: Service, report: Report) -> str:
+        """Have it start by itself; says what the person should know, too. Raises ServiceError."""
+        await self._registered(service)
+        await report(f"enabling {service.title}")
+        notice = await self._supervisor.enable(service.name)
+        return f"{service.title} starts by itself from now on. {notice}".strip()
+
+    async def disable(self, service: Service, report: Report) -> str:
+        """Have it start only when it is asked for. Raises ServiceError."""
+        await self._registered(service)
+        await report(f"disabling {service.title}")
+        await self._supervisor.disable(service.name)
+        return f"{service.title} no longer starts by itself. It is left running if it does."
+
+    async def log(self, service: Service, lines: int) -> list[str]:
+        """The last lines of its log."""
+        return await asyncio.to_thread(tail, log_path(service, self._settings), lines)
+
+    async def uninstall(self, service: Service, report: Report, *, models: bool) -> list[str]:
+        """Take away its unit, environment and log, and its weights if `models`; what was done, in sentences.
+
+        Raises ServiceError.
+        """
+        lock = installing_lock(service, self._settings)
+        await report(f"removing {service.title}")
+        async with alone(lock, INSTALLING_SECONDS, f"Another VoiceMode process has been installing {service.title}"):
+            items = await asyncio.to_thread(of_service, service, self._settings, self._supervisor, models=models)
+            await self.unregister(service)
+            locks = [item for item in items if item.kind == "state"]
+            gone = [item for item in items if item not in locks]
+            kept = await asyncio.to_thread(remove, gone, self._settings)
+        # We held one of them.
+        kept += await asyncio.to_thread(remove, locks, self._settings)
+        return [_told(service, gone, models=models), *kept]
+
+    async def unregister(self, service: Service) -> None:
+        """End it, whoever started it, and have nobody start it again. Raises ServiceError."""
+        await self._refuse_other(service)
+        await self._supervisor.unregister(service.name)
+        await self.end_unsupervised(service)
+
+    async def follow_settings(self, service: Service, before: Settings, report: Report) -> str:
+        """Have it work with the settings; what was done, in a sentence, or nothing. No request in flight is lost.
+
+        Args:
+            service: Which.
+            before: The settings it was started with.
+            report: Told how far the weights are that the settings name, if they have to be fetched.
+
+        Raises:
+            VoiceModeError: It goes on as before.
+        """
+        if record := await asyncio.to_thread(load_record, service, self._settings):
+            return await self._renew(service, record, report)
+        if await Manager(before, self._supervisor).end_unsupervised(service):
+            return f"{service.title} has ended; it starts with the new settings when it is needed."
+        return ""
+
+    async def _renew(self, service: Service, record: Record, report: Report) -> str:
+        refuse_other(service, record, self._supervisor.name)
+        weights = await asyncio.to_thread(service.weights_for, self._settings)
+        unit = unit_for(service, self._settings, python_of(record.environment), weights)
+        if unit == record.unit:
+            return ""
+        _refuse_taken(await self.status(service))
+        # Fetched by us, who know the way to the network; the server works on with the old ones meanwhile.
+        for name in weights:
+            await fetch(name, self._settings.models_path, sources_from(self._settings), report)
+        await self._supervisor.register(unit)
+        await asyncio.to_thread(save_record, service, self._settings, replace(record, unit=unit))
+        state = await self._supervisor.look(service.name)
+        if state is None or state.state in ("stopped", "failed"):
+            return f"{service.title} works with it when it is started: voicemode service start {service.name}"
+        await self.restart(service, report)
+        return f"{service.title} was restarted and works with it."
+
+    async def _refuse_other(self, service: Service) -> None:
+        """Raise ServiceError if somebody else keeps it running."""
+        record = await asyncio.to_thread(load_record, service, self._settings)
+        refuse_other(service, record, self._supervisor.name)
+
+    async def _registered(self, service: Service) -> None:
+        await self._refuse_other(service)
+        if await self._supervisor.look(service.name) is None:
+            raise ServiceError(
+                f"{service.title} is not installed as a service.", hint=f"voicemode service install {service.name}"
+            )
+
+    async def _answering(self, service: Service) -> None:
+        async def ended() -> str:
+            seen = await self._supervisor.look(service.name)
+            alive = seen is not None and seen.state in ("running", "starting")
+            return "" if alive else (seen.reason if seen else "") or "no reason given"
+
+        await answering(service, self._settings, ended)
+
+    async def end_unsupervised(self, service: Service) -> bool:
+        """End a server of ours that an agent or a person has started; whether there was one. Raises ServiceError."""
+        said = await health_of(service, self._settings)
+        found = await asyncio.to_thread(owner, service.port(self._settings)) if said else None
+        if found is None or not is_ours(service, found, said):
+            return False
+        await end_server(service, found)
+        return True
+
+    async def _facts(self, service: Service) -> Facts:
+        settings, port = self._settings, service.port(self._settings)
+        supervised, said, found = await asyncio.gather(
+            self._supervisor.look(service.name), health_of(service, settings), asyncio.to_thread(owner, port)
+        )
+        ours = is_ours(service, found, said)
+        log = log_path(service, settings)
+        return Facts(
+            name=service.name,
+            title=service.title,
+            installed=service.installed,
+            port=port,
+            port_setting=env_name(find_setting(service.port_setting)),
+            log=str(log),
+            supervisor=self._supervisor.name,
+            elsewhere=kept_elsewhere(service, await asyncio.to_thread(load_record, service, settings), self._supervisor.name),
+            supervised=supervised,
+            health=said,
+            owner=found,
+            ours=ours,
+            vitals=await asyncio.to_thread(vitals, found.pid) if ours and found else None,
+            lines=() if ours else tuple(await asyncio.to_thread(tail, log, LOG_LINES)),
+        )
+
+
+def _refuse_taken(status: Status) -> None:
+    """Raise ServiceError if somebody else has the port."""
+    if status.port_owner:
+        raise ServiceError(status.problem, hint=status.remedy)
+
+
+def _told(service: Service, gone: Sequence[Item], *, models: bool) -> str:
+    if not gone:
+        return f"There was nothing of {service.title} to remove."
+    what = ", ".join(dict.fromkeys(item.kind for item in gone))
+    weights = " Its weights are kept." if service.weights and not models else ""
+    return f"{service.title} is uninstalled: {what}, {size_text(total_bytes(gone))}.{weights}"

@@ -1,0 +1,104 @@
+"""Who listens on a port of this machine, and whether that is ours. Nobody here is ever ended for it."""
+
+import contextlib
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from voicemode.services.health import Health
+from voicemode.services.service import HOST, Service
+
+CONNECT_SECONDS = 1.0
+HERE = (HOST, "::ffff:127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104 - compared with, not bound to
+"""Addresses that take what is sent to HOST, the likeliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that listens on a port."""
+
+    pid: int = 0
+    """0 where the system does not say: it is another user's, or in a container."""
+    name: str = ""
+    user: str = ""
+    mine: bool = False
+    """Whether it runs as the person who asks."""
+    command: tuple[str, ...] = ()
+    ancestors: tuple[int, ...] = ()
+    """Process ids of who started it, nearest first."""
+
+    def __str__(self) -> str:
+        if not self.pid:
+            return "a program of another user, or in a container"
+        user = f", user {self.user}" if self.user else ""
+        return f"{self.name or 'a program'} (pid {self.pid}{user})"
+
+
+def owner(port: int) -> Owner | None:
+    """Who listens on `port` of this machine; None if nobody does. Blocks for some milliseconds."""
+    listening, somebody = _listeners(port), False
+    for address in HERE:
+        for pid in listening.get(address, ()):
+            if pid and (found := _describe(pid)):
+                return found
+            somebody = True
+    return Owner() if somebody or _answers(port) else None
+
+
+def is_ours(service: Service, found: Owner | None, health: Health | None) -> bool:
+    """Whether `found`, which says `health`, is the server of `service`, run by the person who asks."""
+    if found is None or health is None:
+        return False
+    signed = service.sign and found.command and found.command[-1].endswith(service.sign)
+    return found.mine and health.service == service.health_name and bool(signed or health.pid == found.pid)
+
+
+def _listeners(port: int) -> dict[str, list[int]]:
+    """Address to the ids of the processes that listen there; 0 is one that is not ours to know."""
+    found: dict[str, list[int]] = {}
+    for address, number, pid in _sockets():
+        if number == port:
+            found.setdefault(address, []).append(pid)
+    return {address: sorted(pids, reverse=True) for address, pids in found.items()}
+
+
+def _sockets() -> list[tuple[str, int, int]]:
+    """Address, port and process of all that listens."""
+    import psutil
+
+    def listening(connections: Iterable[Any], pid: int = 0) -> list[tuple[str, int, int]]:
+        heard = [connection for connection in connections if connection.status == psutil.CONN_LISTEN]
+        return [(one.laddr.ip, one.laddr.port, pid or one.pid or 0) for one in heard]
+
+    try:
+        return listening(psutil.net_connections("tcp"))
+    except psutil.AccessDenied:  # macOS: only root may ask for all at once
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                found += listening(process.net_connections("tcp"), process.pid)
+        return found
+
+
+def _describe(pid: int) -> Owner | None:
+    """The process `pid`; None if it has ended."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        name, user = process.name(), process.username()
+    except psutil.AccessDenied:
+        return Owner(pid)
+    except psutil.Error:
+        return None
+    mine = user == psutil.Process().username()
+    with contextlib.suppress(psutil.Error):
+        return Owner(pid, name, user, mine, tuple(process.cmdline()), tuple(parent.pid for parent in process.parents()))
+    return Owner(pid, name, user, mine)
+
+
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((HOST, port), CONNECT_SECONDS):
+        return True
+    return False

@@ -1,0 +1,182 @@
+"""How a service is: what was found out about it, judged. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from voicemode.errors import ServiceError
+from voicemode.services.health import Health
+from voicemode.services.logs import Ending, explain
+from voicemode.services.port_owner import Owner
+from voicemode.services.supervisors.supervisor import Supervised
+from voicemode.services.vitals import Vitals
+
+State = Literal["running", "starting", "stopped", "failed", "absent"]
+
+CRASHES = 3
+"""Started again so often without a healthy moment in between, it is in a loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What can be found out about a service."""
+
+    name: str
+    title: str
+    installed: bool
+    """Whether its engine is in the environment of whoever asks."""
+    port: int
+    port_setting: str
+    """The setting's name: VOICEMODE_WHISPER_PORT."""
+    log: str
+    supervisor: str
+    supervised: Supervised | None
+    """None if it is not registered."""
+    health: Health | None
+    owner: Owner | None
+    """Who listens on its port."""
+    ours: bool
+    """Whether that is our server."""
+    vitals: Vitals | None = None
+    lines: tuple[str, ...] = ()
+    """The end of its log, if it does not run as it should."""
+    elsewhere: ServiceError | None = None
+    """What to say if another supervisor has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How a service is, in one glance."""
+
+    name: str
+    title: str
+    state: State
+    """`stopped`: registered, and somebody wanted that; `failed`: it crashed again and again; `absent`: not registered."""
+    health: str
+    """Of our server: `ready`, `loading` or `failed`; empty if it does not run."""
+    runs: str
+    """Who keeps it running: systemd, launchd, voicemode, `on demand`, `by hand`; empty if nobody does."""
+    enabled: bool
+    """Whether it starts by itself."""
+    port: int
+    ours: bool
+    """Whether what owns the port is our server."""
+    port_owner: str
+    """Who owns the port if that is not our server; empty if nobody does."""
+    pid: int = 0
+    uptime_seconds: float = 0.0
+    memory_bytes: int = 0
+    cpu_percent: float = 0.0
+    model: str = ""
+    version: str = ""
+    requests: int = 0
+    restarts: int = 0
+    """Times it was started again after it had ended by itself."""
+    detail: str = ""
+    """What it does while it is loading."""
+    last_error: str = ""
+    problem: str = ""
+    """What is wrong, in a sentence."""
+    remedy: str = ""
+    """What to do next; most often a command."""
+    log: str = ""
+
+    @property
+    def word(self) -> str:
+        """The one word a glance is for."""
+        if self.state == "running":
+            return {"failed": "broken"}.get(self.health, self.health) or "running"
+        return "not running" if self.state == "absent" else self.state
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.problem
+
+
+def judge(facts: Facts) -> Status:
+    """What the facts come to."""
+    health = (facts.health if facts.ours else None) or Health()
+    vitals = facts.vitals or Vitals(0.0, 0, 0.0)
+    supervised, state = facts.supervised, _state(facts)
+    trouble = _trouble(facts, state)
+    return Status(
+        name=facts.name,
+        title=facts.title,
+        state=state,
+        health=health.status,
+        runs=_runs(facts),
+        enabled=bool(supervised and supervised.enabled),
+        port=facts.port,
+        ours=facts.ours,
+        port_owner="" if facts.ours or facts.owner is None else str(facts.owner),
+        pid=health.pid or (supervised.pid if supervised else 0),
+        uptime_seconds=round(vitals.uptime_seconds, 1),
+        memory_bytes=vitals.memory_bytes,
+        cpu_percent=round(vitals.cpu_percent, 1),
+        model=health.model,
+        version=health.version,
+        requests=health.requests,
+        restarts=supervised.restarts if supervised else 0,
+        detail=health.detail,
+        last_error=health.last_error,
+        problem=trouble.cause,
+        remedy=trouble.remedy,
+        log=facts.log,
+    )
+
+
+def supervises(supervised: Supervised, owner: Owner | None) -> bool:
+    """Whether the process that has the port is the one that is supervised, or its child."""
+    return owner is not None and supervised.pid in (owner.pid, *owner.ancestors)
+
+
+def _state(facts: Facts) -> State:
+    if facts.ours:
+        return "running"
+    if facts.supervised is None:
+        return "absent"
+    # Started, and not answering yet, or another has its port.
+    return "starting" if facts.supervised.state == "running" else facts.supervised.state
+
+
+def _runs(facts: Facts) -> str:
+    if not facts.ours or facts.owner is None:
+        return facts.supervisor if facts.supervised else ""
+    if facts.supervised and supervises(facts.supervised, facts.owner):
+        return facts.supervisor
+    return "on demand" if "--idle-minutes" in facts.owner.command else "by hand"
+
+
+def _trouble(facts: Facts, state: State) -> Ending:
+    """What is wrong with it, and what to do; two empty texts if all is well."""
+    nothing = Ending("", "")
+    if facts.elsewhere:
+        return Ending(facts.elsewhere.message, facts.elsewhere.hint)
+    if facts.ours:
+        error = facts.health.error if facts.health else ""
+        return Ending(error, f"voicemode service logs {facts.name}") if error else nothing
+    if facts.owner:
+        return _taken(facts)
+    if facts.supervised and (state == "failed" or (state == "starting" and facts.supervised.restarts >= CRASHES)):
+        return _looping(facts, facts.supervised)
+    if state == "stopped":
+        return Ending("", f"voicemode service start {facts.name}")
+    if state == "absent":
+        keep = f"voicemode service install {facts.name}"
+        return Ending("", f"It starts when it is needed; to have it always: {keep}" if facts.installed else keep)
+    return nothing
+
+
+def _taken(facts: Facts) -> Ending:
+    other = f"voicemode config set {facts.port_setting} {facts.port + 1}"
+    if facts.health and facts.health.service == f"voicemode-{facts.name}":
+        cause = f"Port {facts.port} has a {facts.title} that is not yours: {facts.owner}. It is used, and left alone."
+        return Ending(cause if facts.supervised else "", f"For one of your own, choose another port: {other}")
+    cause = f"Port {facts.port} is taken by {facts.owner}, which is left alone."
+    return Ending(cause, f"End that program, or choose another port: {other}")
+
+
+def _looping(facts: Facts, supervised: Supervised) -> Ending:
+    ending = explain(facts.lines, supervised.reason, name=facts.name, port=facts.port_setting)
+    times = f"It ended {supervised.restarts + 1} times in a row. " if supervised.restarts else ""
+    return Ending(times + ending.cause, ending.remedy)

@@ -1,0 +1,124 @@
+"""The status of services as a person reads it. Pure: width and colours are given."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from textwrap import wrap
+
+from voicemode.models.sources import size_text
+from voicemode.services.status import Status
+
+Paint = Callable[[str, str], str]
+"""Colours a text in a tone: good, busy, bad, quiet, strong."""
+
+WIDEST = 100
+"""Lines are not spread wider than this, however wide the terminal is."""
+
+TONES = {
+    "ready": "good",
+    "running": "good",
+    "loading": "busy",
+    "starting": "busy",
+    "broken": "bad",
+    "failed": "bad",
+}
+MARKS = {"good": "●", "busy": "◐", "bad": "●", "quiet": "○"}
+NAME_COLUMNS = 8
+
+
+def plain(text: str, _tone: str) -> str:
+    return text
+
+
+def glance(statuses: Sequence[Status], *, width: int = 80, paint: Paint = plain) -> str:
+    """Some lines for each service: how it is first, then what it takes."""
+    width = min(width, WIDEST)
+    return "\n\n".join("\n".join(_card(status, width, paint)) for status in statuses)
+
+
+def _card(status: Status, width: int, paint: Paint) -> Iterable[str]:
+    identity, numbers = _identity(status), _numbers(status)
+    return chain(
+        [_head(status, width, paint)],
+        # What does not run has little to say: one line is enough for it.
+        *(_facts(facts, width) for facts in ([identity, numbers] if status.health else [identity + numbers])),
+        _folded(status.problem, width, lambda line: paint(line, "bad")),
+        _folded(status.last_error and f"last error: {status.last_error}", width, lambda line: paint(line, "busy")),
+        _remedy(status.remedy, width, paint),
+        [paint(f"  log {_short(status.log)}", "quiet")] if status.log else [],
+    )
+
+
+def _head(status: Status, width: int, paint: Paint) -> str:
+    tone = TONES.get(status.word, "quiet")
+    right = _runs(status)
+    gap = width - 2 - NAME_COLUMNS - 1 - len(status.word) - len(right)
+    name = paint(f"{status.name:{NAME_COLUMNS}}", "strong")
+    return f"{paint(MARKS[tone], tone)} {name} {paint(status.word, tone)}{' ' * max(2, gap)}{paint(right, 'quiet')}"
+
+
+def _runs(status: Status) -> str:
+    if not status.runs:
+        return "not installed as a service" if status.state == "absent" else ""
+    if status.runs == "on demand":
+        return "started on demand by an agent"
+    if status.runs == "by hand":
+        return "started by hand"
+    keeper = {"voicemode": "VoiceMode's supervisor"}.get(status.runs, status.runs)
+    return f"{keeper}, {'starts by itself' if status.enabled else 'does not start by itself'}"
+
+
+def _identity(status: Status) -> list[str]:
+    return [
+        f"{status.title} {status.version}".strip(),
+        f"model {status.model}" if status.model else "",
+        status.detail,
+    ]
+
+
+def _numbers(status: Status) -> list[str]:
+    whose = "ours" if status.ours else "taken" if status.port_owner else "free"
+    numbers = [f"port {status.port}, {whose}", f"pid {status.pid}" if status.pid else ""]
+    if status.health:
+        numbers += [f"up {duration(status.uptime_seconds)}", size_text(status.memory_bytes), f"{status.cpu_percent:.0f} % CPU"]
+        numbers += [_times(status.requests, "request")] if status.version else []
+    return [*numbers, f"restarted {_times(status.restarts, 'time')}" if status.restarts else ""]
+
+
+def _facts(facts: Iterable[str], width: int) -> list[str]:
+    """Facts side by side, none of them broken where that can be helped."""
+    whole = (fact.replace(" ", "\0") if len(fact) < width - 2 else fact for fact in facts if fact)
+    lines = wrap(" · ".join(whole), width - 2, break_long_words=False, break_on_hyphens=False)
+    return ["  " + re.sub(r"^· | ·$", "", line).replace("\0", " ") for line in lines]
+
+
+def _folded(text: str, width: int, colour: Callable[[str], str]) -> list[str]:
+    return ["  " + colour(line) for line in wrap(text, width - 2, break_long_words=False, break_on_hyphens=False)]
+
+
+def _remedy(remedy: str, width: int, paint: Paint) -> list[str]:
+    """What to do; a command is on a line of its own, whole, so that it can be copied."""
+    words, command = re.match(r"(?s)(.*?)(?:(?<![\w-])(voicemode [\w-]+ .*))?$", remedy).groups("")  # type: ignore[union-attr]
+    told = wrap(words.strip(), width - 4, break_long_words=False, break_on_hyphens=False)
+    lines = [paint(line, "strong") for line in (*told, command) if line]
+    return [f"  {'→' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]
+
+
+def duration(seconds: float) -> str:
+    """`3 d 4 h`: the two largest units that say something."""
+    left, parts = int(seconds), []
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, left = divmod(left, length)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def _times(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _short(path: str) -> str:
+    home = str(Path.home())
+    return f"~{path.removeprefix(home)}" if path.startswith(home) else path

@@ -1,0 +1,40 @@
+"""Which supervisor there is on this machine."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Literal
+
+from voicemode.config import Settings
+from voicemode.config.environment import child_environment, runtime_dir
+from voicemode.services.supervisors.supervisor import Supervisor
+
+
+def find_supervisor(settings: Settings) -> Supervisor:
+    """The one that `settings` name, or the one this machine has. Starts nothing, and looks at two files at most."""
+    environ, home, runtime = child_environment(settings, ()), Path.home(), runtime_dir()
+    match settings.supervisor if settings.supervisor != "auto" else of_this_machine(runtime):
+        case "systemd":
+            from voicemode.services.supervisors.systemd import Systemd
+
+            # A cron job or a bare ssh command does not have it in its environment.
+            environ["XDG_RUNTIME_DIR"] = str(runtime)
+            return Systemd(home / ".config/systemd/user", settings.state_dir, environ)
+        case "launchd":
+            from voicemode.services.supervisors.launchd import Launchd
+
+            return Launchd(settings.services_dir, home / "Library/LaunchAgents", environ)
+        case _:
+            from voicemode.services._autostart import autostart
+            from voicemode.services._watched import Watchmen
+
+            return Watchmen(settings.services_dir, autostart(home), environ)
+
+
+def of_this_machine(runtime: Path | None, system: str = sys.platform) -> Literal["systemd", "launchd", "voicemode"]:
+    """Who keeps services of users running here. `runtime` has the socket of the user's systemd, if there is one."""
+    if system == "darwin":
+        return "launchd"
+    if system == "linux" and runtime and (runtime / "systemd/private").exists() and shutil.which("systemctl"):
+        return "systemd"
+    return "voicemode"

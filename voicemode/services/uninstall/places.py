@@ -1,0 +1,118 @@
+"""Where VoiceMode puts things on this machine, as data: folder and names of all that is ours."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from voicemode.config import Settings, trust_store, user_file
+from voicemode.models.manifests import MODELS, Model
+from voicemode.models.store import INCOMING, NOTES
+from voicemode.services import services
+from voicemode.services.install.environment import BUILT
+from voicemode.services.install.record import FILE, TRIAL, service_dir
+from voicemode.services.service import Service
+
+Kind = Literal["unit", "environment", "model", "cache", "log", "state", "recording", "config"]
+
+SOUND = ".sound"
+"""Of files of the speech cache, half-written ones included."""
+BESIDE = r"\.\w{8}"
+"""What `write_atomically` adds to the name of a file that was not finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Things of one kind in one folder. Whatever else is in there is not ours."""
+
+    kind: Kind
+    title: str
+    """As a person is told."""
+    folder: Path
+    root: Path
+    """Chosen by the person: links at or above it are theirs, and followed; links below it are not."""
+    names: str
+    """A regular expression of what is ours in the folder: files, or folders with all in them."""
+    service: str = ""
+    """Which service it belongs to; empty for all of VoiceMode."""
+    sizes: tuple[int, ...] = ()
+    """If given, only files of these sizes are ours: others were put there by somebody else."""
+    links: bool = False
+    """Whether only links are meant."""
+
+
+def places(settings: Settings) -> Iterator[Place]:
+    """Every place there is."""
+    for service in services().values():
+        yield from places_of(service, settings)
+    base = settings.base_dir.expanduser()
+    yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
+    yield Place(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
+    yield Place(kind="state", title="state", folder=settings.state_dir, root=base, names="linger")
+    home = user_file().parent
+    yield Place(
+        kind="state",
+        title="state",
+        folder=home / "state" / "hands",
+        root=home,
+        names=rf"[0-9a-f]{{8}}\.(sock|wait)|\.?[0-9a-f]{{8}}\.port({BESIDE})?",
+    )
+    yield Place(kind="model", title="link to the folder of weights", folder=base, root=base, names="models", links=True)
+    for path in (user_file(), trust_store()):
+        name = re.escape(path.name)
+        names = rf"{name}|\.{name}(\.lock|{BESIDE})"
+        yield Place(kind="config", title="settings", folder=path.parent, root=path.parent, names=names)
+
+
+def places_of(service: Service, settings: Settings) -> Iterator[Place]:
+    """The places of one service."""
+    base, own, name = settings.base_dir.expanduser(), service_dir(service, settings), service.name
+    title = service.title
+    yield Place(
+        kind="environment",
+        title=f"environment of {title}",
+        folder=own / "environments",
+        root=base,
+        names=BUILT.pattern,
+        service=name,
+    )
+    written = rf"{re.escape(FILE)}|unit\.json|watch\.json|keys\.yaml|dev\.voicemode\.{name}\.plist"
+    notes = rf"\.?({written})({BESIDE})?|watch\.lock|stop|{TRIAL}"
+    yield Place(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
+    yield Place(
+        kind="cache",
+        title=f"cache of {title}",
+        folder=settings.cache_dir / name,
+        root=base,
+        names=rf"([0-9a-f]{{64}}|{BESIDE}){re.escape(SOUND)}|livekit_[\w.]+\.(tar\.gz|zip)|checksums\.txt",
+        service=name,
+    )
+    yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names(name), service=name)
+    yield Place(
+        kind="state",
+        title="state",
+        folder=settings.state_dir,
+        root=base,
+        names=rf"{name}(-install)?\.lock|\.?voicemode-{name}\.yaml({BESIDE})?|\.?{name}-\w+\.(json|pem)(\.lock|{BESIDE})?",
+        service=name,
+    )
+    for model in MODELS.values():
+        if model.name.split("-")[0] == name:
+            yield from _places_of_model(model, settings, name)
+
+
+def log_names(name: str) -> str:
+    """Names of a log and of those it was rotated to."""
+    return rf"{name}\.log(\.\d+)?"
+
+
+def _places_of_model(model: Model, settings: Settings, service: str) -> Iterator[Place]:
+    root = settings.models_path
+    files = "|".join(re.escape(file.name) for file in model.files)
+    notes = rf"{re.escape(NOTES)}(\.\d+)?|{re.escape(INCOMING)}"
+    title, sizes = f"weights of {model.title}", tuple(file.size_bytes for file in model.files)
+    folder = root / model.name
+    yield Place(kind="model", title=title, folder=folder, root=root, names=files, service=service, sizes=sizes)
+    yield Place(kind="model", title=title, folder=folder, root=root, names=notes, service=service)
+    yield Place(kind="model", title=title, folder=root, root=root, names=rf"\.{re.escape(model.name)}\.lock", service=service)

@@ -1,0 +1,129 @@
+"""Taking VoiceMode off a machine: what that comes to, and doing it."""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from voicemode.config import Settings
+from voicemode.errors import ServiceError
+from voicemode.models.sources import size_text
+from voicemode.services import services
+from voicemode.services.manager import Manager
+from voicemode.services.supervisors.supervisor import Supervisor
+from voicemode.services.uninstall.clients import Entry, clients, entries
+from voicemode.services.uninstall.clients import remove as remove_entries
+from voicemode.services.uninstall.inventory import Item, everything, remove, strangers, total_bytes
+
+STRANGERS = 5
+"""Named one by one; a base directory may be a whole home."""
+KEPT = {
+    "recording": "they are your own words; to remove them, too: --recordings",
+    "model": "as you wish; without --keep-models they go",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What goes, and what stays."""
+
+    going: Sequence[Item]
+    entries: Sequence[Entry]
+    """What tells agents' programs to start VoiceMode; goes, too."""
+    running: Sequence[str]
+    """Servers that are ended first."""
+    staying: Sequence[Item]
+    """Ours, and kept."""
+    strangers: Sequence[Path]
+    """Not ours, in our folders."""
+    base: Path
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.going or self.entries or self.running)
+
+    def __str__(self) -> str:
+        return "\n".join(_lines(self))
+
+
+async def survey(settings: Settings, supervisor: Supervisor, *, keep: Iterable[str], home: Path) -> Removal:
+    """What a removal would take away, less the kinds of things in `keep`. Nothing is touched."""
+    items = await asyncio.to_thread(everything, settings, supervisor)
+    keep = frozenset(keep)
+    going = [item for item in items if item.kind not in keep]
+    seen = [await Manager(settings, supervisor).status(service) for service in services().values()]
+    return Removal(
+        going=going,
+        entries=await asyncio.to_thread(lambda: [entry for client in clients(home) for entry in entries(client)]),
+        running=[f"{status.title} (pid {status.pid})" for status in seen if status.ours],
+        staying=[item for item in items if item.kind in keep],
+        strangers=await asyncio.to_thread(strangers, settings, items),
+        base=settings.base_dir.expanduser(),
+    )
+
+
+async def carry_out(removal: Removal, settings: Settings, supervisor: Supervisor) -> list[str]:
+    """Do it; what is still there, in sentences. Raises ServiceError if a service cannot be ended: then all of it stays."""
+    manager = Manager(settings, supervisor)
+    for service in services().values():
+        await manager.unregister(service)
+    left = await asyncio.to_thread(remove, removal.going, settings)
+    for client, found in groupby(removal.entries, key=lambda entry: entry.client):
+        try:
+            await asyncio.to_thread(remove_entries, client, list(found))
+        except ServiceError as error:
+            left.append(str(error))
+    return left
+
+
+def of_the_program(prefix: str = sys.prefix) -> str:
+    """How the person removes VoiceMode itself, by where its environment is. Pure."""
+    parts = Path(prefix).parts
+    if "tools" in parts and "uv" in parts:
+        return "uv tool uninstall voicemode"
+    if "pipx" in parts:
+        return "pipx uninstall voicemode"
+    if "archive-v0" in parts or "environments-v2" in parts:
+        return "uv cache clean voicemode"
+    return "pip uninstall voicemode"
+
+
+def _lines(removal: Removal) -> Iterator[str]:
+    rows = [_row(item) for item in removal.going]
+    rows += [(str(entry), "", _short(entry.client.path)) for entry in removal.entries]
+    if not removal.nothing:
+        yield "This is what VoiceMode put on your machine, and what goes:"
+        yield from _table(rows)
+        yield f"  In all {size_text(total_bytes(removal.going))}."
+    if removal.running:
+        yield f"Ended first: {', '.join(removal.running)}."
+    if removal.staying or removal.strangers:
+        yield "What stays:"
+        yield from (f"  {item.title}, {_count(item)}, in {_short(_where(item))}: {KEPT[item.kind]}" for item in removal.staying)
+        yield from (f"  {_short(path)}: not VoiceMode's" for path in removal.strangers[:STRANGERS])
+        if more := len(removal.strangers) - STRANGERS:
+            yield from [f"  and {more} more in {_short(removal.base)} that are not VoiceMode's"] if more > 0 else []
+
+
+def _row(item: Item) -> tuple[str, str, str]:
+    return item.title, size_text(item.size_bytes), _short(_where(item))
+
+
+def _where(item: Item) -> Path:
+    """One path for all of it."""
+    return item.paths[0] if len(item.paths) == 1 else item.paths[0].parent
+
+
+def _count(item: Item) -> str:
+    return f"{len(item.paths)} of {size_text(item.size_bytes)}"
+
+
+def _table(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    titles, sizes = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+    return (f"  {title:{titles}}  {size:>{sizes}}  {path}" for title, size, path in rows)
+
+
+def _short(path: Path) -> str:
+    return f"~/{path.relative_to(Path.home()).as_posix()}" if path.is_relative_to(Path.home()) else str(path)

@@ -1,0 +1,59 @@
+"""What a running process takes, and how it is asked to end."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+from voicemode.errors import ServiceError
+from voicemode.services.port_owner import Owner
+from voicemode.services.service import Service
+
+SAMPLE_SECONDS = 0.1
+"""CPU use is measured over this long."""
+
+END_SECONDS = 15.0
+"""Requests in flight may take 10 s to finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    uptime_seconds: float
+    memory_bytes: int
+    """Resident."""
+    cpu_percent: float
+    """Of one processor, just now."""
+
+
+def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
+    """What the process `pid` takes; None if it has ended or is not ours to look at. Blocks for `sample_seconds`."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        cpu = process.cpu_percent(sample_seconds)
+        return Vitals(max(0.0, time.time() - process.create_time()), process.memory_info().rss, cpu)
+    return None
+
+
+async def end_server(service: Service, found: Owner) -> None:
+    """End a server of ours, once what it works on is done. Raises ServiceError if it does not end."""
+    if not await asyncio.to_thread(end, found):
+        raise ServiceError(f"{service.title} does not end.", hint=f"End it yourself: kill -9 {found.pid}")
+
+
+def end(owner: Owner, limit_seconds: float = END_SECONDS) -> bool:
+    """Ask a server of ours to end, and wait for it; False if it has not. `_ports.is_ours` was asked before. Blocks."""
+    import psutil
+
+    try:
+        process = psutil.Process(owner.pid)
+        if tuple(process.cmdline()) != owner.command:
+            return True  # it has ended, and its number belongs to somebody else
+        process.terminate()
+        process.wait(limit_seconds)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True

@@ -1,0 +1,253 @@
+"""Requests to an endpoint: each step has its time, whatever the server does, and nothing goes where it should not.
+
+No redirect is followed and no cookie kept: they could carry a key or a voice to somebody else.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from voicemode import __version__, egress
+from voicemode.audio.frames import closing
+from voicemode.config import Settings
+from voicemode.speech.openai.address import Endpoint, refusal
+from voicemode.speech.openai.errors import Step, too_long, too_slow, translated, within
+
+if TYPE_CHECKING:
+    import httpx2
+
+IDLE_CONNECTION_SECONDS = 60.0
+"""How long a connection is kept for the next turn."""
+REST_SECONDS = 0.01
+"""An answer that is left early is read on for so long: if that is all of it, the connection can be used again."""
+ERROR_BYTES = 64 * 1024
+"""An error text is not read beyond this."""
+TEXT_BYTES = 32 * 1024 * 1024
+"""More text than a day of speech has."""
+LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+@asynccontextmanager
+async def open_http() -> AsyncIterator["httpx2.AsyncClient"]:
+    """The one pool of connections that all endpoints share."""
+    # Importing the library and reading the certificates takes a fifth of a second.
+    async with await asyncio.to_thread(_build_http) as http:
+        yield http
+
+
+def _build_http() -> "httpx2.AsyncClient":
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    import httpx2
+
+    return httpx2.AsyncClient(
+        # A proxy of the environment is honoured, but never sees what this machine says to itself.
+        mounts=dict.fromkeys(LOOPBACK),
+        # Speech does not shrink, and whoever compresses it on the way holds it back.
+        headers={"User-Agent": f"voicemode/{__version__}", "Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        limits=httpx2.Limits(keepalive_expiry=IDLE_CONNECTION_SECONDS),
+        event_hooks={"request": [_check_permitted]},
+    )
+
+
+async def _check_permitted(request: "httpx2.Request") -> None:
+    """Raises LocalOnlyError."""
+    egress.check(request.url.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long each step of a request may take."""
+
+    connect_seconds: float
+    first_byte_seconds: float
+    """From the last byte sent to the first one back."""
+    idle_seconds: float
+    """Between two pieces of the request or of the answer."""
+    answer_seconds: float
+    """All of it together, as far as the endpoint is what is waited for."""
+
+    @classmethod
+    def of(cls, settings: Settings, *, local: bool) -> "Limits":
+        return cls(
+            settings.connect_timeout_local if local else settings.connect_timeout,
+            settings.first_byte_timeout,
+            settings.idle_timeout,
+            settings.answer_timeout,
+        )
+
+    def longer(self, seconds: float) -> "Limits":
+        """For a task that takes an endpoint so much longer."""
+        return replace(self, first_byte_seconds=self.first_byte_seconds + seconds, answer_seconds=self.answer_seconds + seconds)
+
+
+class Wire:
+    """Requests to one endpoint, with its key. Only ever raises ProviderError."""
+
+    def __init__(self, endpoint: Endpoint, http: "httpx2.AsyncClient", limits: Limits) -> None:
+        self.endpoint = endpoint
+        self.limits = limits
+        self._http = http
+
+    @asynccontextmanager
+    async def ask(self, method: str, path: str, limits: Limits | None = None, **content: Any) -> AsyncIterator["Answer"]:
+        """A successful answer whose body is still to be read; leaving early hangs up. Errors of audio are translated, too.
+
+        Args:
+            method: GET or POST.
+            path: Below the base URL, as in "audio/speech".
+            limits: Others than the endpoint's own.
+            content: What `httpx2.AsyncClient.build_request` takes.
+        """
+        with translated(self.endpoint):
+            answer = await self._send(method, path, limits or self.limits, content)
+            try:
+                if not answer.response.is_success:
+                    body = await answer.beginning(ERROR_BYTES)
+                    raise refusal(self.endpoint, answer.response.status_code, answer.response.headers, body)
+                yield answer
+            finally:
+                await answer.close()
+
+    async def _send(self, method: str, path: str, limits: Limits, content: Mapping[str, Any]) -> "Answer":
+        import httpx2
+
+        progress = _Progress(limits)
+        request = self._http.build_request(
+            method,
+            self.endpoint.at(path),
+            timeout=httpx2.Timeout(None, write=limits.idle_seconds),
+            extensions={"trace": progress},
+            **content,
+        )
+        if self.endpoint.api_key:
+            request.headers["Authorization"] = f"Bearer {self.endpoint.api_key}"
+        try:
+            async with progress.timeout:
+                response = await self._over_a_living_connection(request, progress)
+        except TimeoutError as error:
+            raise too_slow(self.endpoint, progress.step, progress.seconds) from error
+        return Answer(self.endpoint, response, limits, progress.left_seconds)
+
+    async def _over_a_living_connection(self, request: "httpx2.Request", progress: "_Progress") -> "httpx2.Response":
+        """The head of the answer.
+
+        A kept connection can be closed by the server just as we use it again. Only then, which is before any of an answer
+        has come, is the request sent once more: what broke over a new connection may have been done, and paid for.
+        """
+        import httpx2
+
+        while True:
+            progress.begin()
+            try:
+                return await self._http.send(request, stream=True, follow_redirects=False)
+            except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as error:
+                if progress.connected_anew or _has_answered(error):
+                    raise
+
+
+def _has_answered(error: Exception) -> bool:
+    """Whether something came back that the HTTP parser could not read."""
+    import h11
+
+    return within(error, h11.RemoteProtocolError) is not None
+
+
+class _Progress:
+    """How far a request is. The library reports to it, and it gives each step its time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.timeout = asyncio.timeout(None)
+        self.step = Step.CONNECT
+        self.seconds = limits.connect_seconds
+        """What the step may take."""
+        self.connected_anew = False
+        self._limits = limits
+        self._clock = asyncio.get_running_loop().time
+        self._end = self._clock() + limits.answer_seconds
+
+    def begin(self) -> None:
+        self.connected_anew = False
+        self._enter(Step.CONNECT, self._limits.connect_seconds)
+
+    @property
+    def left_seconds(self) -> float:
+        """What is left for the whole answer."""
+        return self._end - self._clock()
+
+    async def __call__(self, event: str, _: Mapping[str, Any]) -> None:
+        """Told by the library, as in "http11.send_request_headers.started"."""
+        match event.partition(".")[2]:
+            case "connect_tcp.started":
+                self.connected_anew = True
+            case "send_request_headers.started":
+                self._enter(Step.FINISH, self._limits.answer_seconds)
+            case "receive_response_headers.started":
+                self._enter(Step.BEGIN, self._limits.first_byte_seconds)
+
+    def _enter(self, step: Step, seconds: float) -> None:
+        self.step, self.seconds = step, seconds
+        self.timeout.reschedule(min(self._clock() + seconds, self._end))
+
+
+class Answer:
+    """An answer whose body is still to be read."""
+
+    def __init__(self, endpoint: Endpoint, response: "httpx2.Response", limits: Limits, left_seconds: float) -> None:
+        self.response = response
+        self._endpoint = endpoint
+        self._limits = limits
+        self._left_seconds = left_seconds
+        self._chunks = response.aiter_bytes()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes. Time that the reader takes between two chunks is not held against the endpoint."""
+        while (chunk := await self._next()) is not None:
+            yield chunk
+
+    async def _next(self) -> bytes | None:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        if self._left_seconds <= 0:
+            raise too_slow(self._endpoint, Step.FINISH, self._limits.answer_seconds)
+        try:
+            async with asyncio.timeout(min(self._limits.idle_seconds, self._left_seconds)):
+                return await anext(self._chunks, None)
+        except TimeoutError as error:
+            if self._left_seconds < self._limits.idle_seconds:
+                raise too_slow(self._endpoint, Step.FINISH, self._limits.answer_seconds) from error
+            raise too_slow(self._endpoint, Step.GO_ON, self._limits.idle_seconds) from error
+        finally:
+            self._left_seconds -= clock() - begun
+
+    async def text(self) -> bytes:
+        """The whole body of an answer that is no audio."""
+        body = await self.beginning(TEXT_BYTES)
+        if len(body) >= TEXT_BYTES:
+            raise too_long(self._endpoint)
+        return body
+
+    async def beginning(self, size: int) -> bytes:
+        """At least the first `size` bytes, if there are so many."""
+        body = bytearray()
+        async with closing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) >= size:
+                    break
+        return bytes(body)
+
+    async def close(self) -> None:
+        """Hang up, unless the rest is as good as here."""
+        import httpx2
+
+        try:
+            with suppress(TimeoutError, httpx2.HTTPError, httpx2.StreamError):
+                async with asyncio.timeout(REST_SECONDS):
+                    async for _ in self._chunks:
+                        pass
+        finally:
+            await self.response.aclose()

@@ -1,0 +1,219 @@
+"""Long text, sentence by sentence: what comes first is heard while the rest is still being made."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from voicemode.audio.frames import Frame, Frames, closing
+from voicemode.errors import ProviderError
+from voicemode.speech.base import TextToSpeech, Voice
+from voicemode.tasks import ended
+
+GROUP_CHARS = 250
+"""Sentences after the first are asked for together up to this length: fewer requests, better melody."""
+FIRST_CHARS = 40
+"""The first part has at least so much, 2.5 s of speech: that long the next one may take to begin."""
+PARTS_AHEAD = 2
+"""Parts whose audio is kept at a time: the one being heard and the next."""
+
+
+FASTEST_CHARS = 25.0
+"""A second of speech at normal speed holds no more."""
+USUAL_CHARS = 15.0
+"""As a rule it holds so many."""
+COMPLETE = 0.995
+"""Of a part: the device may keep the last samples to itself."""
+
+
+class _Mark(Enum):
+    PART_ENDED = auto()
+    ALL_ENDED = auto()
+
+
+_Made = asyncio.Queue[Frame | _Mark]
+
+
+@dataclass(slots=True)
+class Part:
+    """What is asked for at once, and how much audio it has come to."""
+
+    text: str
+    seconds: float = 0.0
+    complete: bool = False
+    """False as long as more of it is being made."""
+
+
+class Sentences:
+    """A TextToSpeech that asks another for one part of the text after the other.
+
+    The next part is asked for when the one before is complete, while that is still being heard: an engine never has two
+    requests to share itself between. Leaving the stream ends the request at once.
+    """
+
+    def __init__(self, inner: TextToSpeech, unheard: list[str]) -> None:
+        """Parts that could not be spoken are added to `unheard`."""
+        self._inner = inner
+        self._unheard = unheard
+        self.parts: list[Part] = []
+        """Of the latest text."""
+
+    def synthesize(self, text: str, voice: Voice) -> Frames:
+        """`text`, spoken. Raises ProviderError after the frames that came before it."""
+        self.parts = [Part(request) for request in requests(text)]
+        return self._speak(self.parts, voice)
+
+    async def _speak(self, parts: list[Part], voice: Voice) -> Frames:
+        made: _Made = asyncio.Queue()
+        room = asyncio.Semaphore(PARTS_AHEAD)
+        making = asyncio.create_task(self._make(parts, voice, made, room))
+        try:
+            while (item := await made.get()) is not _Mark.ALL_ENDED:
+                if isinstance(item, Frame):
+                    yield item
+                else:
+                    room.release()
+            await making
+        finally:
+            await ended(making)
+
+    async def _make(self, parts: list[Part], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
+        try:
+            for number, part in enumerate(parts):
+                await room.acquire()
+                try:
+                    async with closing(self._inner.synthesize(part.text, voice)) as frames:
+                        async for frame in frames:
+                            part.seconds += frame.seconds
+                            made.put_nowait(frame)
+                except ProviderError:
+                    self._unheard += [later.text for later in parts[number + 1 :]]
+                    raise
+                part.complete = True
+                made.put_nowait(_Mark.PART_ENDED)
+        finally:
+            made.put_nowait(_Mark.ALL_ENDED)
+
+
+def heard(parts: Sequence[Part], seconds: float, speed: float = 1.0) -> list[str]:
+    """What of each of `parts` was heard after `seconds` of all of them, cut at a word; empty from where nothing was."""
+    told = list[str]()
+    for part in parts:
+        # Of what is still being made nobody knows how long it will be.
+        length = part.seconds if part.complete else max(part.seconds, len(part.text) / (USUAL_CHARS * speed))
+        told.append(up_to(part.text, seconds / length) if length else part.text)
+        seconds = max(0.0, seconds - length)
+    return told
+
+
+def up_to(text: str, share: float) -> str:
+    """The words that are complete after `share` of `text`."""
+    if share >= COMPLETE:
+        return text
+    end = round(len(text) * share)
+    return text[:end] if text[end : end + 1].isspace() else text[:end].rpartition(" ")[0]
+
+
+def requests(text: str) -> list[str]:
+    """What to ask for, in order: the first sentence or two, then groups of sentences; nothing longer than GROUP_CHARS."""
+    parts: list[str] = []
+    for sentence in sentences(text):
+        for piece in pieces(sentence, GROUP_CHARS):
+            if parts and _belongs(parts, piece):
+                parts[-1] += f" {piece}"
+            else:
+                parts.append(piece)
+    return parts
+
+
+def _belongs(parts: list[str], piece: str) -> bool:
+    """Whether `piece` is asked for together with the last of `parts`."""
+    together = len(parts[-1]) + len(piece) < GROUP_CHARS
+    return together and (len(parts) > 1 or len(parts[0]) < FIRST_CHARS)
+
+
+def broken_off(text: str, seconds: float, speed: float) -> tuple[str, str]:
+    """(what may have been heard, the sentences of which certainly nothing was) after `seconds` of speech of `text`."""
+    begun, rest, position = list[str](), list[str](), 0
+    for sentence in sentences(text):
+        (rest if begun and position > seconds * FASTEST_CHARS * speed else begun).append(sentence)
+        position += len(sentence) + 1
+    return " ".join(begun), " ".join(rest)
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of `text`; those without a letter or digit are left out."""
+    start = 0
+    for mark in _END.finditer(text):
+        if _ends(text, start, mark):
+            yield from _speakable(text[start : mark.end()])
+            start = mark.end()
+    yield from _speakable(text[start:])
+
+
+def pieces(sentence: str, limit: int) -> Iterator[str]:
+    """A sentence in pieces of at most `limit` characters, cut at clauses, commas or spaces, never within a word."""
+    while len(sentence) > limit:
+        cut = _cut(sentence, limit)
+        yield from _speakable(sentence[:cut])
+        sentence = sentence[cut:].strip()
+    yield from _speakable(sentence)
+
+
+def _speakable(text: str) -> Iterator[str]:
+    if any(character.isalnum() for character in text):
+        yield " ".join(text.split())
+
+
+_END = re.compile(r"""(?<![.!?…])[.!?…]+["'”’»)\]]*(?=\s|\Z)|[。！？]+[」』”’）]*|\n+""")
+_WORD = re.compile(r"[^\s(\[\"'“‘«]*\Z")
+_LONGEST_WORD = 40
+_INITIALS = re.compile(r"[^\W\d_](?:\.[^\W\d_])*", re.ASCII)
+_NEVER_ENDS = re.compile(
+    "mr|mrs|ms|dr|prof|st|sr|jr|gen|gov|rep|sen|capt|lt|col|sgt|rev|hon|mt|ft|vs|cf|approx|est|ca|bzw", re.IGNORECASE
+)
+_ENDS_BEFORE_CAPITAL = re.compile("etc|inc|ltd|co|corp|dept|al|usw", re.IGNORECASE)
+_ENDS_UNLESS_NUMBER = re.compile("nos?|nr|figs?|vol|pp|ch|sec|art|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec", re.IGNORECASE)
+
+
+def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
+    """Whether this punctuation ends a sentence that began at `start`."""
+    following = text[mark.end() : mark.end() + 20].lstrip()[:1] if mark[0][0] in ".…" else ""
+    if mark[0].startswith(("..", "…")):
+        return not following.islower()
+    if mark[0][0] != ".":
+        return True
+    word = _WORD.search(text, max(start, mark.start() - _LONGEST_WORD), mark.start())
+    return word is None or not _abbreviates(word[0], following, is_first=not text[start : word.start()].strip())
+
+
+def _abbreviates(word: str, following: str, *, is_first: bool) -> bool:
+    if _ENDS_BEFORE_CAPITAL.fullmatch(word):
+        return not following.isupper()
+    if _ENDS_UNLESS_NUMBER.fullmatch(word):
+        return following.isdecimal()
+    is_item_number = is_first and word.isdecimal()
+    is_initial = _INITIALS.fullmatch(word) is not None and word != "I"
+    return bool(following) and (is_initial or is_item_number or _NEVER_ENDS.fullmatch(word) is not None)
+
+
+_CUTS = (
+    re.compile(r".*[;:—–)](?=\s)|.*[；：]", re.DOTALL),
+    re.compile(r".*,(?=\s)|.*[，、]", re.DOTALL),
+    re.compile(r".*\s", re.DOTALL),
+)
+_WRITTEN_WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
+
+def _cut(sentence: str, limit: int) -> int:
+    """Where to cut a sentence that is longer than `limit`: not too near its beginning if that can be had."""
+    head = sentence[:limit]
+    for pattern in _CUTS:
+        found = pattern.match(head)
+        if found and found.end() > limit // 4:
+            return found.end()
+    if _WRITTEN_WITHOUT_SPACES.match(head[-1]):
+        return limit
+    space = re.search(r"\s", sentence[limit:])
+    return limit + space.end() if space else len(sentence)

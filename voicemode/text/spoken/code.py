@@ -1,0 +1,84 @@
+"""Identifiers, flags and operators as words."""
+
+import re
+
+from voicemode.text.spoken.names import split_humps
+from voicemode.text.spoken.places import say_places
+from voicemode.text.spoken.rules import Rule, rewrite
+
+
+def _say_snake(found: re.Match[str]) -> str:
+    name = found[0].strip("_")
+    if name.isupper():
+        name = name.lower()
+    return " ".join(split_humps(part) for part in name.split("_") if part)
+
+
+def _say_flag(found: re.Match[str]) -> str:
+    return f"{'dash ' * len(found[1])}{found[2].replace('-', ' ')}"
+
+
+def _say_hash(found: re.Match[str]) -> str:
+    """Its first four signs: enough to find it."""
+    return " ".join(sign.upper() for sign in found[0].removeprefix("0x")[:4])
+
+
+_FLAG = re.compile(r"(?<![^\s(\[=\"'])(--|-(?=[A-Za-z]{1,3}(?!\w)))([A-Za-z][A-Za-z0-9-]*)(?!\w)")
+_HASH = re.compile(
+    r"(?<![\w.-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|sha256:[0-9a-f]{8,64}"
+    r"|(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}|0x[0-9a-fA-F]{1,64})(?![\w-])"
+)
+_SNAKE = re.compile(r"(?<!\w)_*[^\W_]+(?:_+[^\W_]+)+_*(?!\w)")
+
+_IDENTIFIERS: list[Rule] = [
+    (re.compile(r"\b([CF])#(?!\w)"), r"\1 sharp"),
+    (re.compile(r"\b([CG])\+\+(?!\w)"), r"\1 plus plus"),
+    (re.compile(r"(?<=\w)\(\)"), ""),
+    (_FLAG, _say_flag),
+    (_HASH, _say_hash),
+    (_SNAKE, _say_snake),
+    (re.compile(r"(?<![\w.])[a-z]\w+(?:\.[a-z]\w+)+(?!\w)"), lambda m: m[0].replace(".", " dot ")),
+    (re.compile(r"\b[a-z]{2,}(?:[A-Z][a-z0-9]+)+\b"), lambda m: split_humps(m[0])),
+    (re.compile(r"(?<![\w.])@(?=[^\W\d])"), "at "),
+    (re.compile(r"(?<![\w&])#(?=[^\W\d])"), ""),
+]
+
+_OPERATORS: list[Rule] = [
+    (re.compile(r"(?<=\w)\(\)"), ""),
+    (_FLAG, _say_flag),
+    (_HASH, _say_hash),
+    (_SNAKE, _say_snake),
+    (re.compile(r"[-=]>"), " to "),
+    (re.compile(r"<="), " less than or equal to "),
+    (re.compile(r">="), " greater than or equal to "),
+    (re.compile(r"!==?"), " is not "),
+    (re.compile(r"={1,3}"), " equals "),
+    (re.compile(r"&+"), " and "),
+    (re.compile(r"\|\|"), " or "),
+    (re.compile(r"\|"), " pipe "),
+    (re.compile(r"\+\+(?!\w)"), " plus plus "),
+    (re.compile(r"\+"), " plus "),
+    (re.compile(r"\*+"), " star "),
+    (re.compile(r"(?<=\s)<(?=\s)"), " less than "),
+    (re.compile(r"(?<=\s)>(?=\s)"), " greater than "),
+    (re.compile(r"(?<=\s)-(?=\s)"), " minus "),
+    (re.compile(r"(?<=[^\W\d])-(?=\w)"), " "),
+    (re.compile(r"(?<=[^\W\d])\.(?=[^\W\d])|(?<=[)\]])\.(?=[^\W\d])"), " dot "),
+    (re.compile(r"(?<![\w.])\.(?![\w.])|(?<![\w.])\.(?=[^\W\d])"), " dot "),
+    (re.compile(r"\.{2,}"), " "),
+    (re.compile(r"(?<=\w)/(?=[^\W\d])"), " slash "),
+    (re.compile(r"@"), " at "),
+    (re.compile(r"\b([CF])#"), r"\1 sharp"),
+    (re.compile(r"#(?!\d)"), " hash "),
+    (re.compile(r"(?<!\d):|:(?!\d)|[;!?\"'(){}\[\]<>\\^~_]|\$(?!\d)"), " "),
+]
+
+
+def say_identifiers(prose: str) -> str:
+    """Names that only code has, where they stand in prose. "GitHub" and "iPhone" are words."""
+    return rewrite(prose, _IDENTIFIERS)
+
+
+def say_code(code: str) -> str:
+    """Code within a sentence: its words, and its operators in words; brackets and quotes are not said."""
+    return " ".join(split_humps(word) for word in rewrite(say_places(code), _OPERATORS).split())

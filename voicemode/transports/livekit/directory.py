@@ -1,0 +1,124 @@
+"""Which rooms there are on a LiveKit server, and who is in them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from voicemode.config import Settings
+from voicemode.errors import RoomError, VoiceModeError
+from voicemode.speech.openai.wire import open_http
+from voicemode.transports.livekit.access import Access, find_access, refused_key, server_token, unreachable
+
+if TYPE_CHECKING:
+    import httpx2
+
+ANSWER_SECONDS = 5.0
+"""A server answers at once."""
+GLANCE_SECONDS = 0.3
+"""So long a turn waits to know where the person is."""
+EMPTY_SECONDS = 300
+"""A room that was made by hand ends when nobody has been in it for so long."""
+TOKEN_SECONDS = 60.0
+AGENT = "AGENT"
+NOT_FOUND = 404
+REFUSED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    name: str
+    people: int
+    """How many are in it."""
+    agents: int
+    since: float
+    """`time.time()` when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is in a room."""
+
+    identity: str
+    name: str
+    agent: bool
+    since: float
+    """`time.time()` when they joined."""
+
+
+class Directory:
+    """The rooms of one server. Whatever is asked of it raises RoomError if there is no answer, and LocalOnlyError."""
+
+    def __init__(self, access: Access, http: "httpx2.AsyncClient") -> None:
+        self._access = access
+        self._http = http
+
+    async def rooms(self) -> list[Room]:
+        """All of them, the oldest first."""
+        said = await self._ask("ListRooms", {}, roomList=True) or {}
+        rooms = sorted(said.get("rooms", []), key=lambda room: (int(room["creation_time_ms"]), room["name"]))
+        return list(await asyncio.gather(*map(self._described, rooms)))
+
+    async def people(self, room: str) -> list[Person]:
+        """Who is in `room`, agents too; nobody if there is no such room."""
+        said = await self._ask("ListParticipants", {"room": room}, roomAdmin=True, room=room) or {}
+        return [
+            Person(who["identity"], who["name"] or who["identity"], who["kind"] == AGENT, float(who["joined_at"]))
+            for who in said.get("participants", [])
+        ]
+
+    async def create(self, name: str) -> None:
+        """Make a room. It stays for some minutes though nobody is in it."""
+        await self._ask("CreateRoom", {"name": name, "empty_timeout": EMPTY_SECONDS}, roomCreate=True)
+
+    async def end(self, name: str) -> bool:
+        """End a room for all who are in it; False if there is no such room."""
+        return await self._ask("DeleteRoom", {"room": name}, roomCreate=True) is not None
+
+    async def _described(self, room: dict[str, Any]) -> Room:
+        agents = [who.agent for who in await self.people(room["name"])]
+        return Room(room["name"], agents.count(False), agents.count(True), int(room["creation_time_ms"]) / 1000)
+
+    async def _ask(self, method: str, body: dict[str, object], **grants: object) -> dict[str, Any] | None:
+        """The answer; None if what it is about does not exist."""
+        import httpx2
+
+        token = server_token(self._access, TOKEN_SECONDS, **grants)
+        try:
+            answer = await self._http.post(
+                f"{self._access.http_url}/twirp/livekit.RoomService/{method}",
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=ANSWER_SECONDS,
+            )
+        except httpx2.HTTPError as error:
+            raise unreachable(self._access) from error
+        if answer.status_code in REFUSED:
+            raise refused_key(self._access)
+        if answer.status_code == NOT_FOUND:
+            return None
+        try:
+            return dict(answer.raise_for_status().json())
+        except (httpx2.HTTPError, ValueError) as error:
+            raise RoomError(f"What answers at {self._access.url} does not do what a LiveKit server does.") from error
+
+
+@asynccontextmanager
+async def open_directory(access: Access) -> AsyncIterator[Directory]:
+    """The rooms of a server, for who has no HTTP client yet."""
+    async with open_http() as http:
+        yield Directory(access, http)
+
+
+async def somebody_in_room(settings: Settings, http: "httpx2.AsyncClient") -> bool:
+    """Whether a person is in the room of the settings. Never fails; whoever does not answer at once has nobody."""
+    access = await asyncio.to_thread(find_access, settings)
+    if access is None:
+        return False
+    try:
+        async with asyncio.timeout(GLANCE_SECONDS):
+            people = await Directory(access, http).people(settings.livekit_room)
+    except (TimeoutError, VoiceModeError):
+        return False
+    return not all(who.agent for who in people)

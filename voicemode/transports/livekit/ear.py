@@ -1,0 +1,135 @@
+"""What one person in a room says, on whichever track they say it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Self
+
+from livekit import rtc
+
+from voicemode.audio.frames import Frame, closing, silence
+from voicemode.errors import VoiceModeError
+from voicemode.tasks import unless
+
+RATE = 16_000
+"""Hertz, of what is delivered to the program."""
+FRAME_SECONDS = 0.02
+QUIET_SECONDS = 0.04
+"""Somebody who has no microphone on is silent in frames of this length."""
+KEPT_FRAMES = 6000
+"""Kept for a listener that lags behind: two minutes; then the oldest is lost."""
+LOOK_SECONDS = 0.45
+"""So much silence between two looks at whether packets still come: in a silence there is one in 0.4 s."""
+PATIENCE_SECONDS = 20.0
+"""Without a packet for so long, somebody is taken for silent: a phone that sleeps sends nothing, and says nothing of it."""
+
+
+class Gap:
+    """Tells silence from a lost connection. Both sound the same: what stands in for packets that do not come is zeros."""
+
+    def __init__(self, packets: Callable[[], Awaitable[int]]) -> None:
+        """`packets` says how many have come so far."""
+        self._packets = packets
+        self._zeros_seconds = self._looked_at = 0.0
+        self._come = -1
+        self._lost = False
+
+    def over(self) -> None:
+        """Something was heard."""
+        self._zeros_seconds = self._looked_at = 0.0
+        self._come, self._lost = -1, False
+
+    async def silence(self, seconds: float) -> bool:
+        """Whether `seconds` more of zeros are silence, not a gap."""
+        if not self._zeros_seconds or self._zeros_seconds - self._looked_at >= LOOK_SECONDS:
+            come = await self._packets()
+            self._lost, self._come, self._looked_at = come == self._come, come, self._zeros_seconds
+        self._zeros_seconds += seconds
+        return not self._lost or self._zeros_seconds > PATIENCE_SECONDS
+
+
+class Ear:
+    """Hears one person until they leave. An iterator that may be cancelled and asked again: nothing is lost by that."""
+
+    def __init__(self, silent: Callable[[], bool]) -> None:
+        """`silent` says whether the person is there without a microphone that is on."""
+        self._silent = silent
+        self._frames = deque[Frame](maxlen=KEPT_FRAMES)
+        self._news = asyncio.Event()
+        self._track: rtc.Track | None = None
+        self._switched = asyncio.Event()
+        self._over = False
+        self._error: VoiceModeError | None = None
+
+    def take(self, track: rtc.Track | None) -> None:
+        """From now on they speak on `track`."""
+        if track is not self._track:
+            self._track = track
+            self._switched.set()
+
+    def end(self, error: VoiceModeError | None = None) -> None:
+        """Nothing more is heard of them, because of `error` if there is one."""
+        self._over, self._error = True, error
+        self._news.set()
+
+    async def listen(self) -> None:
+        """Take in what they say; for a task that lasts as long as the ear."""
+        while True:
+            self._switched.clear()
+            if self._track is None:
+                await self._switched.wait()
+            else:
+                await unless(self._switched.wait(), self._hear(self._track))
+                await self._switched.wait()
+
+    async def _hear(self, track: rtc.Track) -> None:
+        async with closing(heard(track, self._silent)) as frames:
+            async for frame in frames:
+                self._frames.append(frame)
+                self._news.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        """The next 20 or 40 ms; time stands still while their connection is lost. Raises RoomError after all that was heard."""
+        while not self._frames:
+            if self._error:
+                raise self._error
+            if self._over:
+                raise StopAsyncIteration
+            await self._wait()
+        return self._frames.popleft()
+
+    async def _wait(self) -> None:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                await self._news.wait()
+        except TimeoutError:
+            if self._silent() and not self._frames:
+                self._frames.append(silence(QUIET_SECONDS, RATE))
+
+
+async def heard(track: rtc.Track, silent: Callable[[], bool]) -> AsyncIterator[Frame]:
+    """What comes on `track`; nothing while no packets do, unless `silent` says that none should."""
+    stream = rtc.AudioStream(
+        track, sample_rate=RATE, num_channels=1, frame_size_ms=round(FRAME_SECONDS * 1000), capacity=KEPT_FRAMES
+    )
+    gap = Gap(lambda: packets(track))
+    try:
+        async for event in stream:
+            frame = Frame(bytes(event.frame.data), RATE)
+            if silent() or frame.pcm.strip(b"\0"):
+                gap.over()
+                yield frame
+            elif await gap.silence(frame.seconds):
+                yield frame
+    finally:
+        await stream.aclose()
+
+
+async def packets(track: rtc.Track) -> int:
+    """How many packets of `track` have come so far."""
+    stats = await track.get_stats()
+    return sum(each.inbound_rtp.received.packets_received for each in stats if each.HasField("inbound_rtp"))

@@ -1,0 +1,274 @@
+"""Who is in a room besides us, and who listens to them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Self
+
+from livekit import rtc
+
+from voicemode.errors import RoomError, VoiceModeError
+from voicemode.tasks import ended
+from voicemode.transports.base import Microphone
+from voicemode.transports.livekit.ear import Ear
+
+RETURN_SECONDS = 15.0
+"""Whoever lost the connection may come back so late, and goes on with what they were saying."""
+SOMEBODY_SECONDS = 3.0
+"""So long we wait for the first person: a page that is loaded anew takes a moment."""
+IDLE_SECONDS = 60.0
+"""So long microphones are still sent to us after a turn, so that the next one begins at once; then it is work for nothing."""
+OPEN_SECONDS = 1.5
+"""So long we wait for the sound of those who have a microphone on: over a slow network it takes some to and fro."""
+MACHINES = (rtc.ParticipantKind.PARTICIPANT_KIND_AGENT, rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS)
+LEFT = (rtc.DisconnectReason.CLIENT_INITIATED, rtc.DisconnectReason.PARTICIPANT_REMOVED)
+"""What happened to those who will not come back by themselves."""
+
+
+class Person:
+    """Somebody in the room, also while their connection is lost."""
+
+    def __init__(self, identity: str, speaker: str) -> None:
+        self.identity = identity
+        self.speaker = speaker
+        """What they are called; no two people are called the same."""
+        self.present = True
+        """False while their connection is lost, or ours."""
+        self.microphone: rtc.RemoteTrackPublication | None = None
+        self.parting: asyncio.TimerHandle | None = None
+        """Runs while they may come back."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether they are there without a microphone that is on."""
+        return self.present and (self.microphone is None or self.microphone.muted)
+
+    @property
+    def track(self) -> rtc.Track | None:
+        """What they are heard on now."""
+        return self.microphone.track if self.microphone else None
+
+    def stays(self) -> None:
+        if self.parting:
+            self.parting.cancel()
+            self.parting = None
+
+
+class Listening:
+    """One use of the microphones of all people: an iterator of them, as they come, until nobody is there any more."""
+
+    def __init__(self) -> None:
+        self._ears: dict[str, Ear] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._new: asyncio.Queue[Microphone | VoiceModeError | None] = asyncio.Queue()
+
+    def hear(self, person: Person) -> None:
+        """Hear what `person` says, on the track they are on now."""
+        ear = self._ears.get(person.identity)
+        if ear is None:
+            ear = self._ears[person.identity] = Ear(lambda: person.silent)
+            self._tasks.append(asyncio.create_task(ear.listen()))
+            self._new.put_nowait(Microphone(ear, person.speaker))
+        ear.take(person.track)
+
+    def forget(self, person: Person, *, last: bool) -> None:
+        """They have left; `last` says whether nobody is there any more."""
+        if ear := self._ears.pop(person.identity, None):
+            ear.end()
+        if last:
+            self._new.put_nowait(None)
+
+    def fail(self, error: VoiceModeError) -> None:
+        """Nobody can be heard any more. Whoever hears somebody is told after all that they have said."""
+        for ear in self._ears.values():
+            ear.end(error)
+        self._new.put_nowait(None if self._ears else error)
+
+    async def close(self) -> None:
+        for ear in self._ears.values():
+            ear.end()
+        await ended(*self._tasks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Microphone:
+        match await self._new.get():
+            case Microphone() as microphone:
+                return microphone
+            case VoiceModeError() as error:
+                raise error
+        raise StopAsyncIteration
+
+
+class People:
+    """Everybody in a room who is no machine."""
+
+    def __init__(self, room_name: str) -> None:
+        self._room_name = room_name
+        self._here: dict[str, Person] = {}
+        self._listeners: set[Listening] = set()
+        self._connected = False
+        self._wanted = False
+        """Whether microphones are to be sent to us."""
+        self._resting: asyncio.TimerHandle | None = None
+        self._changed = asyncio.Event()
+        self._came = asyncio.Event()
+
+    def watch(self, room: rtc.Room) -> None:
+        """Follow who comes and goes. Before `room` is connected."""
+        room.on("participant_connected", self._come)
+        room.on("participant_disconnected", self._go)
+        room.on("track_published", self._publish)
+        room.on("track_unpublished", lambda publication, who: self._switch(who, publication, None))
+        room.on("track_subscribed", lambda track, publication, who: self._hear(who.identity))
+        room.on("track_unsubscribed", lambda track, publication, who: self._hear(who.identity))
+
+    def meet(self, room: rtc.Room) -> None:
+        """We are in `room` now, for the first time or again: those who are not there any more may be on their way back, too."""
+        self._connected = True
+        for who in room.remote_participants.values():
+            self._come(who)
+        for identity in self._here.keys() - room.remote_participants.keys():
+            self._wait_for(self._here[identity])
+
+    def lose(self) -> None:
+        """Our connection is lost: nobody can be heard for now, and who leaves meanwhile is known once we are back."""
+        self._connected = False
+        for person in self._here.values():
+            person.present = False
+            person.stays()
+
+    def end(self, error: VoiceModeError | None = None) -> None:
+        """We are not in the room any more."""
+        for person in self._here.values():
+            person.stays()
+        if self._resting:
+            self._resting.cancel()
+        self._here.clear()
+        self._changed.set()
+        self._came.clear()
+        if error:
+            for listening in self._listeners:
+                listening.fail(error)
+
+    @property
+    def somebody_hears(self) -> bool:
+        """Whether somebody's connection is up."""
+        return any(person.present for person in self._here.values())
+
+    def called(self, speaker: str) -> Person | None:
+        """The person called so."""
+        return next((person for person in self._here.values() if person.speaker == speaker), None)
+
+    def name_of(self, identity: str) -> str:
+        """What somebody is called; empty if they are no person in this room."""
+        return self._here[identity].speaker if identity in self._here else ""
+
+    async def somebody(self) -> None:
+        """Wait a moment for the first person. Raises RoomError if nobody comes."""
+        try:
+            async with asyncio.timeout(SOMEBODY_SECONDS):
+                await self._came.wait()
+        except TimeoutError:
+            raise RoomError(
+                f"Nobody is in the room {self._room_name!r}.", hint="The person gets there by: voicemode frontend open"
+            ) from None
+
+    @asynccontextmanager
+    async def microphones(self) -> AsyncIterator[Listening]:
+        """Listen to everybody."""
+        self._want(wanted=True)
+        await self._open()
+        listening = Listening()
+        self._listeners.add(listening)
+        for person in self._here.values():
+            listening.hear(person)
+        try:
+            yield listening
+        finally:
+            self._listeners.remove(listening)
+            if not self._listeners:
+                self._resting = asyncio.get_running_loop().call_later(IDLE_SECONDS, partial(self._want, wanted=False))
+            await listening.close()
+
+    def _want(self, *, wanted: bool) -> None:
+        if self._resting:
+            self._resting.cancel()
+            self._resting = None
+        self._wanted = wanted
+        for person in self._here.values():
+            self._subscribe(person)
+
+    async def _open(self) -> None:
+        """Wait until those who have a microphone on can be heard."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OPEN_SECONDS):
+                while any(person.present and not person.silent and not person.track for person in self._here.values()):
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    def _come(self, who: rtc.RemoteParticipant) -> None:
+        if who.kind in MACHINES:
+            return
+        person = self._here.get(who.identity) or self._welcome(who)
+        person.stays()
+        person.present = True
+        person.microphone = None
+        for publication in who.track_publications.values():
+            self._publish(publication, who)
+        self._came.set()
+        self._hear(who.identity)
+
+    def _welcome(self, who: rtc.RemoteParticipant) -> Person:
+        name = who.name or who.identity
+        person = Person(who.identity, f"{name} ({who.identity})" if self.called(name) else name)
+        self._here[who.identity] = person
+        return person
+
+    def _go(self, who: rtc.RemoteParticipant) -> None:
+        if person := self._here.get(who.identity):
+            person.microphone = None
+            self._hear(who.identity)
+            if self._connected and who.disconnect_reason in LEFT:
+                self._part(person)
+            else:
+                self._wait_for(person)
+
+    def _wait_for(self, person: Person) -> None:
+        person.present = False
+        person.stays()
+        if self._connected:
+            person.parting = asyncio.get_running_loop().call_later(RETURN_SECONDS, self._part, person)
+
+    def _part(self, person: Person) -> None:
+        person.stays()
+        del self._here[person.identity]
+        if not self._here:
+            self._came.clear()
+        for listening in self._listeners:
+            listening.forget(person, last=not self._here)
+
+    def _publish(self, publication: rtc.RemoteTrackPublication, who: rtc.RemoteParticipant) -> None:
+        if publication.kind == rtc.TrackKind.KIND_AUDIO and publication.source != rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO:
+            self._switch(who, None, publication)
+
+    def _switch(
+        self, who: rtc.RemoteParticipant, gone: rtc.RemoteTrackPublication | None, new: rtc.RemoteTrackPublication | None
+    ) -> None:
+        person = self._here.get(who.identity)
+        if person and (new or (person.microphone and gone and person.microphone.sid == gone.sid)):
+            person.microphone = new
+            self._subscribe(person)
+            self._hear(who.identity)
+
+    def _subscribe(self, person: Person) -> None:
+        if person.microphone:
+            person.microphone.set_subscribed(self._wanted)
+
+    def _hear(self, identity: str) -> None:
+        self._changed.set()
+        if person := self._here.get(identity):
+            for listening in self._listeners:
+                listening.hear(person)

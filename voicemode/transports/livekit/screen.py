@@ -1,0 +1,143 @@
+"""What people see of us in a room, and what they press and write there.
+
+As LiveKit's own agents do it, so that any client of theirs shows it: an attribute for what we do, streams of text for what
+is said, and for what is written. For buttons, a remote procedure call.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+
+from livekit import rtc
+
+from voicemode.controls import Doing, Hands
+from voicemode.tasks import ended
+from voicemode.transports.base import News, Words
+from voicemode.transports.livekit.people import People
+
+log = logging.getLogger(__name__)
+
+STATE = "lk.agent.state"
+TRANSCRIPTION = "lk.transcription"
+CHAT = "lk.chat"
+BUTTONS = "voicemode.controls"
+STATES: dict[Doing, str] = {
+    "idle": "thinking",
+    "speaking": "speaking",
+    "listening": "listening",
+    "transcribing": "thinking",
+}
+MOST_NEWS = 200
+"""Kept for a network that is slow; then the oldest is lost."""
+SEND_SECONDS = 5.0
+MOST_WRITTEN = 20_000
+"""Characters of one message."""
+
+
+class Screen:
+    """One for all rooms that we are in, one after the other."""
+
+    def __init__(self, hands: Hands, people: People, our_track: Callable[[], str]) -> None:
+        """`our_track` is the id of the track our voice is on."""
+        self._hands = hands
+        self._people = people
+        self._our_track = our_track
+        self._room: rtc.Room | None = None
+        self._doing: Doing = "idle"
+        self._news: asyncio.Queue[News] = asyncio.Queue(MOST_NEWS)
+        self._sending: asyncio.Task[None] | None = None
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def enter(self, room: rtc.Room | None) -> None:
+        """We are in `room` now, or in none."""
+        self._room = room
+        if room:
+            room.register_text_stream_handler(CHAT, self._read)
+            room.local_participant.register_rpc_method(BUTTONS, self._press)
+            self._sending = self._sending or asyncio.create_task(self._send())
+            self.show(self._doing)
+
+    def show(self, news: News) -> None:
+        """Send it as soon as that can be done."""
+        if not isinstance(news, Words):
+            self._doing = news
+        if self._room:
+            if self._news.full():
+                self._news.get_nowait()
+            self._news.put_nowait(news)
+
+    async def close(self) -> None:
+        await ended(*self._reading, *([self._sending] if self._sending else []))
+
+    async def _send(self) -> None:
+        while True:
+            news = await self._news.get()
+            if room := self._room:
+                try:
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await self._tell(room.local_participant, news)
+                except Exception as error:  # the library raises no narrower one; what is seen must not cost what is heard
+                    log.info("People in the room could not be shown %s: %s", type(news).__name__, error)
+
+    async def _tell(self, we: rtc.LocalParticipant, news: News) -> None:
+        if not isinstance(news, Words):
+            await we.set_attributes({STATE: STATES[news]})
+            return
+        sender, attributes = self._described(news)
+        stream = await we.stream_text(topic=TRANSCRIPTION, attributes=attributes, sender_identity=sender)
+        await stream.write(news.text)
+        await stream.aclose()
+
+    def _described(self, words: Words) -> tuple[str | None, dict[str, str]]:
+        """In whose name `words` are sent, and what is said of them."""
+        attributes = {"lk.transcription_final": str(words.final).lower(), "lk.segment_id": words.segment}
+        person = self._people.called(words.speaker) if words.speaker else None
+        track = (person.microphone.sid if person and person.microphone else "") if words.speaker else self._our_track()
+        if track:
+            attributes["lk.transcribed_track_id"] = track
+        if person:
+            attributes["voicemode.speaker"] = person.identity
+        if words.interrupted:
+            attributes["voicemode.interrupted"] = "true"
+        return person.identity if person else None, attributes
+
+    def _read(self, stream: rtc.TextStreamReader, identity: str) -> None:
+        task = asyncio.create_task(self._take(stream, identity))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _take(self, stream: rtc.TextStreamReader, identity: str) -> None:
+        """What a person has written; machines have nothing to say here."""
+        try:
+            text = await stream.read_all()
+        except ConnectionError as error:
+            log.warning("What somebody wrote has not come whole: %s", error)
+            return
+        if speaker := self._people.name_of(identity):
+            self._hands.write(text[:MOST_WRITTEN], speaker)
+
+    async def _press(self, call: rtc.RpcInvocationData) -> str:
+        """A button: {"do": …} → {"done": whether there was something to do it to}."""
+        if not self._people.name_of(call.caller_identity):
+            raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "only people have hands")
+        return json.dumps({"done": done(self._hands, call.payload)})
+
+
+def done(hands: Hands, payload: str) -> bool:
+    """Do what `payload` asks for. Raises RpcError if that is nothing that can be done."""
+    try:
+        wish = json.loads(payload)["do"]
+    except (ValueError, TypeError, KeyError):
+        wish = ""
+    match wish:
+        case "stop":
+            return hands.stop()
+        case "skip":
+            return hands.skip()
+        case "send":
+            return hands.send()
+        case "mute" | "unmute":
+            hands.mute(wish == "mute")
+            return True
+    raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, 'expected {"do": stop, skip, send, mute or unmute}')

@@ -1,0 +1,83 @@
+"""A LiveKit room: people talk to us from a browser or a phone, wherever they are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from voicemode.audio.echo.timeline import Timeline
+from voicemode.audio.frames import Frames, closing
+from voicemode.config import Settings
+from voicemode.controls import Hands
+from voicemode.errors import RoomError
+from voicemode.tasks import alongside
+from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.livekit.access import Access, access_to
+from voicemode.transports.speaker import Playback
+
+if TYPE_CHECKING:
+    from voicemode.transports.livekit.room import Presence
+
+
+class LiveKitTransport:
+    """Joins the room when it is first used, and stays until it is closed."""
+
+    name = "livekit"
+    echoes = False
+    """Browsers remove what they play from what they hear."""
+
+    def __init__(self, find: Callable[[], Access], room_name: str, called: str, hands: Hands) -> None:
+        """`find` gives the server, `called` is our name in the room; what people press and write there goes to `hands`."""
+        self._find = find
+        self._room_name = room_name
+        self._called = called
+        self._hands = hands
+        self._presence: Presence | None = None
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
+        return cls(partial(access_to, settings), settings.livekit_room, settings.livekit_name, hands)
+
+    @asynccontextmanager
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
+        presence = await self._entered()
+        async with presence.people.microphones() as microphones:
+            yield microphones
+
+    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        played = played or Played()
+        playback = Playback(played, Timeline())
+        async with closing(frames), alongside(playback.supply(frames)):
+            presence = await self._entered()
+            async with presence.voice.speaking(playback.fill) as speaker:
+                try:
+                    await presence.unless_it_ends(playback.sound(speaker))
+                except asyncio.CancelledError:
+                    played.seconds = max(0.0, played.seconds - presence.voice.hush())
+                    raise
+        return played
+
+    async def show(self, news: News) -> None:
+        if self._presence:
+            self._presence.screen.show(news)
+
+    async def close(self) -> None:
+        """Leave the room."""
+        if self._presence:
+            await self._presence.close()
+
+    async def _entered(self) -> "Presence":
+        async with self._lock:
+            if self._presence is None:
+                self._presence = await asyncio.to_thread(self._load)
+        await self._presence.enter()
+        return self._presence
+
+    def _load(self) -> "Presence":
+        try:
+            from voicemode.transports.livekit.room import Presence
+        except ModuleNotFoundError as error:
+            raise RoomError("Rooms need a package.", hint="pip install 'voicemode[livekit]'") from error
+        return Presence(self._find(), self._room_name, self._called, self._hands)

@@ -1,0 +1,148 @@
+"""Our voice in a room: a track that is there while we speak, and for a while after."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from livekit import rtc
+from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
+
+from voicemode.audio.devices import Fill
+from voicemode.tasks import ended
+
+log = logging.getLogger(__name__)
+
+RATE = 24_000
+"""Hertz: what speech engines make."""
+STEP_SECONDS = 0.02
+AHEAD_SECONDS = 0.06
+"""Given to the library before its time, so that an event loop that is busy for a moment is not heard."""
+QUEUE_SECONDS = 0.2
+SUBSCRIBED_SECONDS = 1.0
+"""What is said before anybody receives the track is not heard; whoever wants no sound never does."""
+IDLE_SECONDS = 60.0
+"""A track that is silent still costs both sides some work."""
+
+
+@dataclass(slots=True)
+class Speaker:
+    """The people's loudspeakers, as a device that is always open."""
+
+    rate: int = RATE
+    latency_seconds: float = AHEAD_SECONDS
+
+    def start(self) -> None:
+        """Sound flows as long as somebody can hear it."""
+
+    def close(self) -> None:
+        """It is not ours to close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where our voice goes."""
+
+    room: rtc.Room
+    source: rtc.AudioSource
+    publication: rtc.LocalTrackPublication
+
+
+class Voice:
+    """One use at a time."""
+
+    def __init__(self, audible: Callable[[], bool]) -> None:
+        """`audible` says whether anybody could hear us now."""
+        self._audible = audible
+        self._room: rtc.Room | None = None
+        self._track: Track | None = None
+        self._resting: asyncio.Task[None] | None = None
+
+    def enter(self, room: rtc.Room | None) -> None:
+        """We are in `room` now, or in none."""
+        if room is not self._room:
+            self._room, self._track = room, None
+
+    @property
+    def track_id(self) -> str:
+        """Empty while there is no track."""
+        return self._track.publication.sid if self._track else ""
+
+    @asynccontextmanager
+    async def speaking(self, fill: Fill) -> AsyncIterator[Speaker]:
+        """Say what `fill` gives; while nobody could hear it, nothing is taken."""
+        await self._wake()
+        feeding = asyncio.create_task(self._feed(fill))
+        try:
+            yield Speaker()
+        finally:
+            await ended(feeding)
+            self._resting = asyncio.create_task(self._rest())
+
+    def hush(self) -> float:
+        """Fall silent at once; how many seconds were still to be sounded."""
+        if self._track is None:
+            return 0.0
+        rest = self._track.source.queued_duration
+        self._track.source.clear_queue()
+        return rest
+
+    async def close(self) -> None:
+        await self._wake()
+        await self._withdraw()
+
+    async def _feed(self, fill: Fill) -> None:
+        size = round(RATE * STEP_SECONDS)
+        while True:
+            if not (self._room and self._audible()):
+                fill(0)
+                await asyncio.sleep(STEP_SECONDS)
+            elif self._track is None:
+                await self._publish(self._room, fill)
+            elif (ahead := self._track.source.queued_duration) < AHEAD_SECONDS:
+                await self._track.source.capture_frame(rtc.AudioFrame(fill(size), RATE, 1, size))
+            else:
+                await asyncio.sleep(ahead - AHEAD_SECONDS + STEP_SECONDS / 2)
+
+    async def _publish(self, room: rtc.Room, fill: Fill) -> None:
+        """Have a track, and somebody who receives it. Meanwhile `fill` is shown that we are alive."""
+        publishing = asyncio.create_task(self._published(room))
+        try:
+            while not publishing.done():
+                fill(0)
+                await asyncio.wait([publishing], timeout=STEP_SECONDS)
+            if room is self._room:
+                self._track = publishing.result()
+        except PublishTrackError as error:
+            # The room is just being lost; in the next one it is tried again.
+            log.info("Our voice cannot be published: %s", error)
+            await asyncio.sleep(STEP_SECONDS)
+        finally:
+            await ended(publishing)
+
+    async def _published(self, room: rtc.Room) -> Track:
+        source = rtc.AudioSource(RATE, 1, queue_size_ms=round(QUEUE_SECONDS * 1000))
+        local = rtc.LocalAudioTrack.create_audio_track("voice", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True, red=True)
+        publication = await room.local_participant.publish_track(local, options)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBED_SECONDS):
+                await publication.wait_for_subscription()
+        return Track(room, source, publication)
+
+    async def _rest(self) -> None:
+        await asyncio.sleep(IDLE_SECONDS)
+        await self._withdraw()
+
+    async def _wake(self) -> None:
+        if self._resting:
+            await ended(self._resting)
+
+    async def _withdraw(self) -> None:
+        track, self._track = self._track, None
+        if track and track.room is self._room and track.room.isconnected():
+            # A room that is just being lost takes the track with it.
+            with suppress(UnpublishTrackError):
+                await track.room.local_participant.unpublish_track(track.publication.sid)
+            await track.source.aclose()

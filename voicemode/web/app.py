@@ -1,0 +1,86 @@
+"""The application: routes, and what stands before them."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from voicemode import __version__
+from voicemode.config import Settings
+from voicemode.engines.server.guards import is_loopback
+from voicemode.errors import VoiceModeError
+from voicemode.web.certificate import certificate_file, root
+from voicemode.web.entry import Entry, client_of
+from voicemode.web.errors import failure
+from voicemode.web.guards import Guard, Names, host_of
+from voicemode.web.journal import Journal, Presence
+from voicemode.web.page import Page
+from voicemode.web.policy import policy, room_sources
+from voicemode.web.rooms import Rooms
+from voicemode.web.signalling import Signalling
+from voicemode.web.status import Chosen, StatusApi
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The application, and whether anybody uses it."""
+
+    app: ASGIApp
+    presence: Presence
+
+
+def create_site(settings: Callable[[], Settings], names: Names, folder: Path | None, chosen: Chosen) -> Site:
+    """The application of the page. Blocks while it reads the page.
+
+    Args:
+        settings: Asked what they are now, in a thread.
+        names: Those we answer to; may change while it runs.
+        folder: The exported page; None if it was not built.
+        chosen: Asked which providers are in use.
+    """
+    presence, entry, first = Presence(), Entry(settings, names), settings()
+    rooms, connect = Rooms(settings, entry, names), room_sources(first.livekit_url)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with rooms.opened():
+            yield
+
+    async def health(request: Request) -> Response:
+        """For whoever looks after this server, on this machine."""
+        if not all(map(is_loopback, (host_of(request.scope), client_of(request)))):
+            raise HTTPException(404)
+        about = {"service": "voicemode-frontend", "status": "ready", "version": __version__, "pid": os.getpid()}
+        return JSONResponse(about | {"requests": presence.requests, "lan": sorted(names.lan)})
+
+    async def certificate(_request: Request) -> Response:
+        """For phones that are to trust this machine."""
+        content = await asyncio.to_thread(root, certificate_file(first))
+        if not content:
+            raise HTTPException(404)
+        return Response(content, media_type="application/x-x509-ca-cert")
+
+    inside = Starlette(
+        routes=[
+            Route("/health", health),
+            Route("/voicemode.crt", certificate),
+            *entry.routes,
+            *rooms.routes,
+            *StatusApi(settings, entry, chosen).routes,
+            *Signalling(settings, entry).routes,
+            Route("/{path:path}", Page(folder, connect).show),
+        ],
+        lifespan=lifespan,
+        exception_handlers={VoiceModeError: failure, HTTPException: failure, Exception: failure},
+    )
+    # Around all of it: what Starlette says when it fails needs the headers, too.
+    return Site(Journal(Guard(inside, names=names, policy=policy(connect)), presence=presence), presence)

@@ -1,0 +1,171 @@
+"""Signing in: with a pairing link or the password; sessions, which are cookies that no script can read."""
+
+import asyncio
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from voicemode import __version__
+from voicemode.config import Settings
+from voicemode.web import asking
+from voicemode.web.attempts import Attempts
+from voicemode.web.errors import PageError
+from voicemode.web.guards import Names
+from voicemode.web.ledger import Ledger
+
+PAIRING_SECONDS = 600.0
+SESSION_SECONDS = 30 * 86_400.0
+"""After the last time the page was opened."""
+RENEWED_SECONDS = SESSION_SECONDS - 86_400.0
+"""A session with less than this is given its full time again: a file is written once a day, not at each visit."""
+COOKIE = "voicemode"
+SECURE_COOKIE = "__Host-voicemode"
+"""The prefix has browsers refuse it from anybody but this very host, over TLS."""
+
+
+def pairing_codes(settings: Settings) -> Ledger:
+    """The codes of links that were not used yet. The command line makes them, the server takes them."""
+    return Ledger(settings.state_dir / "frontend-pairing.json", PAIRING_SECONDS)
+
+
+def open_sessions(settings: Settings) -> Ledger:
+    """The browsers that are signed in."""
+    return Ledger(settings.state_dir / "frontend-sessions.json", SESSION_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser that is signed in."""
+
+    secret: str
+
+    @property
+    def identity(self) -> str:
+        """Who this is in rooms: the same after a reload, another for each browser, and never that of an agent."""
+        return f"person-{hashlib.sha256(f'identity {self.secret}'.encode()).hexdigest()[:16]}"
+
+
+class Entry:
+    """Who may come in, and the routes by which they do."""
+
+    def __init__(self, settings: Callable[[], Settings], names: Names) -> None:
+        self._settings = settings
+        self._names = names
+        first = settings()
+        self._codes, self._sessions = pairing_codes(first), open_sessions(first)
+        self._attempts = Attempts(time.monotonic)
+        self.routes: list[BaseRoute] = [
+            Route("/api/session", self.session),
+            Route("/api/pair", self.pair, methods=["POST"]),
+            Route("/api/password", self.password, methods=["POST"]),
+            Route("/api/sign-out", self.sign_out, methods=["POST"]),
+        ]
+
+    async def visitor(self, connection: HTTPConnection) -> Visitor:
+        """Who asks. Raises PageError 401 if they are not signed in."""
+        secret = self._secret(connection)
+        if not secret or not await asyncio.to_thread(self._sessions.left_seconds, secret):
+            raise PageError(401, "signed_out", "You are not signed in.", hint="Open a new link: voicemode frontend open")
+        return Visitor(secret)
+
+    async def session(self, request: Request) -> Response:
+        """Whether this browser is signed in, and how it could be."""
+        secret = self._secret(request)
+        left = await asyncio.to_thread(self._sessions.left_seconds, secret) if secret else 0.0
+        ways = ["pairing", "password"] if await self._wanted() else ["pairing"]
+        answer = JSONResponse({"signed_in": left > 0, "ways": ways, "version": __version__})
+        if 0 < left < RENEWED_SECONDS:
+            await asyncio.to_thread(self._sessions.renew, secret)
+            self._set_cookie(request, answer, secret)
+        return answer
+
+    async def pair(self, request: Request) -> Response:
+        """Sign in with the code of a link. A good one lets in whoever else has guessed: nobody can guess it."""
+        (code,) = await asking.texts(request, "code")
+        if not await asyncio.to_thread(self._codes.take, code):
+            self._admit(request)
+            raise PageError(
+                403,
+                "expired_link",
+                "This link has been used, or is older than ten minutes.",
+                hint="Make a new one: voicemode frontend open",
+            )
+        return await self._welcome(request)
+
+    async def password(self, request: Request) -> Response:
+        """Sign in with the password of the settings."""
+        (given,) = await asking.texts(request, "password")
+        wanted = await self._wanted()
+        if not wanted:
+            raise PageError(403, "no_password", "No password is set.", hint="Open a link instead: voicemode frontend open")
+        self._admit(request)
+        if not same(given, wanted):
+            raise PageError(403, "wrong_password", "That is not the password.")
+        self._attempts.forgive(client_of(request))
+        return await self._welcome(request)
+
+    async def sign_out(self, request: Request) -> Response:
+        """Forget this browser."""
+        if secret := self._secret(request):
+            await asyncio.to_thread(self._sessions.take, secret)
+        answer = Response(status_code=204)
+        answer.delete_cookie(self._cookie(request), secure=self._secure(request), httponly=True, samesite="strict")
+        return answer
+
+    async def _wanted(self) -> str:
+        """The password; empty if there is none."""
+        return (await asyncio.to_thread(self._settings)).frontend_password
+
+    def _admit(self, request: Request) -> None:
+        """Let a client guess once. Raises PageError 429."""
+        if wait := self._attempts.wait_seconds(client_of(request)):
+            seconds = math.ceil(wait)
+            raise PageError(
+                429,
+                "too_many_attempts",
+                f"Too many attempts. Try again in {seconds} s.",
+                headers={"retry-after": str(seconds)},
+            )
+        self._attempts.note(client_of(request))
+
+    async def _welcome(self, request: Request) -> Response:
+        answer = Response(status_code=204)
+        self._set_cookie(request, answer, await asyncio.to_thread(self._sessions.issue))
+        return answer
+
+    def _secret(self, connection: HTTPConnection) -> str:
+        return connection.cookies.get(self._cookie(connection), "")
+
+    def _set_cookie(self, connection: HTTPConnection, answer: Response, secret: str) -> None:
+        answer.set_cookie(
+            self._cookie(connection),
+            secret,
+            max_age=round(SESSION_SECONDS),
+            secure=self._secure(connection),
+            httponly=True,
+            samesite="strict",
+        )
+
+    def _cookie(self, connection: HTTPConnection) -> str:
+        return SECURE_COOKIE if self._secure(connection) else COOKIE
+
+    def _secure(self, connection: HTTPConnection) -> bool:
+        return self._names.encrypted(connection.scope)
+
+
+def client_of(request: Request) -> str:
+    """The address a request comes from."""
+    return request.client.host if request.client else ""
+
+
+def same(given: str, wanted: str) -> bool:
+    """Whether two texts are equal, in a time that does not tell where they differ, or how long they are."""
+    one, other = (hashlib.sha256(text.encode(errors="replace")).digest() for text in (given, wanted))
+    return hmac.compare_digest(one, other)

@@ -1,0 +1,160 @@
+"""Runs the page's server: on this machine over HTTP, and in the local network, where that is wanted, over TLS."""
+
+import asyncio
+import contextlib
+import datetime
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from voicemode.config import Settings
+from voicemode.engines.server.server import listen, serve_as
+from voicemode.errors import ServiceError, VoiceModeError
+from voicemode.services.service import HOST
+from voicemode.web.app import create_site
+from voicemode.web.certificate import Identity, certificate_file, identity
+from voicemode.web.guards import MAX_BODY_BYTES, Names
+from voicemode.web.lan import lan_addresses, own_names
+from voicemode.web.link import here
+from voicemode.web.page import find_page
+from voicemode.web.patience import Impatient
+from voicemode.web.signalling import MAX_MESSAGE_BYTES
+from voicemode.web.status import Chosen
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 2
+"""Who is in a room is hung up on after that, and comes again by itself."""
+LOOK_SECONDS = 30.0
+"""How often it is looked whether this machine has other addresses now."""
+MOST_CONNECTIONS = 512
+NAMELESS = ("localhost",)
+"""What a certificate is for that nobody asks for: there is no network."""
+
+
+def config(app: ASGIApp, **more: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=Impatient,
+        ws="websockets-sansio",
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        # Nobody is taken at their word about where they come from: a proxy is known by the name it uses.
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=MAX_BODY_BYTES,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@dataclass(slots=True)
+class Lan:
+    """The server in the local network, started anew whenever this machine's addresses change."""
+
+    app: ASGIApp
+    names: Names
+    port: int
+    certificate: Path
+    find: Callable[[], Sequence[str]] = lan_addresses
+    look_seconds: float = LOOK_SECONDS
+
+    @contextlib.asynccontextmanager
+    async def served(self) -> AsyncIterator[Identity]:
+        """As long as this context. Raises ServiceError if the port cannot be had there."""
+        # Perhaps none: a service may start before the network does.
+        addresses = await asyncio.to_thread(self.find)
+        with contextlib.ExitStack() as listeners:
+            sockets = [listeners.enter_context(contextlib.closing(listen(address, self.port))) for address in addresses]
+            own = await self._identity(addresses)
+            told(addresses)
+            async with asyncio.TaskGroup() as tasks:
+                following = tasks.create_task(self._follow(addresses, sockets, own))
+                try:
+                    yield own
+                finally:
+                    following.cancel()
+
+    async def _follow(self, addresses: Sequence[str], sockets: list[socket.socket], own: Identity) -> None:
+        while True:
+            async with self._serving(sockets, own):
+                addresses, own = await self._changed(addresses, own)
+            sockets = []
+            for address in addresses:
+                try:
+                    sockets.append(listen(address, self.port))
+                except ServiceError as error:
+                    log.warning("%s", error)
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, sockets: list[socket.socket], own: Identity) -> AsyncIterator[None]:
+        server = Quiet(config(self.app, lifespan="off", ssl_certfile=own.path))
+        serving = asyncio.create_task(server.serve(sockets))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
+
+    async def _changed(self, addresses: Sequence[str], own: Identity) -> tuple[Sequence[str], Identity]:
+        """Return when there are other addresses, or the certificate was renewed."""
+        while True:
+            await asyncio.sleep(self.look_seconds)
+            try:
+                now = await asyncio.to_thread(self.find)
+                renewed = await self._identity(now)
+            except (VoiceModeError, OSError) as error:
+                log.warning("The page stays where it is in the local network: %s", error)
+                continue
+            if set(now) != set(addresses) or renewed.fingerprint != own.fingerprint:
+                told(now)
+                return now, renewed
+
+    async def _identity(self, addresses: Sequence[str]) -> Identity:
+        names = (*addresses, *own_names())
+        self.names.lan, now = frozenset(names), datetime.datetime.now(datetime.UTC)
+        return await asyncio.to_thread(identity, self.certificate, names or NAMELESS, now)
+
+
+def told(addresses: Sequence[str]) -> None:
+    log.info("Shown in the local network at %s.", ", ".join(addresses) or "no address")
+
+
+async def serve(
+    current: Callable[[], Settings],
+    chosen: Chosen,
+    *,
+    idle_minutes: float | None = None,
+    developing: frozenset[str] = frozenset(),
+) -> None:
+    """Serve the page as the settings say until SIGTERM or SIGINT, or until nobody was here for `idle_minutes`.
+
+    Raises ServiceError where a port cannot be had.
+    """
+    settings = current()
+    names = Names(frozenset(settings.frontend_hosts), developing)
+    with contextlib.closing(listen(HOST, settings.frontend_port)) as listener:
+        site = await asyncio.to_thread(create_site, current, names, find_page(), chosen)
+        lan = Lan(site.app, names, settings.frontend_port, certificate_file(settings))
+        if settings.frontend_lan and settings.local_only:
+            log.warning("The page is not shown in the local network: VOICEMODE_LOCAL_ONLY is on.")
+        shown = settings.frontend_lan and not settings.local_only
+        async with lan.served() if shown else contextlib.nullcontext():
+            log.info("The page is at %s. To get in: voicemode frontend open", here(settings))
+            await serve_as(config(site.app, lifespan="on"), listener, site.presence, idle_minutes)
+
+
+class Quiet(uvicorn.Server):
+    """Leaves signals to the server that it runs beside."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

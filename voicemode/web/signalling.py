@@ -1,0 +1,193 @@
+"""LiveKit's signalling, passed on to the server on this machine: to a browser, page and rooms are one address with one TLS.
+
+Its client asks for /rtc/v1, for /rtc where that is missing, and for …/validate to find out why it was refused.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.speech.bare_http import get
+from voicemode.transports.livekit.access import Access, find_access
+from voicemode.web.entry import Entry
+from voicemode.web.errors import PageError
+from voicemode.web.rooms import SIGNALLING, no_livekit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from websockets.asyncio.client import ClientConnection
+
+PATHS = ("/rtc", "/rtc/v1")
+CONNECT_SECONDS = 5.0
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""The largest are descriptions of sessions, some kilobytes."""
+MAX_WAITING = 16
+"""Messages that wait for a slow browser; then LiveKit waits, too."""
+MOST = 64
+"""Browsers at a time."""
+UNSENDABLE = (1005, 1006, 1015)
+"""Codes that say how a connection ended, and are never sent."""
+BROKEN = 1011
+SIGNED_OUT = 1008
+LEAVE = b"\x42\x00"
+"""LiveKit's SignalRequest, in protobuf: an empty LeaveRequest, its field 8."""
+LOOK_SECONDS = 2.0
+"""How often it is looked whether who is in a room is still signed in: a phone that was lost hears nothing more."""
+
+
+class Signalling:
+    """The routes, and what goes through them."""
+
+    def __init__(self, settings: Callable[[], Settings], entry: Entry) -> None:
+        self._settings = settings
+        self._entry = entry
+        self._inside = 0
+        self.routes: list[BaseRoute] = [
+            *(WebSocketRoute(f"{SIGNALLING}{path}", self.relay) for path in PATHS),
+            *(Route(f"{SIGNALLING}{path}/validate", self.validate) for path in PATHS),
+        ]
+
+    async def relay(self, browser: WebSocket) -> None:
+        """Pass on what either side says, until one of them goes, or the browser is signed out."""
+        try:
+            async with self._livekit(browser) as livekit:
+                await browser.accept()
+                await relayed(browser, livekit, self._signed_out(browser))
+        except PageError as error:
+            await browser.send_denial_response(error.response())
+
+    async def _signed_out(self, browser: WebSocket) -> None:
+        """Return when it is."""
+        with suppress(PageError):
+            while await self._entry.visitor(browser):  # noqa: ASYNC110 another process may sign them out
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def validate(self, request: Request) -> Response:
+        """What LiveKit says of a token."""
+        address = Address.parse((await self._access(request)).url)
+        path = f"{request.url.path.removeprefix(SIGNALLING)}?{request.url.query}"
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                answer = await get(address.host, address.port, path)
+        except (OSError, TimeoutError) as error:
+            raise unreachable() from error
+        return Response(answer.body, answer.status or 502, media_type="text/plain")
+
+    @asynccontextmanager
+    async def _livekit(self, browser: WebSocket) -> "AsyncIterator[ClientConnection]":
+        """A connection to LiveKit as this browser asks for it. Raises PageError where there is none to be had."""
+        access = await self._access(browser)
+        if self._inside >= MOST:
+            raise PageError(503, "too_many_people", "Too many people are in rooms.")
+        self._inside += 1
+        try:
+            async with connection(websocket_url(access, browser), browser.headers.get("authorization", "")) as livekit:
+                yield livekit
+        finally:
+            self._inside -= 1
+
+    async def _access(self, connection: HTTPConnection) -> Access:
+        """The LiveKit server here, for who is signed in. Raises PageError."""
+        await self._entry.visitor(connection)
+        access = await asyncio.to_thread(lambda: find_access(self._settings()))
+        if access is None or not access.is_here:
+            raise no_livekit()
+        return access
+
+
+def websocket_url(access: Access, browser: WebSocket) -> str:
+    """What a browser asks us for, at LiveKit."""
+    base = access.http_url.replace("http", "ws", 1)
+    return f"{base}{browser.url.path.removeprefix(SIGNALLING)}?{browser.url.query}"
+
+
+@asynccontextmanager
+async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConnection]":
+    """A WebSocket to LiveKit at `url`. Raises PageError; with LiveKit's own status if it refuses.
+
+    Browsers have the token in the query, other clients in `authorization`.
+    """
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidHandshake, InvalidStatus
+
+    opening = connect(
+        url,
+        additional_headers={"Authorization": authorization} if authorization else None,
+        open_timeout=CONNECT_SECONDS,
+        max_size=MAX_MESSAGE_BYTES,
+        max_queue=MAX_WAITING,
+        compression=None,
+        proxy=None,
+    )
+    try:
+        livekit = await opening
+    except InvalidStatus as error:
+        status = error.response.status_code
+        raise PageError(status, "refused_by_livekit", "LiveKit does not let you in.", hint="Join again.") from None
+    except (OSError, TimeoutError, InvalidHandshake):
+        raise unreachable() from None
+    async with livekit:
+        yield livekit
+
+
+async def relayed(browser: WebSocket, livekit: "ClientConnection", signed_out: Coroutine[Any, Any, None]) -> None:
+    """Carry messages both ways until one side has gone, or who is `signed_out`; then the other is told so."""
+    ways = (to_livekit(browser, livekit), to_browser(livekit, browser), signed_out)
+    up, down, out = (asyncio.create_task(way) for way in ways)
+    try:
+        await asyncio.wait({up, down, out}, return_when=asyncio.FIRST_COMPLETED)
+        browser_left, thrown_out = up.done(), out.done()
+    finally:
+        await ended(up, down, out)
+    if thrown_out:
+        await thrown(livekit)
+    await livekit.close()
+    if thrown_out and not browser_left:
+        await browser.close(SIGNED_OUT, "signed out")
+    elif not browser_left:
+        code = livekit.close_code or BROKEN
+        await browser.close(BROKEN if code in UNSENDABLE else code, livekit.close_reason)
+
+
+async def thrown(livekit: "ClientConnection") -> None:
+    """Say in the person's place that they leave; else they would hear on, for sound goes past us."""
+    from websockets.exceptions import ConnectionClosed
+
+    with suppress(ConnectionClosed):
+        await livekit.send(LEAVE)
+
+
+async def to_livekit(browser: WebSocket, livekit: "ClientConnection") -> None:
+    """Return when the browser has gone, or nothing can be sent any more."""
+    from websockets.exceptions import ConnectionClosed
+
+    with suppress(ConnectionClosed):
+        while (message := await browser.receive())["type"] != "websocket.disconnect":
+            text = message.get("text")
+            await livekit.send(message["bytes"] if text is None else text)
+
+
+async def to_browser(livekit: "ClientConnection", browser: WebSocket) -> None:
+    """Return when LiveKit has gone, or nothing can be sent any more."""
+    with suppress(WebSocketDisconnect):
+        async for message in livekit:
+            await (browser.send_text(message) if isinstance(message, str) else browser.send_bytes(message))
+
+
+async def ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def unreachable() -> PageError:
+    return PageError(503, "livekit_unreachable", "LiveKit does not answer.", hint="Start it: voicemode service start livekit")

@@ -1,0 +1,70 @@
+"""How the services are that a conversation needs, for those who only see the page."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from voicemode.config import Settings
+from voicemode.config.urls import Address
+from voicemode.services import find
+from voicemode.services.health import health
+from voicemode.services.install.record import load_record
+from voicemode.services.service import Service
+from voicemode.speech.bare_http import get
+from voicemode.transports.livekit.access import find_access
+from voicemode.web.entry import Entry
+
+ANSWER_SECONDS = 2.0
+WORDS = {"ready": "running", "loading": "loading", "failed": "broken"}
+SPEECH = ("whisper", "kokoro")
+
+Chosen = Callable[[], Awaitable[dict[str, str]]]
+"""Which provider would be asked just now, by its kind: stt, tts."""
+
+
+class StatusApi:
+    """The route."""
+
+    def __init__(self, settings: Callable[[], Settings], entry: Entry, chosen: Chosen) -> None:
+        self._settings = settings
+        self._entry = entry
+        self._chosen = chosen
+        self.routes: list[BaseRoute] = [Route("/api/status", self.status)]
+
+    async def status(self, request: Request) -> Response:
+        await self._entry.visitor(request)
+        settings, speech = await asyncio.to_thread(self._settings), [find(name) for name in SPEECH]
+        *states, livekit, providers = await asyncio.gather(
+            *(speech_state(service, settings) for service in speech), livekit_state(settings), self._chosen()
+        )
+        return JSONResponse(
+            {"services": {**dict(zip(SPEECH, states, strict=True)), "livekit": livekit}, "providers": providers}
+        )
+
+
+async def speech_state(service: Service, settings: Settings) -> str:
+    """`running`, `loading`, `broken`, `stopped`, `on demand` (it starts when it is needed) or `not installed`."""
+    if state := await health(service.health_url(settings)):
+        # Whoever else has the port is asked like ours.
+        return WORDS.get(state.status, "running")
+    if await asyncio.to_thread(load_record, service, settings):
+        return "stopped"
+    return "on demand" if settings.auto_start and service.installed else "not installed"
+
+
+async def livekit_state(settings: Settings) -> str:
+    """`running`, `stopped`, `not installed`, or `elsewhere` where it is on another machine."""
+    access = await asyncio.to_thread(find_access, settings)
+    if access is None:
+        return "not installed"
+    if not access.is_here:
+        return "elsewhere"
+    address = Address.parse(access.url)
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return "running" if (await get(address.host, address.port, "/")).status == 200 else "broken"
+    except (OSError, TimeoutError):
+        return "stopped"
