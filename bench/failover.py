@@ -12,7 +12,7 @@ from tests.support.agents import free_ports
 from tests.support.endpoints import Behaviour, Reply, Request, endpoint, routes, speech_api, transcribes
 from voicemode.audio.frames import Frame, closing
 from voicemode.config import Settings
-from voicemode.providers import Place, Provider, Providers
+from voicemode.providers import Distance, Provider, Providers
 from voicemode.speech.base import Voice
 from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
 
@@ -34,9 +34,9 @@ def measure(lab: Lab) -> list[Figure]:
 
 
 async def measured(lab: Lab) -> list[Figure]:
-    here = [await first_and_later(silent_port, Place.MACHINE) for _ in range(lab.few_runs)]
-    there = [await first_and_later(silent_port, Place.NETWORK) for _ in range(lab.few_runs)]
-    refused = [await first_and_later(closed_port, Place.MACHINE) for _ in range(lab.runs)]
+    here = [await first_and_later(silent_port, Distance.MACHINE) for _ in range(lab.few_runs)]
+    there = [await first_and_later(silent_port, Distance.NETWORK) for _ in range(lab.few_runs)]
+    refused = [await first_and_later(closed_port, Distance.MACHINE) for _ in range(lab.runs)]
     shares = [await throughput(2) / await throughput(1) for _ in range(lab.few_runs)]
     return [
         figure("first turn, the preferred endpoint drops packets", [first for first, _ in here], "60 s", 1.3),
@@ -67,10 +67,10 @@ def figure(name: str, values: Sequence[float], incumbent: str, at_most: float) -
 
 
 @asynccontextmanager
-async def speaking(urls: Sequence[str], place: Place = Place.MACHINE) -> AsyncIterator[Providers]:
+async def speaking(urls: Sequence[str], place: Distance = Distance.MACHINE) -> AsyncIterator[Providers]:
     """These endpoints, in this order, for both jobs; the first is at `place`."""
     async with open_http() as http:
-        places = [place, *[Place.MACHINE] * (len(urls) - 1)]
+        places = [place, *[Distance.MACHINE] * (len(urls) - 1)]
         # A machine that is on the network has the limits of one, though here it only looks like it.
         limits = [Settings(connect_timeout_local=Settings().connect_timeout) if p else Settings() for p in places]
         clients = [SpeechClient(Endpoint(url), http, settings) for url, settings in zip(urls, limits, strict=True)]
@@ -85,7 +85,7 @@ async def speaking(urls: Sequence[str], place: Place = Place.MACHINE) -> AsyncIt
             await providers.close()
 
 
-async def first_and_later(bad: Bad, place: Place) -> tuple[float, float]:
+async def first_and_later(bad: Bad, place: Distance) -> tuple[float, float]:
     """Seconds until our voice begins, with a good endpoint behind one that is none: in the first turn, and in later ones."""
     async with bad() as url, endpoint(speech_api()) as good, speaking([url, good.url], place) as providers:
         first, *later = [await until_first_frame(providers) for _ in range(5)]

@@ -9,7 +9,7 @@ import pytest
 
 import voicemode
 from tests.support.endpoints import answers, endpoint, routes
-from voicemode.app import Opened, open_app
+from voicemode.app import Runtime, open_app
 from voicemode.config import Settings, load_settings
 from voicemode.config.urls import same_address
 from voicemode.errors import ArgumentError, ConfigError
@@ -50,7 +50,7 @@ def write(home: Path, text: str) -> None:
     (home / ".voicemode/voicemode.env").write_text(text)
 
 
-async def speed(opened: Opened) -> float:
+async def speed(opened: Runtime) -> float:
     return (await opened.now()).settings.tts_speed
 
 

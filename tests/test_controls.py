@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from voicemode.controls import Doing, Hands, State, Typed
+from voicemode.controls import Controls, ControlState, Doing, Typed
 
 
 @pytest.mark.parametrize(
@@ -17,14 +17,14 @@ from voicemode.controls import Doing, Hands, State, Typed
     ],
 )
 def test_a_request_says_whether_there_is_something_it_concerns(doing: Doing, stop: bool, skip: bool, send: bool) -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now(doing)
     assert (hands.stop(), hands.skip(), hands.send()) == (stop, skip, send)
 
 
 @pytest.mark.anyio
 async def test_who_waits_is_woken() -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now("speaking")
     waiting = [asyncio.create_task(hands.skipped()), asyncio.create_task(hands.stopped())]
     hands.skip()
@@ -35,14 +35,14 @@ async def test_who_waits_is_woken() -> None:
 
 @pytest.mark.anyio
 async def test_what_was_asked_of_one_turn_is_forgotten_by_the_next() -> None:
-    hands = Hands()
+    hands = Controls()
     with hands.turn():
         hands.now("speaking")
         hands.stop()
         hands.skip()
         hands.now("listening")
         hands.send()
-    assert hands.state == State()
+    assert hands.state == ControlState()
     assert not hands.sending
     for waiting in (hands.stopped(), hands.skipped()):
         with pytest.raises(TimeoutError):
@@ -50,17 +50,17 @@ async def test_what_was_asked_of_one_turn_is_forgotten_by_the_next() -> None:
 
 
 def test_mute_and_hold_stay_until_they_are_ended() -> None:
-    hands = Hands()
+    hands = Controls()
     hands.mute(True)
     hands.hold(True)
     with hands.turn():
         hands.now("listening")
-        assert hands.state == State("listening", muted=True, held=True)
-    assert hands.state == State(muted=True, held=True)
+        assert hands.state == ControlState("listening", muted=True, held=True)
+    assert hands.state == ControlState(muted=True, held=True)
 
 
 def test_letting_go_sends_and_pressing_silences_us() -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now("listening")
     hands.hold(False)
     assert not hands.sending, "it was not down"
@@ -71,7 +71,7 @@ def test_letting_go_sends_and_pressing_silences_us() -> None:
 
 @pytest.mark.parametrize(("doing", "ends"), [("idle", False), ("speaking", True), ("listening", True), ("transcribing", False)])
 def test_what_is_typed_ends_the_turn_it_is_typed_in_and_is_kept_in_any_case(doing: Doing, ends: bool) -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now(doing)
     hands.write("  yes ", "Anna")
     hands.write("  ")
@@ -81,7 +81,7 @@ def test_what_is_typed_ends_the_turn_it_is_typed_in_and_is_kept_in_any_case(doin
 
 
 def test_what_is_typed_while_we_speak_ends_the_listening_that_follows() -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now("speaking")
     hands.write("yes")
     hands.now("listening")

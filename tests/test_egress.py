@@ -191,7 +191,7 @@ def test_sockets_in_the_file_system_are_reached_as_ever(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "AF_PACKET"), reason="this system has no packet sockets")
 def test_kinds_of_sockets_that_nobody_thought_of_are_refused() -> None:
-    guard = egress.Guard()
+    guard = egress.EgressGuard()
     guard.closed = True
     with pytest.raises(LocalOnlyError, match="AF_PACKET"):
         guard.check_address(socket.AF_PACKET, ("eth0", 0))

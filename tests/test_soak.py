@@ -14,7 +14,7 @@ from tests.support.fakes import QUICK, senses, tone
 from tests.support.flock import LIMITS, Flock, flock
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import Manners
+from voicemode.conversation.options import TurnOptions
 from voicemode.errors import NotSpokenError, RecordingKeptError
 from voicemode.speech.base import Voice
 from voicemode.text.sentences import Sentences
@@ -85,7 +85,7 @@ async def turns(count: int, flight: Flock, chance: random.Random, tally: Tally, 
         speech = turn, Sentences(turn, turn.account.unheard)
         conversation = Conversation(MemoryTransport(ANSWER), speech, senses, folder, Floor())
         try:
-            await conversation.converse("Shall I?", Voice(), Manners(rules=QUICK, cues=False), silent)
+            await conversation.converse("Shall I?", Voice(), TurnOptions(rules=QUICK, cues=False), silent)
             tally.answered += 1
         except NotSpokenError:
             tally.unspoken += 1

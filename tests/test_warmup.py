@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.fakes import Stages
 from voicemode.errors import ServiceError
-from voicemode.warmup import Readiness, Tell
+from voicemode.warmup import Tell, Warmup
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ async def test_a_turn_waits_for_what_it_needs_and_reports_what_is_done_meanwhile
     async def never(tell: Tell) -> None:
         raise AssertionError("nobody needs this")
 
-    readiness = Readiness({"tts": fetch, "stt": never})
+    readiness = Warmup({"tts": fetch, "stt": never})
     waiting = asyncio.create_task(readiness.wait(stages, "tts"))
     while not stages:
         await asyncio.sleep(0.01)
@@ -37,7 +37,7 @@ async def test_what_was_begun_ahead_of_time_is_waited_for_and_not_done_twice() -
         times += 1
         await done.wait()
 
-    readiness = Readiness({"tts": work})
+    readiness = Warmup({"tts": work})
     readiness.begin()
     waiting = asyncio.create_task(readiness.wait(Stages(), "tts"))
     await asyncio.sleep(0.01)
@@ -55,7 +55,7 @@ async def test_what_failed_is_tried_again_by_the_next_turn() -> None:
         times += 1
         raise ServiceError("The network is down.")
 
-    readiness = Readiness({"tts": fail})
+    readiness = Warmup({"tts": fail})
     await readiness.wait(Stages(), "tts")
     await readiness.wait(Stages(), "tts")
     assert times == 2
@@ -65,7 +65,7 @@ async def test_a_failure_is_left_to_the_turn_that_needs_it() -> None:
     async def fail(tell: Tell) -> None:
         raise ServiceError("The engine is not installed.")
 
-    await Readiness({"tts": fail}).wait(Stages(), "tts")
+    await Warmup({"tts": fail}).wait(Stages(), "tts")
 
 
 async def test_closing_ends_what_goes_on() -> None:
@@ -77,7 +77,7 @@ async def test_closing_ends_what_goes_on() -> None:
         finally:
             ended.set()
 
-    readiness = Readiness({"tts": work})
+    readiness = Warmup({"tts": work})
     readiness.begin()
     await asyncio.sleep(0)
     await readiness.close()

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, get_args
 
 from voicemode import egress
 from voicemode.audio.turns.endpointer import Pace, Rules
-from voicemode.config import Loaded, Settings, changed, load_settings
+from voicemode.config import LoadedSettings, Settings, changed, load_settings
 from voicemode.config.values import language_code
 from voicemode.control.server import steerable
 from voicemode.conversation.conversation import Conversation
-from voicemode.conversation.detectors import Hearing
+from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import Manners
+from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.status import Report, nobody
 from voicemode.conversation.understanding import Expected
 from voicemode.errors import ArgumentError
@@ -31,7 +31,7 @@ from voicemode.text.commands import chosen
 from voicemode.text.sentences import Sentences
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
-from voicemode.warmup import Readiness
+from voicemode.warmup import Warmup
 
 if TYPE_CHECKING:
     import httpx2
@@ -46,12 +46,12 @@ LEAST_SILENCE_SECONDS = 0.2
 class App:
     """Everything a tool may use, as the settings are at this moment."""
 
-    loaded: Loaded
+    loaded: LoadedSettings
     endpoints: Endpoints
-    readiness: Readiness
+    readiness: Warmup
     report: Report
     floor: Floor
-    hearing: Hearing
+    hearing: Detectors
     transports: dict[str, Transport]
     http: "httpx2.AsyncClient"
 
@@ -82,14 +82,14 @@ class App:
         kinds = {"tts": speaking, "stt": listening}
         await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
-    def manners(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> Manners:
+    def manners(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> TurnOptions:
         """How to converse: the settings, with what the caller wants differently."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
             raise ArgumentError(f"listen_duration_max is {max_seconds:g}; it must be 1 to 3600 seconds.")
         language = checked_language(language) or settings.language
         silence = max(LEAST_SILENCE_SECONDS, settings.silence_threshold_ms / 1000) if settings.silence_threshold_ms else None
-        return Manners(
+        return TurnOptions(
             rules=Rules(
                 pace=pace or settings.pace,
                 # Who asks for a pace wants the evidence to be weighed.
@@ -128,10 +128,10 @@ class App:
         return self.transports[name]
 
 
-class Opened:
+class Runtime:
     """The running program: gives an `App` for each turn, built anew when a settings file has changed."""
 
-    def __init__(self, load: Callable[[], Loaded], http: "httpx2.AsyncClient") -> None:
+    def __init__(self, load: Callable[[], LoadedSettings], http: "httpx2.AsyncClient") -> None:
         self._load = load
         self._http = http
         self.floor = Floor()
@@ -174,16 +174,16 @@ class Opened:
         await app.readiness.close()
         await app.endpoints.close()
 
-    def _build(self, loaded: Loaded) -> App:
+    def _build(self, loaded: LoadedSettings) -> App:
         settings = loaded.settings
         egress.enforce(settings.local_only)
         configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
         for notice in loaded.notices:
             log.warning("%s", notice)
         endpoints = Endpoints(loaded, self._http)
-        hearing = Hearing(settings)
+        hearing = Detectors(settings)
         jobs = {kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)}
-        readiness = Readiness(jobs | {"turn model": hearing.load, "its weights": hearing.fetch})
+        readiness = Warmup(jobs | {"turn model": hearing.load, "its weights": hearing.fetch})
         return App(loaded, endpoints, readiness, nobody, self.floor, hearing, {}, self._http)
 
 
@@ -196,10 +196,10 @@ def checked_language(text: str) -> str:
 
 
 @asynccontextmanager
-async def open_app(load: Callable[[], Loaded] = load_settings) -> AsyncIterator[Opened]:
+async def open_app(load: Callable[[], LoadedSettings] = load_settings) -> AsyncIterator[Runtime]:
     """The only opener: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
-        opened = Opened(load, http)
+        opened = Runtime(load, http)
         try:
             async with steerable(opened.floor.hands):
                 yield opened

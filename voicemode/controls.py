@@ -18,7 +18,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ControlState:
     """What goes on."""
 
     doing: Doing = "idle"
@@ -28,7 +28,7 @@ class State:
     """Push-to-talk is down: everything is recorded until it is let go."""
 
 
-class Hands:
+class Controls:
     """One in a running program; no I/O, one event loop.
 
     A request concerns what goes on at that moment. One that finds nothing to concern is forgotten: it never waits for the
@@ -42,8 +42,8 @@ class Hands:
         self._typed = list[Typed]()
 
     @property
-    def state(self) -> State:
-        return State(self._doing, self._muted, self._held)
+    def state(self) -> ControlState:
+        return ControlState(self._doing, self._muted, self._held)
 
     def stop(self) -> bool:
         """Fall silent and end the turn: nothing more is said or heard. False if no turn goes on."""

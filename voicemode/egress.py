@@ -25,7 +25,7 @@ INTERNAL = tuple(getattr(socket, name) for name in ("AF_UNIX", "AF_NETLINK") if 
 """Kinds of sockets that reach this machine and its kernel only."""
 
 
-class Guard:
+class EgressGuard:
     """The switch, and the audit hook that obeys it."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Guard:
             self.check(arguments[0][0])
 
 
-def _watch_proactor(guard: Guard) -> None:
+def _watch_proactor(guard: EgressGuard) -> None:
     """Windows' event loop connects and sends through system calls that raise no audit events: see what it is given."""
     if sys.platform == "win32":
         from asyncio import IocpProactor
@@ -93,7 +93,7 @@ def _watch_proactor(guard: Guard) -> None:
         IocpProactor.connect, IocpProactor.sendto = checked_connect, checked_sendto  # type: ignore[method-assign]
 
 
-_GUARD = Guard()
+_GUARD = EgressGuard()
 
 
 def enforce(local_only: bool) -> None:

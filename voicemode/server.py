@@ -20,8 +20,8 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import BaseModel, Field
 
 from voicemode import __version__, resources, tools
-from voicemode.app import Opened, open_app
-from voicemode.config import Loaded, load_settings
+from voicemode.app import Runtime, open_app
+from voicemode.config import LoadedSettings, load_settings
 from voicemode.errors import VoiceModeError
 
 HEARTBEAT_SECONDS = 5.0
@@ -56,7 +56,7 @@ class Heartbeat:
 
 
 @dataclass(slots=True)
-class Call:
+class PendingCall:
     """A call being answered."""
 
     report: Heartbeat
@@ -65,16 +65,16 @@ class Call:
     """Its result, if the person is being asked in writing: what the agent gets if that fails."""
 
 
-class Calls:
+class PendingCalls:
     """The calls being answered. Each one's client hears of it until the end."""
 
     def __init__(self) -> None:
-        self._calls: dict[asyncio.Task[Any], Call] = {}
+        self._calls: dict[asyncio.Task[Any], PendingCall] = {}
 
     @contextmanager
-    def answering(self, context: Context[Any, Any]) -> Iterator[Call]:
+    def answering(self, context: Context[Any, Any]) -> Iterator[PendingCall]:
         """For as long as the call of `context` is answered, in this task."""
-        call = Call(Heartbeat(context))
+        call = PendingCall(Heartbeat(context))
         beating = asyncio.create_task(call.report.run())
         self._calls[this_task()] = call
         try:
@@ -84,7 +84,7 @@ class Calls:
             beating.cancel()
 
     @property
-    def current(self) -> Call:
+    def current(self) -> PendingCall:
         """The one that is answered in this task."""
         return self._calls[this_task()]
 
@@ -136,7 +136,7 @@ class Written(BaseModel):
 class VoiceServer(MCPServer[None]):
     """An MCPServer that rejects arguments no tool has and speaks of failures in their own words."""
 
-    def __init__(self, calls: Calls, **options: Any) -> None:
+    def __init__(self, calls: PendingCalls, **options: Any) -> None:
         super().__init__("voicemode", request_state_security=RequestStateSecurity.ephemeral(ttl=WRITING_SECONDS), **options)
         self._calls = calls
 
@@ -163,14 +163,14 @@ class VoiceServer(MCPServer[None]):
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
 
 
-def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
+def create_server(load: Callable[[], LoadedSettings] = load_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
     """The server with the tools the settings allow; `at_end` is called when the client has left.
 
     Raises VoiceModeError if settings or tools are broken.
     """
     settings = load().settings
-    opened: Opened | None = None
-    calls = Calls()
+    opened: Runtime | None = None
+    calls = PendingCalls()
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[None]) -> AsyncIterator[None]:
@@ -181,7 +181,7 @@ def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[
                 yield
             at_end()
 
-    def get_opened() -> Opened:
+    def get_opened() -> Runtime:
         if opened is None:
             raise RuntimeError("a tool was called before the server had started")
         return opened
@@ -199,7 +199,7 @@ def create_server(load: Callable[[], Loaded] = load_settings, at_end: Callable[[
     return server
 
 
-def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Opened], calls: Calls) -> McpTool:
+def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Runtime], calls: PendingCalls) -> McpTool:
     """`fn` as MCP sees it: without its App, described, its result structured and as text.
 
     A result with a `question` could not be spoken: if the client can, it asks in writing, and `answered` is the result.
@@ -272,7 +272,7 @@ def lean(schema: Any) -> Any:
 
 
 @contextmanager
-def ending_on_signals(calls: Calls) -> Iterator[None]:
+def ending_on_signals(calls: PendingCalls) -> Iterator[None]:
     """On SIGINT or SIGTERM: cancel what runs, so that devices are closed, then leave.
 
     The SDK reads stdin in a thread that cannot be cancelled, so a normal end of the loop would wait for it.

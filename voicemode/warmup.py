@@ -15,7 +15,7 @@ REPORT_SECONDS = 1.0
 Tell = Callable[[str], None]
 
 
-class Readiness:
+class Warmup:
     """Work that has to be done before a turn, by name: begun when a turn asks for it, or ahead of time.
 
     It is begun anew for each turn, for what was ready once may have ended since; so it has to be quick when nothing is left

@@ -19,7 +19,7 @@ from bench.turn_taking.recordings import Clip, at_16_khz, clips, default_folder
 from tests.support.wer import total_wer
 from voicemode.audio.echo.canceller import Canceller, Processing
 from voicemode.audio.frames import Frame, join, silence
-from voicemode.audio.turns.barge_in import Call, Interruption
+from voicemode.audio.turns.barge_in import InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.services import find
 from voicemode.speech.base import Voice
@@ -38,7 +38,7 @@ def people() -> list[Clip]:
 
 
 def scene(laptop: Laptop) -> Scene:
-    return Scene(laptop, Canceller(Processing(echo=True)), Interruption(create_vad("auto", 2)))
+    return Scene(laptop, Canceller(Processing(echo=True)), InterruptionDetector(create_vad("auto", 2)))
 
 
 def talk_over(ours: Frame, laptop: Laptop, clip: Clip, begins: float, *, yielding: bool = True) -> Iterator[Moment]:
@@ -51,7 +51,9 @@ def talk_over(ours: Frame, laptop: Laptop, clip: Clip, begins: float, *, yieldin
 def seconds_to_silence(ours: Frame, laptop: Laptop, clip: Clip, begins: float) -> float:
     """From the first sound of the person until ours is no longer to be heard."""
     told = (
-        moment.ends for moment in talk_over(ours, laptop, clip, begins) if moment.call is Call.SPEECH and moment.ends > begins
+        moment.ends
+        for moment in talk_over(ours, laptop, clip, begins)
+        if moment.call is InterruptionState.SPEECH and moment.ends > begins
     )
     at = next(told, None)
     return NEVER if at is None else at + SPEAKER_SECONDS + FADE_SECONDS - begins
@@ -63,11 +65,11 @@ def silences(ours: Frame, laptop: Laptop, spoken: Sequence[Clip]) -> list[float]
 
 def interruptions(ours: Frame, laptop: Laptop) -> int:
     """How often our voice waits although nobody has said anything."""
-    here, count, before = scene(laptop), 0, Call.QUIET
+    here, count, before = scene(laptop), 0, InterruptionState.QUIET
     for moment in here.play(ours, silence(ours.seconds, RATE)):
-        count += moment.call is Call.SPEECH and before is not Call.SPEECH
+        count += moment.call is InterruptionState.SPEECH and before is not InterruptionState.SPEECH
         before = moment.call
-        if moment.call in (Call.OVER, Call.TURN):
+        if moment.call in (InterruptionState.OVER, InterruptionState.TURN):
             here.gate.resume()
     return count
 
@@ -103,7 +105,7 @@ async def wrong_words(ours: Frame, whisper: SpeechClient, spoken: Sequence[Clip]
 
 def cost(ours: Frame) -> float:
     """Processor time of canceller, speech detection and gate, in percent of what is heard; one thread."""
-    canceller, gate = Canceller(Processing(echo=True)), Interruption(create_vad("auto", 2))
+    canceller, gate = Canceller(Processing(echo=True)), InterruptionDetector(create_vad("auto", 2))
     size = round(RATE * 0.01) * 2
     steps = [Frame(ours.pcm[at : at + size], RATE) for at in range(0, len(ours.pcm) - size, size)]
     begun = time.process_time()

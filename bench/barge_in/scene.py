@@ -12,10 +12,10 @@ import numpy as np
 from bench.turn_taking.loudness import samples, sound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller
 from voicemode.audio.frames import Frame
-from voicemode.audio.turns.barge_in import Call, Heard, Interruption
+from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
 from voicemode.transports.base import Played
-from voicemode.transports.speaker import Buffer
+from voicemode.transports.speaker import PlaybackBuffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,13 @@ ROOM_DB = -62.0
 """Noise of a quiet room."""
 REVERBERATION_SECONDS = 0.25
 REVERBERATION_SHARE = 0.25
-VOLUMES = {Call.QUIET: 1.0, Call.MAYBE: 0.25, Call.SPEECH: 0.0, Call.OVER: 0.0, Call.TURN: 0.0}
+VOLUMES = {
+    InterruptionState.QUIET: 1.0,
+    InterruptionState.MAYBE: 0.25,
+    InterruptionState.SPEECH: 0.0,
+    InterruptionState.OVER: 0.0,
+    InterruptionState.TURN: 0.0,
+}
 SLIP_EVERY = 7.0
 FRAME = round(RATE * FRAME_SECONDS)
 
@@ -73,8 +79,8 @@ class Moment:
 
     ends: float
     """Seconds."""
-    call: Call
-    heard: list[Heard]
+    call: InterruptionState
+    heard: list[CleanedFrame]
 
 
 @dataclass(slots=True)
@@ -83,12 +89,12 @@ class Scene:
 
     laptop: Laptop
     canceller: Canceller
-    gate: Interruption
+    gate: InterruptionDetector
     played: Played = field(default_factory=Played)
 
     def play(self, ours: Frame, theirs: Frame, *, yielding: bool = True) -> Iterator[Moment]:
         """Frame by frame; whoever iterates may resume the gate. If we are not `yielding`, we speak on at full volume."""
-        buffer = Buffer(self.played)
+        buffer = PlaybackBuffer(self.played)
         buffer.open(Speaker())
         buffer.put(ours.pcm)
         buffer.end()
@@ -113,5 +119,5 @@ class Scene:
         voice = np.concatenate([late, samples(theirs)])
         return voice + np.random.default_rng(2).normal(0, 32768 * 10 ** (ROOM_DB / 20), len(voice))
 
-    def _cleaned(self, taken: bytes, heard: bytes) -> Heard:
+    def _cleaned(self, taken: bytes, heard: bytes) -> CleanedFrame:
         return self.canceller.clean(Frame(heard, RATE), Frame(taken, RATE), self.laptop.delay_seconds)

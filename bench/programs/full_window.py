@@ -6,7 +6,7 @@ Usage: python full_window.py PORT. Started by path, from anywhere: imports nothi
 import sys
 
 from voicemode.config import load_settings
-from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.server import serve
 from voicemode.engines.whisper.api import whisper_app
 from voicemode.engines.whisper.engine import WhisperEngine, load_whisper
@@ -23,4 +23,4 @@ def load(_name: str) -> WhisperEngine:
 
 
 if __name__ == "__main__":
-    serve(whisper_app(Shelf(load, "base")), port=int(sys.argv[1]))
+    serve(whisper_app(LoadedModels(load, "base")), port=int(sys.argv[1]))

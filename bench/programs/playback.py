@@ -9,7 +9,7 @@ import json
 import sys
 import time
 
-from voicemode.app import Opened, open_app
+from voicemode.app import Runtime, open_app
 from voicemode.tools.converse import converse
 
 BEAT_SECONDS = 0.005
@@ -35,7 +35,7 @@ class Heartbeat:
         return 1000 * max((late for at, late in self.beats if start <= at <= end), default=0.0)
 
 
-async def turn(opened: Opened) -> tuple[float, float]:
+async def turn(opened: Runtime) -> tuple[float, float]:
     """Milliseconds: the longest wait while we spoke, and in all of the turn."""
     stages: dict[str, float] = {"begun": time.monotonic()}
 

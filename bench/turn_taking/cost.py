@@ -7,7 +7,7 @@ from bench.turn_taking.recalled import AGGRESSIVENESS
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
-from voicemode.conversation.recorder import Senses
+from voicemode.conversation.recorder import TurnDetectors
 
 
 @dataclass(slots=True)
@@ -23,10 +23,10 @@ class Bill:
         """Of one core."""
         return 100 * self.busy_seconds / self.heard_seconds
 
-    def senses(self) -> Senses:
+    def senses(self) -> TurnDetectors:
         """Fresh ones for a turn, which is put on the bill."""
         model = self.turn_model and ClockedTurnModel(self.turn_model, self)
-        return Senses(vad=ClockedVad(create_vad("auto", AGGRESSIVENESS), self), turn_model=model)
+        return TurnDetectors(vad=ClockedVad(create_vad("auto", AGGRESSIVENESS), self), turn_model=model)
 
 
 class ClockedVad:

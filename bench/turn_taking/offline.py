@@ -27,12 +27,12 @@ from voicemode.audio.turns.model import load_smart_turn
 from voicemode.audio.vad import RATE
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import Manners
-from voicemode.conversation.recorder import Senses
-from voicemode.conversation.result import Heard
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.result import TurnResult
 from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
-from voicemode.speech.speculative import Ears, speculative
+from voicemode.speech.speculative import StreamingTranscriber, speculative
 from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Microphone, News, Played
 
@@ -106,11 +106,13 @@ class Engines:
         yield silence(0.1, RATE)
 
 
-class Speech(Ears, TextToSpeech, Protocol):
+class Speech(StreamingTranscriber, TextToSpeech, Protocol):
     """Both engines in one."""
 
 
-async def listen(place: Room, engines: Speech, senses: Callable[[], Senses], manners: Manners, recordings: Path) -> Heard:
+async def listen(
+    place: Room, engines: Speech, senses: Callable[[], TurnDetectors], manners: TurnOptions, recordings: Path
+) -> TurnResult:
     """The turn of the person in `place`, of whom nothing is known."""
     return await Conversation(place, (engines, Sentences(engines, [])), senses, recordings, Floor()).listen(manners, silent)
 
@@ -123,16 +125,16 @@ async def silent(stage: str) -> None:
 class Bench:
     """What turns are measured with."""
 
-    senses: Callable[[], Senses]
+    senses: Callable[[], TurnDetectors]
     """Makes fresh ones for each turn."""
     ears: Callable[[Utterance], Hear]
     recordings: Path
 
     def curve(self, name: str, said: Sequence[Utterance]) -> Curve:
         """How turns go under a preset or a baseline. Every person is a new one, and nothing is known of their pauses."""
-        return Curve(name, tuple(run(self.turn(each, Manners(rules=rules(name), cues=False))) for each in said))
+        return Curve(name, tuple(run(self.turn(each, TurnOptions(rules=rules(name), cues=False))) for each in said))
 
-    async def turn(self, utterance: Utterance, manners: Manners) -> Outcome:
+    async def turn(self, utterance: Utterance, manners: TurnOptions) -> Outcome:
         """How the person's turn goes, by the loop's clock."""
         place = Room(utterance)
         heard = await listen(place, Engines(self.ears(utterance)), self.senses, manners, self.recordings)

@@ -26,8 +26,8 @@ from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, silence
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
-from voicemode.conversation.options import Manners
-from voicemode.conversation.recorder import Senses
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.recorder import TurnDetectors
 from voicemode.engines.whisper.engine import WhisperEngine, load_whisper
 from voicemode.engines.whisper.transcript import Options
 from voicemode.models.models import ensure
@@ -107,7 +107,9 @@ def written(engine: WhisperEngine, audio: Frame, prompt: str = "") -> str:
 
 async def understood(engine: WhisperEngine, said: Utterance, folder: Path) -> Understood:
     room, ears = Room(said), Busy(engine)
-    heard = await listen(room, ears, lambda: Senses(vad=create_vad("auto", 2)), Manners(rules=HEARD_OUT, cues=False), folder)
+    heard = await listen(
+        room, ears, lambda: TurnDetectors(vad=create_vad("auto", 2)), TurnOptions(rules=HEARD_OUT, cues=False), folder
+    )
     words = " ".join(word.text for word in said.words)
     ready = ears.free_at - room.last_sound_at
     return Understood(said.audio.seconds, words, written(engine, said.audio), heard.text, ready)

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
-from voicemode.conversation.recorder import Senses
+from voicemode.conversation.recorder import TurnDetectors
 
 DIGEST_BYTES = 16
 AGGRESSIVENESS = 2
@@ -21,10 +21,10 @@ class Memory:
     speech: dict[bytes, bool] = field(default_factory=dict)
     finished: dict[bytes, float] = field(default_factory=dict)
 
-    def senses(self) -> Senses:
+    def senses(self) -> TurnDetectors:
         """Fresh ones for a turn."""
         model = self.turn_model and RecalledTurnModel(self.turn_model, self.finished)
-        return Senses(vad=RecalledVad(create_vad("auto", AGGRESSIVENESS), self.speech), turn_model=model)
+        return TurnDetectors(vad=RecalledVad(create_vad("auto", AGGRESSIVENESS), self.speech), turn_model=model)
 
 
 class RecalledVad:

@@ -8,7 +8,7 @@ import pytest
 
 from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.frames import Frame, join, pcm_of, rechunk, samples_of, silence, stream
-from voicemode.audio.turns.endpointer import Endpointer, Rules, Turn
+from voicemode.audio.turns.endpointer import Endpointer, Rules, TurnState
 from voicemode.audio.vad import RATE, create_vad
 
 pytestmark = pytest.mark.anyio
@@ -47,8 +47,8 @@ async def test_a_cue_in_the_microphone_is_not_heard_as_a_turn(
     vad, endpointer = create_vad(kind, aggressiveness), Endpointer(Rules(patience_seconds=1.5))
     sound = hissing(join([silence(0.5, RATE), cue(RATE), silence(1.5, RATE)], RATE), noise)
     turns = [endpointer.feed(vad.is_speech(frame), frame.seconds) async for frame in rechunk(stream(sound), vad.frame_seconds)]
-    assert Turn.SPEAKING not in turns
-    assert endpointer.turn is Turn.NO_SPEECH
+    assert TurnState.SPEAKING not in turns
+    assert endpointer.turn is TurnState.NO_SPEECH
 
 
 def hissing(frame: Frame, level: int) -> Frame:

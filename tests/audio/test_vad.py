@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.paths import RECORDINGS
 from voicemode.audio.frames import Frame, join, pcm_of, rechunk, silence, stream
-from voicemode.audio.turns.endpointer import Endpointer, Rules, Turn
+from voicemode.audio.turns.endpointer import Endpointer, Rules, TurnState
 from voicemode.audio.vad import RATE, Vad, create_vad
 from voicemode.audio.wav import read_wav
 
@@ -39,7 +39,7 @@ async def test_a_sentence_is_one_turn_that_ends_soon_after_it(clip: str, kind: K
     vad, endpointer, ended_at, elapsed = create_vad(kind, 2), Endpointer(Rules(silence_seconds=1.0)), 0.0, 0.0
     async for frame in rechunk(stream(sound), vad.frame_seconds):
         elapsed += frame.seconds
-        if endpointer.feed(vad.is_speech(frame), frame.seconds) is Turn.SILENCE:
+        if endpointer.feed(vad.is_speech(frame), frame.seconds) is TurnState.SILENCE:
             ended_at = elapsed
             break
     assert 1 + said.seconds - 0.2 < ended_at < 1 + said.seconds + 1.5

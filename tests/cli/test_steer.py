@@ -14,7 +14,7 @@ import pytest
 from tests.support.mcp_client import COMMAND, environment
 from voicemode.control.doors import doors, folder, open_door
 from voicemode.control.server import steerable
-from voicemode.controls import Doing, Hands, State
+from voicemode.controls import Controls, ControlState, Doing
 
 pytestmark = pytest.mark.anyio
 WAIT_SECONDS = 30
@@ -23,9 +23,9 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-t
 
 
 @pytest.fixture
-async def hands(home: Path) -> AsyncIterator[Hands]:
+async def hands(home: Path) -> AsyncIterator[Controls]:
     """Those of a program that runs, and can be reached as soon as this is here."""
-    hands = Hands()
+    hands = Controls()
     async with steerable(hands):
         await reaches(lambda: bool(doors(folder())))
         yield hands
@@ -56,7 +56,7 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, s
     ("command", "doing", "said"),
     [("stop", "speaking", "Stopped."), ("skip", "speaking", "Skipped."), ("send", "listening", "Sent.")],
 )
-async def test_a_command_reaches_the_conversation(command: str, doing: Doing, said: str, hands: Hands) -> None:
+async def test_a_command_reaches_the_conversation(command: str, doing: Doing, said: str, hands: Controls) -> None:
     hands.now(doing)
     assert await voicemode(command) == (0, said, "")
     async with asyncio.timeout(WAIT_SECONDS):
@@ -80,7 +80,7 @@ async def test_a_command_reaches_the_conversation(command: str, doing: Doing, sa
         ("hold --up", "Nothing is held."),
     ],
 )
-async def test_with_nothing_to_do_it_says_so_and_ends_with_1(command: str, complaint: str, hands: Hands) -> None:
+async def test_with_nothing_to_do_it_says_so_and_ends_with_1(command: str, complaint: str, hands: Controls) -> None:
     assert await voicemode(*command.split()) == (1, "", f"Error: {complaint}")
 
 
@@ -91,7 +91,7 @@ async def test_where_nothing_runs_it_says_what_to_do(command: str) -> None:
     assert err == 'Error: No conversation is running. Begin one with an agent, or: voicemode converse "Hello"'
 
 
-async def test_it_can_be_muted_and_unmuted(hands: Hands) -> None:
+async def test_it_can_be_muted_and_unmuted(hands: Controls) -> None:
     for command, muted in [("mute", True), ("mute", True), ("mute toggle", False), ("mute toggle", True), ("mute off", False)]:
         code, out, _ = await voicemode(*command.split())
         assert code == 0
@@ -106,14 +106,14 @@ async def test_a_conversation_that_begins_later_is_muted_too(home: Path) -> None
     for command, muted in [("mute", True), ("mute toggle", False), ("mute toggle", True), ("unmute", False)]:
         code, out, _ = await voicemode(*command.split())
         assert (code, out) == (0, "Muted: nothing is heard." if muted else "No longer muted.")
-        later = Hands()
+        later = Controls()
         async with steerable(later):
             await reaches(lambda: bool(doors(folder())))
             await voicemode("now")
             assert later.state.muted is muted
 
 
-async def test_what_goes_on_is_shown(hands: Hands) -> None:
+async def test_what_goes_on_is_shown(hands: Controls) -> None:
     assert "idle" in (await voicemode("now"))[1]
     hands.now("speaking")
     hands.mute(on=True)
@@ -128,7 +128,7 @@ async def test_where_nothing_runs_that_is_shown() -> None:
     assert await voicemode("now", "--json") == (0, "[]", "")
 
 
-async def test_a_program_that_does_not_answer_is_told_of(hands: Hands) -> None:
+async def test_a_program_that_does_not_answer_is_told_of(hands: Controls) -> None:
     hanging = open_door(folder())
     code, out, err = await voicemode("now")
     assert (code, out.split()[0], err) == (0, "idle", "1 running conversation did not answer.")
@@ -140,12 +140,12 @@ async def test_a_program_that_does_not_answer_is_told_of(hands: Hands) -> None:
 
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT])
-async def test_it_is_held_exactly_as_long_as_the_command_lives(number: signal.Signals, hands: Hands) -> None:
+async def test_it_is_held_exactly_as_long_as_the_command_lives(number: signal.Signals, hands: Controls) -> None:
     hands.now("listening")
     process = await begun("hold")
     assert process.stderr is not None
     assert await asyncio.wait_for(process.stderr.readline(), WAIT_SECONDS) == b"Recording until this command ends.\n"
-    assert hands.state == State("listening", held=True)
+    assert hands.state == ControlState("listening", held=True)
     process.send_signal(number)
     code, out, _ = await ended(process)
     await reaches(lambda: not hands.state.held)
@@ -155,7 +155,7 @@ async def test_it_is_held_exactly_as_long_as_the_command_lives(number: signal.Si
 
 @POSIX
 @pytest.mark.parametrize("end", ["Enter", "Ctrl-C"])
-async def test_in_a_terminal_a_key_ends_it(end: str, hands: Hands) -> None:
+async def test_in_a_terminal_a_key_ends_it(end: str, hands: Controls) -> None:
     import pty
 
     ours, theirs = pty.openpty()
@@ -174,17 +174,17 @@ async def test_in_a_terminal_a_key_ends_it(end: str, hands: Hands) -> None:
     os.close(ours)
 
 
-async def test_it_can_be_held_by_two_commands(hands: Hands) -> None:
+async def test_it_can_be_held_by_two_commands(hands: Controls) -> None:
     hands.now("listening")
     assert (await voicemode("hold", "--down"))[0] == 0
-    assert hands.state == State("listening", held=True)
+    assert hands.state == ControlState("listening", held=True)
     assert await voicemode("hold", "--up") == (0, "Sent.", "")
-    assert hands.state == State("listening")
+    assert hands.state == ControlState("listening")
     assert hands.sending
 
 
 async def test_the_end_of_the_conversation_ends_the_command() -> None:
-    hands = Hands()
+    hands = Controls()
     hands.now("listening")
     async with steerable(hands):
         await reaches(lambda: bool(doors(folder())))

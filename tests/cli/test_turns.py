@@ -11,16 +11,16 @@ import pytest
 from tests.support.mcp_client import COMMAND, environment
 from tests.support.paths import RECORDINGS
 from tests.support.rig import VirtualSound
-from voicemode.audio.turns.endpointer import Evidence, Turn
+from voicemode.audio.turns.endpointer import Evidence, TurnState
 from voicemode.cli.turns import Lines, Picture, caption, judged, meters, told
-from voicemode.conversation.monitor import Glimpse, Outcome
+from voicemode.conversation.monitor import Outcome, TurnSnapshot
 from voicemode.conversation.status import DEAD_MICROPHONE
 
-WAITING = Glimpse(level_db=-58.4, speech=0.02)
-SPEAKING = Glimpse(level_db=-21.0, speech=0.97, turn=Turn.SPEAKING)
-PAUSED = Glimpse(
+WAITING = TurnSnapshot(level_db=-58.4, speech=0.02)
+SPEAKING = TurnSnapshot(level_db=-21.0, speech=0.97, turn=TurnState.SPEAKING)
+PAUSED = TurnSnapshot(
     level_db=-52.0,
-    turn=Turn.PAUSED,
+    turn=TurnState.PAUSED,
     pause_seconds=0.42,
     wait_seconds=1.24,
     evidence=Evidence(sounds=0.2),
@@ -28,12 +28,12 @@ PAUSED = Glimpse(
 )
 ENDED = Outcome(
     ended="finished",
-    last=Glimpse(turn=Turn.FINISHED, pause_seconds=0.31, wait_seconds=0.3, evidence=Evidence(sounds=0.9, reads=0.95)),
+    last=TurnSnapshot(turn=TurnState.FINISHED, pause_seconds=0.31, wait_seconds=0.3, evidence=Evidence(sounds=0.9, reads=0.95)),
     seconds=3.42,
     text="What time is it?",
     dead=False,
 )
-NOBODY = Outcome(ended="no speech", last=Glimpse(turn=Turn.NO_SPEECH), seconds=0.0, text="", dead=False)
+NOBODY = Outcome(ended="no speech", last=TurnSnapshot(turn=TurnState.NO_SPEECH), seconds=0.0, text="", dead=False)
 
 
 def test_the_picture_tells_level_speech_finished_and_what_is_waited_for() -> None:

@@ -5,7 +5,7 @@ import pytest
 from voicemode.config import Settings, load_settings
 from voicemode.config.urls import Address, same_address
 from voicemode.errors import ConfigError
-from voicemode.providers import Place, place_of
+from voicemode.providers import Distance, place_of
 
 KEYED = Settings(
     openai_api_key="sk-open",
@@ -104,27 +104,27 @@ def test_one_address_has_several_spellings() -> None:
 @pytest.mark.parametrize(
     ("host", "place"),
     [
-        ("127.0.0.1", Place.MACHINE),
-        ("127.8.8.8", Place.MACHINE),
-        ("localhost", Place.MACHINE),
-        ("[::1]", Place.MACHINE),
-        ("192.168.1.20", Place.NETWORK),
-        ("10.0.0.1", Place.NETWORK),
-        ("169.254.1.1", Place.NETWORK),
-        ("[fe80::1]", Place.NETWORK),
-        ("[fd00::1]", Place.NETWORK),
-        ("[::ffff:10.0.0.1]", Place.NETWORK),
-        ("nas.local", Place.NETWORK),
-        ("8.8.8.8", Place.INTERNET),
-        ("[::ffff:8.8.8.8]", Place.INTERNET),
-        ("[2600::1]", Place.INTERNET),
-        ("api.openai.com", Place.INTERNET),
-        ("localhost.example", Place.INTERNET),
-        ("nas.local.example", Place.INTERNET),
-        ("127.0.0.1.example", Place.INTERNET),
+        ("127.0.0.1", Distance.MACHINE),
+        ("127.8.8.8", Distance.MACHINE),
+        ("localhost", Distance.MACHINE),
+        ("[::1]", Distance.MACHINE),
+        ("192.168.1.20", Distance.NETWORK),
+        ("10.0.0.1", Distance.NETWORK),
+        ("169.254.1.1", Distance.NETWORK),
+        ("[fe80::1]", Distance.NETWORK),
+        ("[fd00::1]", Distance.NETWORK),
+        ("[::ffff:10.0.0.1]", Distance.NETWORK),
+        ("nas.local", Distance.NETWORK),
+        ("8.8.8.8", Distance.INTERNET),
+        ("[::ffff:8.8.8.8]", Distance.INTERNET),
+        ("[2600::1]", Distance.INTERNET),
+        ("api.openai.com", Distance.INTERNET),
+        ("localhost.example", Distance.INTERNET),
+        ("nas.local.example", Distance.INTERNET),
+        ("127.0.0.1.example", Distance.INTERNET),
     ],
 )
-def test_how_far_away_an_address_is_shows_in_its_host(host: str, place: Place) -> None:
+def test_how_far_away_an_address_is_shows_in_its_host(host: str, place: Distance) -> None:
     assert place_of(f"http://{host}:8000/v1") is place
     assert place_of(f"wyoming://{host}") is place
 

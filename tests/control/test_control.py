@@ -18,13 +18,13 @@ from voicemode.control.client import Told, ask, visiting
 from voicemode.control.doors import Door, doors, folder, knock, open_door, port_door, socket_door
 from voicemode.control.messages import MAX_REQUEST_BYTES, Verb
 from voicemode.control.peers import UNKNOWN, xucred_uid
-from voicemode.control.server import Channel, Limits, steerable
-from voicemode.controls import Doing, Hands, State
+from voicemode.control.server import Channel, VisitorLimits, steerable
+from voicemode.controls import Controls, ControlState, Doing
 from voicemode.services.uninstall.places import places
 
 pytestmark = pytest.mark.anyio
 WAIT_SECONDS = 10
-UNLIKELY = Limits()
+UNLIKELY = VisitorLimits()
 """What a real program grants; no test comes near it."""
 NOBODY = 65534
 AS_ROOT = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can become somebody else")
@@ -50,7 +50,7 @@ def make_door(request: pytest.FixtureRequest) -> MakeDoor:
 
 
 @asynccontextmanager
-async def served(hands: Hands, door: Door, limits: Limits = UNLIKELY) -> AsyncIterator[None]:
+async def served(hands: Controls, door: Door, limits: VisitorLimits = UNLIKELY) -> AsyncIterator[None]:
     """`hands` can be reached through `door`."""
     task = asyncio.create_task(Channel(hands, door, limits).serve())
     try:
@@ -61,8 +61,8 @@ async def served(hands: Hands, door: Door, limits: Limits = UNLIKELY) -> AsyncIt
         door.close()
 
 
-def doing(what: Doing) -> Hands:
-    hands = Hands()
+def doing(what: Doing) -> Controls:
+    hands = Controls()
     hands.now(what)
     return hands
 
@@ -151,7 +151,7 @@ async def test_an_answer_says_who_does_what_where(place: Path, make_door: MakeDo
 
 
 async def test_only_those_are_steered_who_have_something_to_do_but_all_are_muted(place: Path, make_door: MakeDoor) -> None:
-    speaking, idle = doing("speaking"), Hands()
+    speaking, idle = doing("speaking"), Controls()
     async with served(speaking, make_door(place)), served(idle, make_door(place)):
         told = await asked(Verb.STOP, place)
         assert sorted((answer.doing, answer.did) for answer in told.answers) == [("idle", False), ("speaking", True)]
@@ -174,16 +174,16 @@ async def test_what_was_pressed_is_held_until_it_is_released(place: Path, make_d
     hands = doing("listening")
     async with served(hands, make_door(place)):
         assert (await asked(Verb.PRESS, place)).did
-        assert hands.state == State("listening", held=True)
+        assert hands.state == ControlState("listening", held=True)
         assert (await asked(Verb.RELEASE, place)).did
-        assert hands.state == State("listening")
+        assert hands.state == ControlState("listening")
         assert hands.sending
         assert not (await asked(Verb.RELEASE, place)).did
 
 
 async def test_what_was_pressed_by_somebody_who_is_gone_is_let_go(place: Path, make_door: MakeDoor) -> None:
     hands = doing("listening")
-    async with served(hands, make_door(place), Limits(press_seconds=0.2)):
+    async with served(hands, make_door(place), VisitorLimits(press_seconds=0.2)):
         await asked(Verb.PRESS, place)
         await reaches(lambda: not hands.state.held)
 
@@ -218,7 +218,7 @@ async def test_the_end_of_the_program_lets_go(verb: Verb, place: Path, make_door
 async def test_nonsense_ends_the_visit_and_nothing_else(words: bytes, place: Path, make_door: MakeDoor) -> None:
     hands = doing("speaking")
     door = make_door(place)
-    async with served(hands, door, Limits(request_seconds=0.3)):
+    async with served(hands, door, VisitorLimits(request_seconds=0.3)):
         assert await said(door, words) == b""
         assert hands.state.doing == "speaking"
         assert (await asked(Verb.STOP, place)).did
@@ -226,7 +226,7 @@ async def test_nonsense_ends_the_visit_and_nothing_else(words: bytes, place: Pat
 
 async def test_a_crowd_that_says_nothing_is_turned_away(place: Path, make_door: MakeDoor) -> None:
     door = make_door(place)
-    async with served(doing("speaking"), door, Limits(visitors=4, request_seconds=0.5)):
+    async with served(doing("speaking"), door, VisitorLimits(visitors=4, request_seconds=0.5)):
         assert await asyncio.gather(*(said(door, b"") for _ in range(60))) == [b""] * 60
         assert (await asked(Verb.STOP, place)).did
 
@@ -266,14 +266,14 @@ async def heard_by_nobody(door: Door) -> str:
 @AS_ROOT
 async def test_another_user_cannot_come_near(place: Path) -> None:
     place.parent.chmod(0o755)
-    async with served(hands := Hands(), door := socket_door(place)):
+    async with served(hands := Controls(), door := socket_door(place)):
         assert await heard_by_nobody(door) == "PermissionError"
     assert not hands.state.muted
 
 
 @AS_ROOT
 async def test_another_user_is_refused_even_where_the_modes_let_them_in(place: Path) -> None:
-    hands, door = Hands(), socket_door(place)
+    hands, door = Controls(), socket_door(place)
     for path, mode in ((place.parent, 0o755), (place, 0o755), (door.path, 0o777)):
         path.chmod(mode)
     async with served(hands, door):
@@ -430,7 +430,7 @@ async def test_a_running_program_has_a_door_until_it_ends(home: Path) -> None:
 
 async def test_a_program_that_ends_at_once_leaves_nothing(home: Path) -> None:
     for rounds in range(20):
-        async with steerable(Hands()):
+        async with steerable(Controls()):
             for _ in range(rounds):
                 await asyncio.sleep(0)
     assert doors(folder()) == []
@@ -439,7 +439,7 @@ async def test_a_program_that_ends_at_once_leaves_nothing(home: Path) -> None:
 async def test_a_program_that_can_have_no_door_runs_all_the_same(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     (home / ".voicemode").mkdir()
     (home / ".voicemode/state").touch()
-    async with steerable(Hands()):
+    async with steerable(Controls()):
         await reaches(lambda: bool(caplog.records))
     assert "cannot be steered from outside" in caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, conversation
 from tests.support.fakes import Stages, down
 from voicemode.audio.frames import Frame
-from voicemode.conversation.between_turns import Meanwhile
+from voicemode.conversation.between_turns import BetweenTurns
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.speech.base import Transcript, Voice
@@ -105,7 +105,7 @@ async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_
 
 async def test_who_still_speaks_when_no_turn_comes_is_understood(tmp_path: Path) -> None:
     floor = Floor()
-    floor.meanwhile = Meanwhile(listen_seconds=0.2)
+    floor.meanwhile = BetweenTurns(listen_seconds=0.2)
     place = Duplex([Person([YES, Says(1.6, 1e6, 9002)])], closed=True)
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
     await talk.listen(replace(KEEPING, rules=replace(KEEPING.rules, max_seconds=1e9)), Stages())
@@ -135,7 +135,7 @@ async def test_nothing_is_heard_between_turns_while_muted(tmp_path: Path) -> Non
 async def test_the_microphone_is_closed_when_no_turn_comes_or_it_breaks(closed_by: str, tmp_path: Path) -> None:
     floor = Floor()
     if closed_by == "time":
-        floor.meanwhile = Meanwhile(listen_seconds=0.3)
+        floor.meanwhile = BetweenTurns(listen_seconds=0.3)
     person = Person([YES, MORE], fails_at=1e9 if closed_by == "time" else 6.0)
     place = Duplex([person], closed=True)
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)

@@ -8,16 +8,16 @@ import pytest
 
 from tests.support.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
 from voicemode.audio.frames import Frame, Frames, stream
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.result import Heard
+from voicemode.conversation.message import Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.transports.base import Microphone, Played
 
 pytestmark = pytest.mark.anyio
-MANNERS = Manners(rules=QUICK)
+MANNERS = TurnOptions(rules=QUICK)
 ANSWER = (tone(0.3, 1), tone(1), tone(3, 1))
 
 
@@ -28,8 +28,8 @@ class Mute(ScriptedTransport):
 
 
 async def converse(
-    transport: ScriptedTransport, speech: FakeSpeech, folder: Path, manners: Manners = MANNERS
-) -> tuple[Spoken, Heard, Stages]:
+    transport: ScriptedTransport, speech: FakeSpeech, folder: Path, manners: TurnOptions = MANNERS
+) -> tuple[Playback, TurnResult, Stages]:
     stages = Stages(transport)
     async with asyncio.timeout(10):
         said, heard = await conversation(transport, speech, folder).converse("How are you?", Voice(), manners, stages)
@@ -70,7 +70,7 @@ async def test_a_transcribed_recording_is_deleted(tmp_path: Path) -> None:
 
 
 async def test_a_transcribed_recording_is_kept_on_request(tmp_path: Path) -> None:
-    await converse(ScriptedTransport(ANSWER), FakeSpeech(), tmp_path, Manners(rules=QUICK, save_audio=True))
+    await converse(ScriptedTransport(ANSWER), FakeSpeech(), tmp_path, TurnOptions(rules=QUICK, save_audio=True))
     assert len(list(tmp_path.glob("*.wav"))) == 1
 
 
@@ -186,7 +186,7 @@ async def test_what_was_heard_before_the_voice_failed_is_known_and_nothing_is_li
 
 async def test_cancelling_while_listening_closes_the_microphone_and_keeps_what_was_said(tmp_path: Path) -> None:
     transport = ScriptedTransport([tone(1)])
-    never = Manners(rules=replace(QUICK, silence_seconds=1e9, patience_seconds=1e9, max_seconds=1e9))
+    never = TurnOptions(rules=replace(QUICK, silence_seconds=1e9, patience_seconds=1e9, max_seconds=1e9))
     stages = Stages(transport)
     task = asyncio.create_task(conversation(transport, FakeSpeech(), tmp_path).converse("Well?", Voice(), never, stages))
     while "listening" not in stages:
@@ -224,7 +224,7 @@ async def test_a_cue_that_cannot_be_played_does_not_fail_the_turn(tmp_path: Path
 
 
 async def test_pronunciations_work_both_ways(tmp_path: Path) -> None:
-    manners = Manners(rules=QUICK, pronounce=(("nginx", "engine x"),), cues=False)
+    manners = TurnOptions(rules=QUICK, pronounce=(("nginx", "engine x"),), cues=False)
     transport, speech = ScriptedTransport(ANSWER), FakeSpeech("restart engine x please")
     async with asyncio.timeout(10):
         _, heard = await conversation(transport, speech, tmp_path).converse("Is nginx up?", Voice(), manners, Stages(transport))

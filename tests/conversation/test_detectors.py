@@ -8,7 +8,7 @@ import pytest
 from tests.support.file_server import FileServer
 from voicemode.app import open_app
 from voicemode.config import Settings, load_settings
-from voicemode.conversation.detectors import Hearing, hears_melody
+from voicemode.conversation.detectors import Detectors, hears_melody
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.sources import HubRepository
 from voicemode.services.install.installation import Installed
@@ -40,7 +40,7 @@ def hub(weights: Callable[[str], Path]) -> Iterator[str]:
 
 @pytest.mark.engine
 async def test_it_is_fetched_where_weights_may_be_and_heard_with_from_then_on(hub: str, tmp_path: Path) -> None:
-    hearing = Hearing(Settings(models_dir=tmp_path, hf_endpoint=hub))
+    hearing = Detectors(Settings(models_dir=tmp_path, hf_endpoint=hub))
     await hearing.load(ignore)
     assert hearing.senses().turn_model is None, "loading fetches nothing"
     await hearing.fetch(ignore)
@@ -51,7 +51,7 @@ async def test_it_is_fetched_where_weights_may_be_and_heard_with_from_then_on(hu
 async def test_where_it_may_not_be_fetched_it_is_done_without_silently(
     settings: Settings, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hearing = Hearing(settings)
+    hearing = Detectors(settings)
     for _ in range(2):
         await hearing.fetch(ignore)
         await hearing.load(ignore)

@@ -4,8 +4,8 @@ import pytest
 
 from tests.support.fakes import QUICK, FakeSpeech, down, senses, tone
 from voicemode.audio.frames import Frame, Frames, silence, stream
-from voicemode.audio.turns.endpointer import Turn
-from voicemode.conversation.monitor import Glimpse, Observer, Outcome
+from voicemode.audio.turns.endpointer import TurnState
+from voicemode.conversation.monitor import Observer, Outcome, TurnSnapshot
 from voicemode.conversation.understanding import Expected
 
 pytestmark = pytest.mark.anyio
@@ -22,18 +22,22 @@ def microphone(*said: Frame) -> Frames:
     return stream(*(Frame(each.pcm[at : at + 640], each.rate) for each in said for at in range(0, len(each.pcm), 640)))
 
 
-async def watched(ears: FakeSpeech, mic: Frames) -> tuple[list[Glimpse], Outcome]:
-    glimpses = list[Glimpse]()
+async def watched(ears: FakeSpeech, mic: Frames) -> tuple[list[TurnSnapshot], Outcome]:
+    glimpses = list[TurnSnapshot]()
     observer = Observer(senses, QUICK, ears, Expected())
     return glimpses, await observer.turn(mic, glimpses.append)
 
 
 async def test_each_moment_of_a_turn_is_seen_and_why_it_ended() -> None:
     glimpses, outcome = await watched(FakeSpeech(), microphone(silence(0.4, 16_000), tone(0.6), silence(1, 16_000)))
-    assert list(dict.fromkeys(glimpse.turn for glimpse in glimpses)) == [Turn.WAITING, Turn.SPEAKING, Turn.PAUSED]
+    assert list(dict.fromkeys(glimpse.turn for glimpse in glimpses)) == [
+        TurnState.WAITING,
+        TurnState.SPEAKING,
+        TurnState.PAUSED,
+    ]
     assert max(glimpse.level_db for glimpse in glimpses) == pytest.approx(-11.2, abs=0.1)
     assert {glimpse.speech for glimpse in glimpses} == {0.0, 1.0}
-    pauses = [glimpse.pause_seconds for glimpse in glimpses if glimpse.turn is Turn.PAUSED]
+    pauses = [glimpse.pause_seconds for glimpse in glimpses if glimpse.turn is TurnState.PAUSED]
     assert pauses == sorted(pauses)
     assert outcome.ended == "silence"
     assert outcome.last.pause_seconds == pytest.approx(outcome.last.wait_seconds) == pytest.approx(0.5)

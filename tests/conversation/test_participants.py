@@ -12,8 +12,8 @@ from tests.support.fakes import down
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import Manners
-from voicemode.conversation.result import Line, text_of
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.result import SpokenLine, text_of
 from voicemode.errors import RecordingKeptError, RoomError
 from voicemode.speech.base import Transcript
 from voicemode.transports.base import Microphone
@@ -26,20 +26,20 @@ TEXTS = {9001: "I think so.", 9002: "So do I.", 9003: "And now?"}
     ("lines", "several", "text"),
     [
         ([], True, ""),
-        ([Line("yes")], False, "yes"),
-        ([Line("yes", "Anna")], False, "yes"),
-        ([Line("yes", "Anna")], True, "Anna: yes"),
-        ([Line("yes", "Anna"), Line("no", "Ben")], False, "Anna: yes\nBen: no"),
-        ([Line("yes", "Anna"), Line("", "Ben"), Line("sure", "Anna")], True, "Anna: yes sure"),
-        ([Line("yes", "Anna"), Line("typed")], True, "Anna: yes\nSomebody: typed"),
+        ([SpokenLine("yes")], False, "yes"),
+        ([SpokenLine("yes", "Anna")], False, "yes"),
+        ([SpokenLine("yes", "Anna")], True, "Anna: yes"),
+        ([SpokenLine("yes", "Anna"), SpokenLine("no", "Ben")], False, "Anna: yes\nBen: no"),
+        ([SpokenLine("yes", "Anna"), SpokenLine("", "Ben"), SpokenLine("sure", "Anna")], True, "Anna: yes sure"),
+        ([SpokenLine("yes", "Anna"), SpokenLine("typed")], True, "Anna: yes\nSomebody: typed"),
     ],
 )
-def test_who_said_what_is_told_where_there_are_several(lines: list[Line], several: bool, text: str) -> None:
+def test_who_said_what_is_told_where_there_are_several(lines: list[SpokenLine], several: bool, text: str) -> None:
     assert text_of(lines, several=several) == text
 
 
 async def company(
-    folder: Path, *people: Person, speech: Ears | None = None, manners: Manners = MANNERS
+    folder: Path, *people: Person, speech: Ears | None = None, manners: TurnOptions = MANNERS
 ) -> tuple[str, str, str]:
     """Text, end and note of a turn that begins with listening."""
     place = Duplex(people)

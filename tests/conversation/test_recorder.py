@@ -6,18 +6,18 @@ import pytest
 
 from tests.support.fakes import senses, tone
 from voicemode.audio.frames import Frame
-from voicemode.audio.turns.endpointer import Rules, Turn
-from voicemode.controls import Hands
+from voicemode.audio.turns.endpointer import Rules, TurnState
+from voicemode.controls import Controls
 from voicemode.conversation.recorder import Pulse, Recorder
-from voicemode.conversation.recording import Tape
+from voicemode.conversation.recording import Recording
 
 RULES = Rules(silence_seconds=1.0, patience_seconds=3.0, max_seconds=60.0)
 
 
-def record(folder: Path, *heard: Frame) -> tuple[Frame, Recorder, Tape]:
+def record(folder: Path, *heard: Frame) -> tuple[Frame, Recorder, Recording]:
     """The turn in what is `heard`, with its recorder and its tape."""
-    tape = Tape(folder)
-    recorder = Recorder(senses(), RULES, tape, Hands())
+    tape = Recording(folder)
+    recorder = Recorder(senses(), RULES, tape, Controls())
     for frame in heard:
         recorder.hear(frame)
     tape.close()
@@ -27,7 +27,7 @@ def record(folder: Path, *heard: Frame) -> tuple[Frame, Recorder, Tape]:
 @pytest.mark.anyio
 async def test_a_turn_is_kept_with_its_pre_roll(tmp_path: Path) -> None:
     audio, recorder, _ = record(tmp_path, tone(2, 1), tone(1), tone(2, 1))
-    assert recorder.endpointer.turn is Turn.SILENCE
+    assert recorder.endpointer.turn is TurnState.SILENCE
     assert audio.seconds == pytest.approx(0.5 + 1 + 1, abs=0.05)
 
 
@@ -40,7 +40,7 @@ async def test_what_is_said_at_once_is_kept_from_its_first_sample(tmp_path: Path
 @pytest.mark.anyio
 async def test_silence_leaves_no_file(tmp_path: Path) -> None:
     audio, recorder, tape = record(tmp_path, tone(5, 1))
-    assert recorder.endpointer.turn is Turn.NO_SPEECH
+    assert recorder.endpointer.turn is TurnState.NO_SPEECH
     assert audio.pcm == b""
     assert not tape.kept
     assert list(tmp_path.glob("*.wav")) == []
@@ -70,7 +70,7 @@ async def test_the_tape_holds_the_whole_turn_for_its_owner_only(tmp_path: Path) 
 
 @pytest.mark.anyio
 async def test_an_unfinished_file_can_be_read_before_the_tape_is_closed(tmp_path: Path) -> None:
-    tape = Tape(tmp_path)
+    tape = Recording(tmp_path)
     tape.write(tone(1.5))
     await asyncio.get_running_loop().run_in_executor(None, tape.close)
     with wave.open(str(tape.path)) as file:

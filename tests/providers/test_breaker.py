@@ -1,7 +1,7 @@
 import pytest
 
 from voicemode.errors import ProviderError, RefusedKeyError, UnsuitableError
-from voicemode.providers.breaker import Breaker, State, rest_seconds
+from voicemode.providers.breaker import Breaker, BreakerState, rest_seconds
 from voicemode.providers.latency import ENOUGH, REMEMBERED, Latencies
 
 DOWN = ProviderError("connection refused", transient=True)
@@ -26,7 +26,7 @@ def test_it_opens_after_three_failures_in_a_row(clock: Clock) -> None:
     for _ in range(3):
         breaker.failed(DOWN)
         seen.append(breaker.state)
-    assert seen == [State.CLOSED, State.CLOSED, State.CLOSED, State.OPEN]
+    assert seen == [BreakerState.CLOSED, BreakerState.CLOSED, BreakerState.CLOSED, BreakerState.OPEN]
 
 
 def test_an_answer_between_failures_starts_the_count_anew(clock: Clock) -> None:
@@ -35,7 +35,7 @@ def test_an_answer_between_failures_starts_the_count_anew(clock: Clock) -> None:
         breaker.failed(DOWN)
         breaker.failed(DOWN)
         breaker.succeeded()
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
     assert breaker.trusted
     assert breaker.last_error == ""
 
@@ -66,7 +66,7 @@ def test_it_is_half_open_while_it_is_probed_and_open_again_if_that_fails(clock: 
     assert breaker.resting_seconds == 8
     breaker.probed()
     breaker.succeeded()
-    assert [*seen, breaker.state] == [State.HALF_OPEN, State.OPEN, State.CLOSED]
+    assert [*seen, breaker.state] == [BreakerState.HALF_OPEN, BreakerState.OPEN, BreakerState.CLOSED]
 
 
 def test_one_that_is_merely_there_again_is_tried_and_rests_longer_if_it_fails(clock: Clock) -> None:
@@ -76,13 +76,13 @@ def test_one_that_is_merely_there_again_is_tried_and_rests_longer_if_it_fails(cl
     clock.now += 4
     breaker.probed()
     breaker.reached()
-    assert (breaker.state, breaker.trusted, breaker.ailing) == (State.HALF_OPEN, True, False)
+    assert (breaker.state, breaker.trusted, breaker.ailing) == (BreakerState.HALF_OPEN, True, False)
     breaker.failed(DOWN)
-    assert (breaker.state, breaker.trusted, breaker.resting_seconds) == (State.OPEN, False, 8)
+    assert (breaker.state, breaker.trusted, breaker.resting_seconds) == (BreakerState.OPEN, False, 8)
     breaker.reached()
     breaker.succeeded()
     breaker.failed(DOWN)
-    assert (breaker.state, breaker.resting_seconds) == (State.CLOSED, 1)
+    assert (breaker.state, breaker.resting_seconds) == (BreakerState.CLOSED, 1)
 
 
 def test_one_that_fails_is_not_probed_all_the_time_because_it_says_come_back_at_once(clock: Clock) -> None:
@@ -97,7 +97,7 @@ def test_one_that_fails_is_not_probed_all_the_time_because_it_says_come_back_at_
 def test_a_refused_key_opens_it_at_once_and_for_long(clock: Clock) -> None:
     breaker = Breaker(clock)
     breaker.failed(RefusedKeyError("did not accept the key", hint="Set OPENAI_API_KEY to a valid key."))
-    assert breaker.state is State.OPEN
+    assert breaker.state is BreakerState.OPEN
     assert breaker.resting_seconds == 300
 
 
@@ -105,7 +105,7 @@ def test_too_many_requests_is_no_failure_but_a_rest_as_long_as_it_says(clock: Cl
     breaker = Breaker(clock)
     for _ in range(5):
         breaker.failed(ProviderError("asked too often", transient=True, retry_after_seconds=20))
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
     assert breaker.resting_seconds == 20
     assert not breaker.trusted
     clock.now += 20
@@ -123,7 +123,7 @@ def test_what_it_does_not_have_is_no_failure_of_the_endpoint(clock: Clock) -> No
     for _ in range(5):
         breaker.failed(UnsuitableError("There is no voice alloy here."))
     assert breaker.trusted
-    assert breaker.state is State.CLOSED
+    assert breaker.state is BreakerState.CLOSED
 
 
 def test_percentiles_are_of_the_latest_answers() -> None:

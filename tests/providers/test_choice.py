@@ -7,7 +7,7 @@ import pytest
 from tests.support.fakes import FakeSpeech, down
 from voicemode.providers.choice import ANYTHING, Wanted, groups, in_order, lacking, missing, why
 from voicemode.providers.member import Member
-from voicemode.providers.provider import Provider, Source
+from voicemode.providers.provider import EndpointSource, Provider
 from voicemode.speech.base import Offer
 
 UNKNOWN = Offer()
@@ -15,13 +15,15 @@ KOKORO = Offer(models=("tts-1",), voices=("af_sky", "bf_emma"), languages=("en",
 OPENAI = Offer(models=("tts-1", "gpt-4o-mini-tts"), voices=("alloy", "nova"))
 
 
-def member(name: str, source: Source = Source.USER, offer: Offer = UNKNOWN, *, paid: bool = False) -> Member[FakeSpeech]:
+def member(
+    name: str, source: EndpointSource = EndpointSource.USER, offer: Offer = UNKNOWN, *, paid: bool = False
+) -> Member[FakeSpeech]:
     return Member(Provider(name=name, kind="tts", speech=FakeSpeech(offer=offer), source=source, paid=paid))
 
 
 def local(name: str, seconds: float = 0.0, *, asleep: bool = False) -> Member[FakeSpeech]:
     found = Member(
-        Provider(name=name, kind="tts", speech=FakeSpeech(), source=Source.LOCAL, on_demand=asleep),
+        Provider(name=name, kind="tts", speech=FakeSpeech(), source=EndpointSource.LOCAL, on_demand=asleep),
     )
     if seconds:
         found.latencies.add(seconds)
@@ -33,7 +35,7 @@ def names(members: Sequence[Member[FakeSpeech]], wanted: Wanted = ANYTHING) -> s
 
 
 def test_the_users_order_counts_before_local_before_cloud() -> None:
-    assert names([member("b"), member("a"), local("l"), member("c", Source.CLOUD, paid=True)]) == "b a l c"
+    assert names([member("b"), member("a"), local("l"), member("c", EndpointSource.CLOUD, paid=True)]) == "b a l c"
 
 
 def test_within_a_group_whoever_has_the_least_to_do_is_asked() -> None:
@@ -60,7 +62,7 @@ def test_a_busy_free_endpoint_is_asked_before_an_idle_one_that_costs_money() -> 
 
 
 def test_one_that_failed_just_now_is_asked_after_the_well_and_an_open_one_last() -> None:
-    a, b, _ = members = [member("a"), member("b"), member("c", Source.CLOUD)]
+    a, b, _ = members = [member("a"), member("b"), member("c", EndpointSource.CLOUD)]
     a.failed(down())
     assert names(members) == "b c a"
     for _ in range(3):
@@ -82,9 +84,9 @@ def test_one_that_failed_just_now_is_asked_after_the_well_and_an_open_one_last()
 )
 def test_what_is_named_goes_to_whoever_has_it(wanted: Wanted, order: str) -> None:
     members = [
-        member("kokoro", Source.LOCAL, KOKORO),
-        member("mystery", Source.LOCAL),
-        member("openai", Source.CLOUD, OPENAI, paid=True),
+        member("kokoro", EndpointSource.LOCAL, KOKORO),
+        member("mystery", EndpointSource.LOCAL),
+        member("openai", EndpointSource.CLOUD, OPENAI, paid=True),
     ]
     assert names(members, wanted) == order
 
@@ -107,5 +109,5 @@ def test_why_it_is_asked_is_said_in_words() -> None:
     assert why(b, members) == "a is left alone for now: connection refused"
     a.failed(down("a is not reachable."))
     assert why(b, members) == "a is left alone for now: is not reachable."
-    only = [member("c", Source.CLOUD)]
+    only = [member("c", EndpointSource.CLOUD)]
     assert why(only[0], only) == "nothing else is configured"

@@ -16,8 +16,8 @@ import pytest
 from tests.support.endpoints import Behaviour, Reply, Request, answers, endpoint, hangs_after, hangs_up, routes, speech_api
 from voicemode.config import Settings
 from voicemode.providers.discovery import LOOK_SECONDS, MODELS, VOICES, Found, Spot, discover, judge
-from voicemode.providers.port_owners import Listener, Listeners, by_process, listeners, may_be_asked, parse_table
-from voicemode.speech.bare_http import MAX_BYTES, Answer, get, understand
+from voicemode.providers.port_owners import Listeners, ListeningSocket, by_process, listeners, may_be_asked, parse_table
+from voicemode.speech.bare_http import MAX_BYTES, BareResponse, get, understand
 from voicemode.speech.base import Offer
 
 pytestmark = pytest.mark.anyio
@@ -175,7 +175,7 @@ async def test_a_server_of_somebody_else_is_not_even_asked() -> None:
     async with endpoint(speech_api()) as server:
 
         async def tell() -> Listeners:
-            return [Listener("127.0.0.1", port_of(server.url), trusted=False)]
+            return [ListeningSocket("127.0.0.1", port_of(server.url), trusted=False)]
 
         assert await look(looking_at(server.url), ask=tell) == []
         assert server.connections == 0
@@ -222,14 +222,14 @@ TABLE6 = """\
 @LITTLE_ENDIAN
 def test_the_kernels_table_tells_who_listens() -> None:
     assert list(parse_table(TABLE, (1000, 0))) == [
-        Listener("127.0.0.1", 8000, trusted=True),
-        Listener("0.0.0.0", 8080, trusted=True),  # noqa: S104 - compared with
-        Listener("127.0.0.1", 5005, trusted=False),
+        ListeningSocket("127.0.0.1", 8000, trusted=True),
+        ListeningSocket("0.0.0.0", 8080, trusted=True),  # noqa: S104 - compared with
+        ListeningSocket("127.0.0.1", 5005, trusted=False),
     ]
     assert list(parse_table(TABLE6, (1000, 0))) == [
-        Listener("::1", 8000, trusted=True),
-        Listener("::", 8081, trusted=True),
-        Listener("::ffff:127.0.0.1", 8082, trusted=False),
+        ListeningSocket("::1", 8000, trusted=True),
+        ListeningSocket("::", 8081, trusted=True),
+        ListeningSocket("::ffff:127.0.0.1", 8082, trusted=False),
     ]
     assert list(parse_table("", (0,))) == []
 
@@ -255,7 +255,9 @@ ANY = "0.0.0.0"  # noqa: S104 - compared with
     ],
 )
 def test_whoever_could_get_what_is_sent_has_to_be_trusted(there: Sequence[tuple[str, bool]], host: str, asked: bool) -> None:
-    known = [Listener(address, 8000, trusted) for address, trusted in there] + [Listener(host, 9000, trusted=True)]
+    known = [ListeningSocket(address, 8000, trusted) for address, trusted in there] + [
+        ListeningSocket(host, 9000, trusted=True)
+    ]
     assert may_be_asked(known, host, 8000) is asked
 
 
@@ -322,20 +324,20 @@ def test_what_was_known_holds_for_the_job_that_was_not_told_in_time() -> None:
 @pytest.mark.parametrize(
     ("received", "answer"),
     [
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", Answer(200, b"{}", complete=True)),
-        (b"HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\n{}", Answer(503, b"{}", complete=False)),
-        (b"HTTP/1.0 200 OK\r\n\r\n{}", Answer(200, b"{}", complete=False)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", BareResponse(200, b"{}", complete=True)),
+        (b"HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\n{}", BareResponse(503, b"{}", complete=False)),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", BareResponse(200, b"{}", complete=False)),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\n{\r\n1;x=y\r\n}\r\n0\r\n\r\n",
-            Answer(200, b"{}", complete=True),
+            BareResponse(200, b"{}", complete=True),
         ),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz", Answer(200, b"{", complete=False)),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}", Answer(200, b"", complete=False)),
-        (b"HTTP/1.1 2x0 OK\r\n\r\n{}", Answer(0, b"HTTP/1.1 2x0 OK\r\n\r\n{}", complete=False)),
-        (b"SSH-2.0-OpenSSH", Answer(0, b"SSH-2.0-OpenSSH", complete=False)),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\nzz", BareResponse(200, b"{", complete=False)),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}", BareResponse(200, b"", complete=False)),
+        (b"HTTP/1.1 2x0 OK\r\n\r\n{}", BareResponse(0, b"HTTP/1.1 2x0 OK\r\n\r\n{}", complete=False)),
+        (b"SSH-2.0-OpenSSH", BareResponse(0, b"SSH-2.0-OpenSSH", complete=False)),
     ],
 )
-def test_what_a_server_sent_is_read_as_far_as_it_came(received: bytes, answer: Answer) -> None:
+def test_what_a_server_sent_is_read_as_far_as_it_came(received: bytes, answer: BareResponse) -> None:
     assert understand(received) == answer
 
 

@@ -9,7 +9,7 @@ from tests.support.endpoints import endpoint, speech_api
 from voicemode.app import open_app
 from voicemode.config import Settings, load_settings
 from voicemode.errors import ConfigError
-from voicemode.providers import Place, Source
+from voicemode.providers import Distance, EndpointSource
 from voicemode.providers.endpoints import CLOUD_URL, Endpoints, configured, service_for
 
 LOCAL = "http://127.0.0.1:2022/v1"
@@ -47,9 +47,9 @@ async def test_what_is_sent_where_is_known_of_each() -> None:
         cloud="false",
     )
     mine, nas, local = [member.provider for member in found.providers.stt.members]
-    assert (mine.place, mine.sends_key, mine.paid, mine.on_demand) == (Place.INTERNET, True, True, False)
-    assert (nas.place, nas.sends_key, nas.paid) == (Place.NETWORK, False, False)
-    assert (local.place, local.source, local.on_demand) == (Place.MACHINE, Source.LOCAL, True)
+    assert (mine.place, mine.sends_key, mine.paid, mine.on_demand) == (Distance.INTERNET, True, True, False)
+    assert (nas.place, nas.sends_key, nas.paid) == (Distance.NETWORK, False, False)
+    assert (local.place, local.source, local.on_demand) == (Distance.MACHINE, EndpointSource.LOCAL, True)
 
 
 @pytest.mark.anyio

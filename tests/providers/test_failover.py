@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.fakes import FakeSpeech, StreamingSpeech, down, tone
 from voicemode.audio.frames import Frame, Frames, stream
-from voicemode.audio.queue import Line
+from voicemode.audio.queue import FrameQueue
 from voicemode.errors import NoProviderError, ProviderError
-from voicemode.providers import Account, Place, Provider, Providers, Source, Turn
+from voicemode.providers import Account, Distance, EndpointSource, Provider, Providers, ProviderSession
 from voicemode.providers.race import FIRST_HEDGE_SECONDS, Hedge
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.text.sentences import Sentences
@@ -67,11 +67,11 @@ def providers(*speeches: FakeSpeech, hedge: Hedge = "free", paid: Sequence[int] 
     return Providers(stt, tts, hedge=hedge)
 
 
-async def say(turn: Turn, text: str = "one two three", voice: Voice | None = None) -> list[Frame]:
+async def say(turn: ProviderSession, text: str = "one two three", voice: Voice | None = None) -> list[Frame]:
     return [frame async for frame in turn.synthesize(text, voice or Voice())]
 
 
-async def say_all(turn: Turn, text: str) -> list[Frame]:
+async def say_all(turn: ProviderSession, text: str) -> list[Frame]:
     return [frame async for frame in Sentences(turn, turn.account.unheard).synthesize(text, Voice())]
 
 
@@ -291,7 +291,7 @@ async def test_mere_slowness_does_not_carry_voice_farther() -> None:
     slow, far = Hanging("slow"), FakeSpeech("far")
     stt = [
         Provider(name="near", kind="stt", speech=slow),
-        Provider(name="far", kind="stt", speech=far, place=Place.NETWORK),
+        Provider(name="far", kind="stt", speech=far, place=Distance.NETWORK),
     ]
     await is_waited_for(slow, Providers(stt, []))
     assert far.heard == []
@@ -300,7 +300,8 @@ async def test_mere_slowness_does_not_carry_voice_farther() -> None:
 async def test_another_machine_of_which_nothing_is_known_is_overtaken_soon() -> None:
     slow, near = Hanging(), FakeSpeech("near")
     both = Providers(
-        [Provider(name="far", kind="stt", speech=slow, place=Place.NETWORK), Provider(name="near", kind="stt", speech=near)], []
+        [Provider(name="far", kind="stt", speech=slow, place=Distance.NETWORK), Provider(name="near", kind="stt", speech=near)],
+        [],
     )
     async with asyncio.timeout(FIRST_HEDGE_SECONDS * 5):
         assert (await both.turn().transcribe(tone(1))).text == "near"
@@ -388,7 +389,7 @@ async def test_partial_transcripts_come_while_the_person_speaks() -> None:
 async def test_what_was_said_before_and_after_a_stream_broke_off_is_understood_by_the_next() -> None:
     second = FakeSpeech("all of it")
     turn = providers(StreamingSpeech(breaks_after=1), second).turn()
-    line = Line()
+    line = FrameQueue()
     for _ in range(5):
         line.put(tone(0.1))
     line.end()
@@ -459,7 +460,7 @@ async def test_those_found_later_are_asked_and_those_that_stay_keep_their_histor
     known = one.stt.members[0]
     with pytest.raises(NoProviderError):
         await one.turn().transcribe(tone(1))
-    one.stt.update([known.provider, Provider(name="new", kind="stt", speech=found, source=Source.LOCAL)])
+    one.stt.update([known.provider, Provider(name="new", kind="stt", speech=found, source=EndpointSource.LOCAL)])
     assert one.stt.members[0] is known
     assert (await one.turn().transcribe(tone(1))).text == "found"
     await one.close()

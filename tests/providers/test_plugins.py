@@ -16,7 +16,7 @@ from tests.support.settings_files import POSIX
 from voicemode import egress
 from voicemode.audio.codec import wav_bytes
 from voicemode.audio.frames import Frame, Frames, stream
-from voicemode.audio.queue import Line
+from voicemode.audio.queue import FrameQueue
 from voicemode.config import Settings
 from voicemode.errors import (
     AudioDeviceError,
@@ -28,9 +28,9 @@ from voicemode.errors import (
 )
 from voicemode.providers import Provider, Providers
 from voicemode.providers.discovery import Found
-from voicemode.providers.plugin_adapter import GuardedSpeaker, GuardedTranscriber
+from voicemode.providers.plugin_adapter import GuardedSynthesizer, GuardedTranscriber
 from voicemode.providers.plugins import Candidate, Plugins, disclosed
-from voicemode.providers.port_owners import Listener, Listeners
+from voicemode.providers.port_owners import Listeners, ListeningSocket
 from voicemode.speech.base import Offer, Tell, Transcript, Voice
 from voicemode.speech.plugin import Build, Discover, Plugin, nowhere
 
@@ -104,9 +104,9 @@ def ears(thing: object, settings: Settings = QUICK) -> GuardedTranscriber:
     return made
 
 
-def mouth(thing: object, settings: Settings = QUICK) -> GuardedSpeaker:
+def mouth(thing: object, settings: Settings = QUICK) -> GuardedSynthesizer:
     made = having(Path("none"), plugin(lambda _settings, _url: thing, kind="tts")).speaker(URL, settings)  # type: ignore[arg-type,return-value]
-    assert isinstance(made, GuardedSpeaker)
+    assert isinstance(made, GuardedSynthesizer)
     return made
 
 
@@ -236,7 +236,7 @@ async def test_what_is_said_after_a_hasty_answer_is_not_lost() -> None:
                 yield Transcript("half of it")
 
     turn = Providers([Provider(name="hasty", kind="stt", speech=ears(Hasty()))], []).turn()
-    line = Line()
+    line = FrameQueue()
     line.put(tone(0.1))
     line.put(tone(0.2))
     line.end()
@@ -444,7 +444,7 @@ async def test_plugins_find_their_servers_and_those_that_fail_keep_nobody_from_i
 
 
 async def test_a_server_of_somebody_else_is_not_used_though_a_plugin_finds_it(tmp_path: Path) -> None:
-    there = [Listener("127.0.0.1", 7000, trusted=False), Listener("127.0.0.1", 7001, trusted=True)]
+    there = [ListeningSocket("127.0.0.1", 7000, trusted=False), ListeningSocket("127.0.0.1", 7001, trusted=True)]
     both = finding(URL, "parrot://localhost:7001", "parrot://127.0.0.1:7002")
     plugins = having(tmp_path, plugin(lambda _settings, _url: Parrot(), discover=both), ask=there)
     assert await plugins.discover(KEYED) == [Found("stt", "parrot://localhost:7001")]

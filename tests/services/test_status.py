@@ -7,7 +7,7 @@ import pytest
 
 from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner
-from voicemode.services.status import Facts, Status, judge
+from voicemode.services.status import Facts, ServiceStatus, judge
 from voicemode.services.status_text import duration, glance
 from voicemode.services.supervisors.supervisor import Supervised
 from voicemode.services.vitals import Vitals
@@ -153,5 +153,5 @@ def test_loading_is_told_with_what_it_does() -> None:
 
 
 def test_the_last_error_of_a_request_is_shown() -> None:
-    status: Status = replace(judge(READY), last_error="No such voice.")
+    status: ServiceStatus = replace(judge(READY), last_error="No such voice.")
     assert "  last error: No such voice." in glance([status])

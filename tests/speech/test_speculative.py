@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fakes import RATE, down, tone
 from voicemode.audio.frames import PAUSE, Frame, Frames, silence
-from voicemode.audio.queue import Line
+from voicemode.audio.queue import FrameQueue
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Transcript
 from voicemode.speech.speculative import LEAD_SECONDS, PART_SECONDS, REST_SECONDS, joined, speculative
@@ -44,8 +44,8 @@ class Slow:
         raise NotImplementedError
 
 
-def said(*frames: Frame) -> Line:
-    line = Line()
+def said(*frames: Frame) -> FrameQueue:
+    line = FrameQueue()
     for frame in frames:
         line.put(frame)
     return line
@@ -151,7 +151,7 @@ async def test_a_sentence_that_goes_on_at_once_is_none() -> None:
 
 
 async def test_the_longer_the_turn_the_work_after_it_stays_the_same() -> None:
-    stt, line = Slow(), Line()
+    stt, line = Slow(), FrameQueue()
     answer = asyncio.create_task(last(speculative(stt, line)))
     for _ in range(20):
         for frame in (silence(LEAD_SECONDS, RATE), tone(LONG), PAUSE):
@@ -200,7 +200,7 @@ async def test_a_turn_that_nobody_understands_is_a_failure() -> None:
 
 
 async def test_silence_is_an_empty_text() -> None:
-    line = Line()
+    line = FrameQueue()
     line.end()
     assert await last(speculative(Slow(), line)) == Transcript("")
 

@@ -14,9 +14,9 @@ from tests.support.wer import wer
 from voicemode.audio.frames import Frame, Frames, join, rechunk, silence, stream
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
-from voicemode.controls import Hands
-from voicemode.conversation.recorder import Recorder, Senses
-from voicemode.conversation.recording import Tape
+from voicemode.controls import Controls
+from voicemode.conversation.recorder import Recorder, TurnDetectors
+from voicemode.conversation.recording import Recording
 from voicemode.engines.whisper.transcript import Options
 from voicemode.speech.base import Transcript
 from voicemode.speech.speculative import speculative
@@ -45,7 +45,7 @@ async def test_a_long_turn_is_understood_part_by_part_and_as_well_as_the_whole(w
     ears = Ears(whisper)
     clips = [recording(RECORDINGS / clip) for clip in CLIPS]
     turn = join([part for clip in clips for part in (clip, silence(0.6, RATE))], RATE)
-    recorder = Recorder(Senses(vad=create_vad("auto", 2)), Rules(silence_seconds=2.0), Tape(tmp_path), Hands())
+    recorder = Recorder(TurnDetectors(vad=create_vad("auto", 2)), Rules(silence_seconds=2.0), Recording(tmp_path), Controls())
     recorder.reading = True
 
     async def understood() -> Transcript:

@@ -23,7 +23,7 @@ from voicemode.config import Settings
 from voicemode.errors import AudioDeviceError, ProviderError, UnreachableError, UnsuitableError
 from voicemode.providers.plugins import Plugins
 from voicemode.speech.base import Transcript
-from voicemode.speech.wyoming import PROVIDER, Program, Wyoming, discover, iso_639_1, understand
+from voicemode.speech.wyoming import PROVIDER, Wyoming, WyomingProgram, discover, iso_639_1, understand
 
 pytestmark = pytest.mark.anyio
 
@@ -360,14 +360,14 @@ INFO = {
 
 
 def test_what_a_server_offers_is_what_it_has_installed() -> None:
-    assert understand(INFO) == Program(("base",), ("en", "de", "yue"), streams=True)
+    assert understand(INFO) == WyomingProgram(("base",), ("en", "de", "yue"), streams=True)
 
 
 @pytest.mark.parametrize(
     "info", [{"asr": [{}]}, {"asr": [{"models": 7}]}, {"asr": [{"models": [{"name": 1, "languages": 2}]}]}]
 )
 def test_a_server_that_says_little_may_have_anything(info: dict[str, object]) -> None:
-    assert understand(info) == Program()
+    assert understand(info) == WyomingProgram()
 
 
 @pytest.mark.parametrize("info", [{}, {"asr": []}, {"asr": "no"}, {"tts": [{}]}])

@@ -11,10 +11,10 @@ from voicemode.audio.frames import Chunks, Frame, Frames, closing
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.recorder import Senses
-from voicemode.conversation.result import Heard
+from voicemode.conversation.message import Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.result import TurnResult
 from voicemode.conversation.understanding import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
@@ -24,7 +24,7 @@ from voicemode.transports.base import Microphone, News, Played, Words
 
 STEP_SECONDS = 0.02
 WORD_SECONDS = 0.3
-MANNERS = Manners(
+MANNERS = TurnOptions(
     rules=Rules(silence_seconds=0.5, patience_seconds=2.0, max_seconds=20.0),
     cues=False,
     expected=Expected(phrases=chosen(["language"], "en")),
@@ -164,8 +164,8 @@ class Duplex:
         return [(each.speaker, each.text) for each in latest.values()]
 
 
-def senses() -> Senses:
-    return Senses(vad=LoudnessVad())
+def senses() -> TurnDetectors:
+    return TurnDetectors(vad=LoudnessVad())
 
 
 def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None = None) -> Conversation:
@@ -173,8 +173,13 @@ def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None 
 
 
 async def talk(
-    place: Duplex, speech: Ears, folder: Path, manners: Manners = MANNERS, message: str = MESSAGE, floor: Floor | None = None
-) -> tuple[Spoken, Heard]:
+    place: Duplex,
+    speech: Ears,
+    folder: Path,
+    manners: TurnOptions = MANNERS,
+    message: str = MESSAGE,
+    floor: Floor | None = None,
+) -> tuple[Playback, TurnResult]:
     """One turn."""
     async with asyncio.timeout(20):
         return await conversation(place, speech, folder, floor).converse(message, Voice(), manners, Stages())

@@ -12,7 +12,7 @@ from voicemode.audio.frames import PAUSE, Frame, Frames, stream
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.recorder import Recorder, Senses
+from voicemode.conversation.recorder import Recorder, TurnDetectors
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.whole import at_the_end
@@ -252,8 +252,8 @@ def conversation(transport: Transport, speech: FakeSpeech, recordings: Path, flo
     return Conversation(transport, (speech, Sentences(speech, [])), senses, recordings, floor or Floor())
 
 
-def senses() -> Senses:
-    return Senses(vad=LoudnessVad())
+def senses() -> TurnDetectors:
+    return TurnDetectors(vad=LoudnessVad())
 
 
 QUICK = Rules(silence_seconds=0.5, patience_seconds=2.0, max_seconds=5.0)

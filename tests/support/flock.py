@@ -8,7 +8,7 @@ from typing import Literal
 from tests.support.chaos import Chaos, chaos, sentences_in
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
-from voicemode.providers import Provider, Providers, Turn
+from voicemode.providers import Provider, Providers, ProviderSession
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
 from voicemode.text.sentences import Sentences
@@ -28,7 +28,7 @@ class Flock:
     """Where they redirect to; nothing may ever come here."""
     providers: Providers
 
-    async def say(self, text: str, turn: Turn) -> list[str]:
+    async def say(self, text: str, turn: ProviderSession) -> list[str]:
         """The sentences that were begun, as they were heard."""
         pcm = bytearray()
         async for frame in Sentences(turn, turn.account.unheard).synthesize(text, Voice()):

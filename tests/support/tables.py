@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from voicemode.audio.frames import Frame, Frames
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import create_vad
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.recorder import Senses
-from voicemode.conversation.result import Heard
+from voicemode.conversation.message import Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.result import TurnResult
 from voicemode.engines.whisper.transcript import Options
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.whole import at_the_end
@@ -74,19 +74,19 @@ class Table:
     """An agent in a room, and what it talks with."""
 
     transport: LiveKitTransport
-    hands: Hands
+    hands: Controls
     conversation: Conversation
     recordings: Path
 
     async def ask(
         self, text: str = "", rules: Rules = RULES, on_stage: Callable[[str], None] = lambda stage: None
-    ) -> tuple[Spoken, Heard]:
+    ) -> tuple[Playback, TurnResult]:
         """One turn."""
 
         async def report(stage: str) -> None:
             on_stage(stage)
 
-        return await self.conversation.converse(text, Voice(), Manners(rules=rules, cues=False), report)
+        return await self.conversation.converse(text, Voice(), TurnOptions(rules=rules, cues=False), report)
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def table(access: Access, room: str, folder: Path, engine: "WhisperEngine 
     """An agent who joins `room` when it first talks, and leaves at the end."""
     floor, speech = Floor(), Speech(engine)
     transport = LiveKitTransport(lambda: access, room, "Agent", floor.hands)
-    senses = lambda: Senses(vad=create_vad("auto", 2))  # noqa: E731
+    senses = lambda: TurnDetectors(vad=create_vad("auto", 2))  # noqa: E731
     conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
     try:
         yield Table(transport, floor.hands, conversation, folder)

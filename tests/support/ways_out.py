@@ -1,7 +1,8 @@
 """Every way out of a process that we know, tried one after the other. A program: test_egress runs it and watches.
 
-    python -m tests.support.ways_out '{"local_only": true, "host": "192.0.2.2", "port": 40, "redirect": "http://127.0.0.1:41/"}' \
-        weights
+    python -m tests.support.ways_out OPTIONS weights
+
+OPTIONS: {"local_only": true, "host": "192.0.2.2", "port": 40, "redirect": "http://127.0.0.1:41/"}
 
 Prints what became of each way named, or of all: "refused" if it met VOICEMODE_LOCAL_ONLY, else another error or nothing.
 """

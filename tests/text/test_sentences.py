@@ -6,7 +6,7 @@ import pytest
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Voice
-from voicemode.text.sentences import GROUP_CHARS, Part, Sentences, heard, pieces, requests, sentences
+from voicemode.text.sentences import GROUP_CHARS, Sentences, SpokenPart, heard, pieces, requests, sentences
 
 pytestmark = pytest.mark.anyio
 
@@ -199,12 +199,12 @@ async def test_cancelling_ends_the_request() -> None:
     ],
 )
 def test_what_was_heard_of_a_text_is_cut_at_a_word(seconds: float, told: list[str]) -> None:
-    parts = [Part("One two three.", 3.0, complete=True), Part("Four five six.", 3.0, complete=True)]
+    parts = [SpokenPart("One two three.", 3.0, complete=True), SpokenPart("Four five six.", 3.0, complete=True)]
     assert heard(parts, seconds) == told
 
 
 def test_of_what_is_still_being_made_the_length_is_estimated() -> None:
-    part = Part("word " * 30, 1.0)
+    part = SpokenPart("word " * 30, 1.0)
     assert heard([part], 2.0) == [("word " * 6).strip()]
     assert heard([part], 2.0, speed=2.0) == [("word " * 12).strip()]
 

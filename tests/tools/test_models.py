@@ -19,7 +19,7 @@ from voicemode.app import open_app
 from voicemode.config import env_name, find_setting, load_settings, user_file
 from voicemode.errors import ArgumentError, VoiceModeError, WeightsError
 from voicemode.models.manifests import MODELS
-from voicemode.tools.models import Entry, Models
+from voicemode.tools.models import ModelRow, Models
 
 SMALL = "/Systran/faster-whisper-small/resolve/536b0662742c02347bc0e980a01041f333bce120/model.bin"
 NOBODY = "VOICEMODE_WHISPER_PORT=9\nVOICEMODE_KOKORO_PORT=9\n"
@@ -62,7 +62,7 @@ def here(home: Path, name: str) -> Path:
     return folder
 
 
-def listed(name: str) -> Entry:
+def listed(name: str) -> ModelRow:
     return next(entry for entry in call("list").models if entry.name == name)
 
 

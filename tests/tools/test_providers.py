@@ -14,7 +14,7 @@ from voicemode.audio.frames import silence
 from voicemode.audio.wav import wav_bytes
 from voicemode.providers.row import Row
 from voicemode.speech.base import Offer
-from voicemode.tools.providers import COLUMNS, Listing, condition, sent
+from voicemode.tools.providers import COLUMNS, ProviderTable, condition, sent
 
 pytestmark = pytest.mark.anyio
 
@@ -64,8 +64,10 @@ CLOUD = row(
 )
 
 
-def listing(*rows: Row, answer: str = "", local_only: bool = False, problems: tuple[str, ...] = ()) -> Listing:
-    return Listing(list(rows), [sent(one) for one in rows], [answer] * len(rows) if answer else [], local_only, list(problems))
+def listing(*rows: Row, answer: str = "", local_only: bool = False, problems: tuple[str, ...] = ()) -> ProviderTable:
+    return ProviderTable(
+        list(rows), [sent(one) for one in rows], [answer] * len(rows) if answer else [], local_only, list(problems)
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from voicemode.audio.frames import Frames, pcm_of, samples_of, stream
 from voicemode.errors import AudioDeviceError
 from voicemode.transports.base import Played
 from voicemode.transports.local import LocalTransport
-from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, Buffer, faded
+from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, PlaybackBuffer, faded
 
 LEVEL = 1000
 
@@ -30,8 +30,8 @@ def played() -> Played:
 
 
 @pytest.fixture
-def buffer(played: Played) -> Buffer:
-    buffer = Buffer(played)
+def buffer(played: Played) -> PlaybackBuffer:
+    buffer = PlaybackBuffer(played)
     buffer.open(Device())
     return buffer
 
@@ -40,11 +40,11 @@ def sound(samples: int) -> bytes:
     return pcm_of(array("h", [LEVEL] * samples))
 
 
-def taken(buffer: Buffer, samples: int) -> list[int]:
+def taken(buffer: PlaybackBuffer, samples: int) -> list[int]:
     return list(samples_of(buffer.take(samples)))
 
 
-def test_it_waits_until_there_is_enough_to_survive_jitter(buffer: Buffer, played: Played) -> None:
+def test_it_waits_until_there_is_enough_to_survive_jitter(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(79))
     too_early = buffer.ready
     assert taken(buffer, 10) == [0] * 10
@@ -55,7 +55,7 @@ def test_it_waits_until_there_is_enough_to_survive_jitter(buffer: Buffer, played
     assert played.started_at is not None
 
 
-def test_a_sound_shorter_than_the_reserve_is_played_when_it_has_ended(buffer: Buffer, played: Played) -> None:
+def test_a_sound_shorter_than_the_reserve_is_played_when_it_has_ended(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(5))
     buffer.end()
     assert taken(buffer, 10) == [LEVEL] * 5 + [0] * 5
@@ -63,7 +63,7 @@ def test_a_sound_shorter_than_the_reserve_is_played_when_it_has_ended(buffer: Bu
     assert played.seconds == pytest.approx(0.005)
 
 
-def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: Buffer, played: Played) -> None:
+def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(100))
     before = taken(buffer, 60) + taken(buffer, 60)
     assert before[:95] == [LEVEL] * 95
@@ -77,7 +77,7 @@ def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: Buffer, 
     assert played.seconds == pytest.approx(0.2)
 
 
-def test_cutting_ends_softly_and_forgets_the_rest(buffer: Buffer, played: Played) -> None:
+def test_cutting_ends_softly_and_forgets_the_rest(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
     buffer.cut()
@@ -86,7 +86,7 @@ def test_cutting_ends_softly_and_forgets_the_rest(buffer: Buffer, played: Played
     assert played.seconds == pytest.approx(0.015)
 
 
-def test_a_volume_is_reached_without_a_click(buffer: Buffer, played: Played) -> None:
+def test_a_volume_is_reached_without_a_click(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
     played.volume = 0.5
@@ -95,7 +95,7 @@ def test_a_volume_is_reached_without_a_click(buffer: Buffer, played: Played) -> 
     assert taken(buffer, 10) == [500, 600, 700, 800, 900] + [LEVEL] * 5
 
 
-def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: Buffer, played: Played) -> None:
+def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
     played.volume = 0.0
@@ -111,7 +111,7 @@ def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: Buffer, play
     assert played.seconds == pytest.approx(0.5)
 
 
-def test_a_voice_that_is_held_can_be_cut_off(buffer: Buffer, played: Played) -> None:
+def test_a_voice_that_is_held_can_be_cut_off(buffer: PlaybackBuffer, played: Played) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
     played.volume = 0.0
@@ -124,7 +124,7 @@ def test_a_voice_that_is_held_can_be_cut_off(buffer: Buffer, played: Played) -> 
 
 
 def test_a_device_that_is_not_open_yet_gets_nothing() -> None:
-    buffer = Buffer(Played())
+    buffer = PlaybackBuffer(Played())
     buffer.put(sound(500))
     assert taken(buffer, 10) == [0] * 10
 

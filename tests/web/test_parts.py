@@ -7,7 +7,7 @@ import pytest
 
 from voicemode.config import Settings, load_settings
 from voicemode.errors import ServiceError
-from voicemode.web.attempts import Attempts, Limits
+from voicemode.web.attempts import AttemptLimits, Attempts
 from voicemode.web.certificate import identity, names_in
 from voicemode.web.current import Current
 from voicemode.web.lan import INNER, is_lan, names_of
@@ -44,7 +44,7 @@ def test_a_certificate_is_made_anew_when_names_come_or_it_is_about_to_end(tmp_pa
 
 def test_attempts_are_counted_for_each_client_and_for_all(tmp_path: Path) -> None:
     now = [0.0]
-    attempts = Attempts(lambda: now[0], Limits(of_one=2, of_all=3, window_seconds=10))
+    attempts = Attempts(lambda: now[0], AttemptLimits(of_one=2, of_all=3, window_seconds=10))
     for second, client in ((0, "a"), (4, "a")):
         now[0] = second
         attempts.note(client)

@@ -22,7 +22,7 @@ from voicemode.engines.server.server import listen, serve_as
 from voicemode.errors import ServiceError
 from voicemode.services.frontend import shown
 from voicemode.web.app import create_site
-from voicemode.web.attempts import Limits
+from voicemode.web.attempts import AttemptLimits
 from voicemode.web.certificate import root
 from voicemode.web.entry import COOKIE, SECURE_COOKIE, pairing_codes
 from voicemode.web.guards import MAX_BODY_BYTES, Names
@@ -178,10 +178,10 @@ async def test_whoever_guesses_has_to_wait_and_others_do_not(server: PageServer)
     async with server.browser() as guesser, server.browser(address="127.0.0.2") as other:
         guesses = await asyncio.gather(*(guesser.post("/api/password", json={"password": f"{n:010}"}) for n in range(12)))
         statuses = sorted(guess.status_code for guess in guesses)
-        assert statuses == [403] * Limits().of_one + [429] * (12 - Limits().of_one)
+        assert statuses == [403] * AttemptLimits().of_one + [429] * (12 - AttemptLimits().of_one)
         slowed = await guesser.post("/api/password", json={"password": PASSWORD})
         assert (slowed.status_code, code_of(slowed)) == (429, "too_many_attempts"), "the right one, too"
-        assert 0 < int(slowed.headers["retry-after"]) <= Limits().window_seconds
+        assert 0 < int(slowed.headers["retry-after"]) <= AttemptLimits().window_seconds
         assert (await other.post("/api/password", json={"password": PASSWORD})).status_code == 204
         code = pairing_codes(server.settings).issue()
         assert (await guesser.post("/api/pair", json={"code": code})).status_code == 204, "a link is not guessed"

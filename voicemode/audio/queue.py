@@ -6,7 +6,7 @@ from typing import Self
 from voicemode.audio.frames import PAUSE, Frame, join
 
 
-class Line:
+class FrameQueue:
     """A `Frames` that is put into. Whoever waits for a frame may be cancelled, and another go on: none is lost."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Outlet:
     """Puts what is said in a turn on a line, and marks its pauses. A pause's silence follows, in one frame, if more is said."""
 
     def __init__(self) -> None:
-        self.line = Line()
+        self.line = FrameQueue()
         self._withheld: list[Frame] = []
         self._paused = self._sound = False
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from voicemode.config import (
-    Loaded,
+    LoadedSettings,
     Settings,
     check_file,
     create_user_file,
@@ -139,7 +139,7 @@ def path() -> None:
     click.echo(str(user_file()))
 
 
-def _row(item: Field[Any], loaded: Loaded) -> dict[str, str]:
+def _row(item: Field[Any], loaded: LoadedSettings) -> dict[str, str]:
     return {
         "name": env_name(item),
         "value": _shown(item, loaded.settings),
@@ -210,7 +210,7 @@ def _short(path: Path) -> str:
     return printable(f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else path)
 
 
-def _show_notices(loaded: Loaded) -> None:
+def _show_notices(loaded: LoadedSettings) -> None:
     for notice in loaded.notices:
         _warn(notice)
 

@@ -39,7 +39,7 @@ async def measure(app: App) -> Measured:
 
 
 @dataclass(slots=True)
-class Listener:
+class CapturedSound:
     """Keeps what a microphone hears, and when."""
 
     frames: list[Frame] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Listener:
 
 async def sounded(transport: Transport) -> tuple[EchoPath, float]:
     """The echo path, and the delay of it in seconds."""
-    listener = Listener()
+    listener = CapturedSound()
     async with one(transport) as mic, alongside(listener.listen(mic)):
         played = await transport.play(stream(sweep()))
         listener.until_seconds = listener.seconds + TAIL_SECONDS

@@ -13,7 +13,7 @@ import click
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import stages
 from voicemode.cli.serve import engine_settings
-from voicemode.config import Loaded, Settings, load_settings
+from voicemode.config import LoadedSettings, Settings, load_settings
 from voicemode.errors import ServiceError
 from voicemode.services import find
 
@@ -103,7 +103,7 @@ async def serving(said: Mapping[str, Any], idle_minutes: float | None, developin
 
 
 @asynccontextmanager
-async def choosing(loaded: Loaded) -> "AsyncIterator[Chosen]":
+async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
     """Whoever knows which providers would be asked just now."""
     from voicemode.providers.endpoints import Endpoints
     from voicemode.speech.openai.wire import open_http

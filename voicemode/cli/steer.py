@@ -16,7 +16,7 @@ import click
 from voicemode.cli.errors import plain_failures
 from voicemode.control.client import Told, ask, visiting
 from voicemode.control.doors import begins_muted, folder, keep_muted
-from voicemode.control.messages import Answer, Verb
+from voicemode.control.messages import ControlReply, Verb
 from voicemode.errors import SteeringError
 
 NOBODY = {
@@ -176,12 +176,12 @@ def count(programs: int) -> str:
     return "1 running conversation" if programs == 1 else f"{programs} running conversations"
 
 
-def described(answer: Answer) -> str:
+def described(answer: ControlReply) -> str:
     """`listening     muted  /home/me/project  (pid 4711)`."""
     marks = [mark for mark in ("muted", "held") if getattr(answer, mark)]
     return "  ".join([f"{answer.doing:12}", *marks, answer.folder, f"(pid {answer.pid})"])
 
 
-def shown(answer: Answer) -> dict[str, object]:
+def shown(answer: ControlReply) -> dict[str, object]:
     """What a status bar needs to know."""
     return {name: value for name, value in asdict(answer).items() if name != "did"}

@@ -10,10 +10,10 @@ from typing import Protocol, TextIO
 import click
 
 from voicemode.app import App
-from voicemode.audio.turns.endpointer import LIKELY, Evidence, Turn
+from voicemode.audio.turns.endpointer import LIKELY, Evidence, TurnState
 from voicemode.cli.progress import bar
 from voicemode.config.environment import colours_wanted
-from voicemode.conversation.monitor import Glimpse, Observer, Outcome
+from voicemode.conversation.monitor import Observer, Outcome, TurnSnapshot
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.transports.base import one
 
@@ -21,7 +21,7 @@ EVERY = 4
 """Glimpses between two drawings: one is 20 ms."""
 QUIETEST_DB = -70.0
 """The empty end of the level meter; full scale is the full one."""
-COLOURS = {Turn.WAITING: "", Turn.SPEAKING: "green", Turn.PAUSED: "yellow"}
+COLOURS = {TurnState.WAITING: "", TurnState.SPEAKING: "green", TurnState.PAUSED: "yellow"}
 HEAD = "Speak, as you would in a conversation: nothing is kept. Ctrl-C ends this."
 
 
@@ -48,7 +48,7 @@ async def watch(app: App, turns: int) -> None:
 class Shown(Protocol):
     """Somewhere a person can see what is heard."""
 
-    def look(self, glimpse: Glimpse) -> None:
+    def look(self, glimpse: TurnSnapshot) -> None:
         """Show this moment."""
 
     def ended(self, number: int, outcome: Outcome) -> None:
@@ -63,10 +63,10 @@ class Picture:
         self._columns = columns
         self._colours = colours
         self._lines = 0
-        self._turn = Turn.WAITING
+        self._turn = TurnState.WAITING
         self._glimpses = itertools.count()
 
-    def look(self, glimpse: Glimpse) -> None:
+    def look(self, glimpse: TurnSnapshot) -> None:
         if next(self._glimpses) % EVERY == 0 or glimpse.turn is not self._turn:
             self._turn = glimpse.turn
             # A line that is as wide as the terminal makes some begin the next one.
@@ -93,7 +93,7 @@ class Lines:
         self._out = out
         self._last = ""
 
-    def look(self, glimpse: Glimpse) -> None:
+    def look(self, glimpse: TurnSnapshot) -> None:
         if (line := change(glimpse)) != self._last:
             self._last = line
             self._write(line)
@@ -121,7 +121,7 @@ def picture(out: TextIO) -> Iterator[Shown]:
         out.flush()
 
 
-def meters(glimpse: Glimpse) -> list[str]:
+def meters(glimpse: TurnSnapshot) -> list[str]:
     """Four lines: how loud, whether it is speech, whether it is finished, and what is waited for."""
     finished = glimpse.evidence.finished
     return [
@@ -132,17 +132,17 @@ def meters(glimpse: Glimpse) -> list[str]:
     ]
 
 
-def caption(glimpse: Glimpse) -> str:
+def caption(glimpse: TurnSnapshot) -> str:
     """The state, and in a pause what it waits for: `paused    0.4 of 1.2 s: sounds unfinished`."""
-    if glimpse.turn is not Turn.PAUSED:
+    if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     waited, wait = glimpse.pause_seconds, glimpse.wait_seconds
     return f"{glimpse.turn.value:10}{waited:.1f} of {wait:.1f} s: {judged(glimpse.evidence)}"
 
 
-def change(glimpse: Glimpse) -> str:
+def change(glimpse: TurnSnapshot) -> str:
     """The same without what changes at every moment."""
-    if glimpse.turn is not Turn.PAUSED:
+    if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     return f"paused: {judged(glimpse.evidence)}; it ends after {glimpse.wait_seconds:.1f} s"
 
@@ -163,7 +163,9 @@ def told(number: int, outcome: Outcome) -> str:
         return DEAD_MICROPHONE if outcome.dead else "nobody spoke"
     last = outcome.last
     waited = (
-        f" after {last.pause_seconds:.1f} s ({judged(last.evidence)})" if last.turn in (Turn.FINISHED, Turn.SILENCE) else ""
+        f" after {last.pause_seconds:.1f} s ({judged(last.evidence)})"
+        if last.turn in (TurnState.FINISHED, TurnState.SILENCE)
+        else ""
     )
     text = f': "{outcome.text}"' if outcome.text else ""
     return f"turn {number}, {outcome.seconds:.1f} s, ended: {outcome.ended}{waited}{text}"

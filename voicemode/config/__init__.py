@@ -16,8 +16,8 @@ in this order counts. In lists, `\\,` is a comma that does not separate. Nothing
 
 from voicemode.config.change import create_user_file, set_value, unset_value
 from voicemode.config.load import (
-    Loaded,
-    Source,
+    LoadedSettings,
+    SettingSource,
     changed,
     check_file,
     load_settings,
@@ -29,9 +29,9 @@ from voicemode.config.settings import PREFIX, Settings, WhisperModel, env_name, 
 
 __all__ = [
     "PREFIX",
-    "Loaded",
+    "LoadedSettings",
+    "SettingSource",
     "Settings",
-    "Source",
     "WhisperModel",
     "changed",
     "check_file",

@@ -23,7 +23,7 @@ ASSIGNMENT = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConfigLine:
     text: str = field(repr=False)
     line: int = 0
     """Counted from 1; 0 where there is no file."""
@@ -46,7 +46,7 @@ class EnvFile:
 
     path: Path
     content: bytes = field(repr=False)
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, ConfigLine] = field(repr=False)
     """Name in the file to text and line; the last assignment of a name counts."""
 
 
@@ -62,7 +62,7 @@ def read_env_file(path: Path) -> EnvFile | None:
             continue
         if binding.value is None:
             raise _not_an_assignment(path, binding.line)
-        entries[binding.name] = Entry(binding.value, binding.line)
+        entries[binding.name] = ConfigLine(binding.value, binding.line)
     return EnvFile(path, content, entries)
 
 

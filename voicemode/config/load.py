@@ -6,7 +6,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from voicemode.config.files import Entry, EnvFile, read_env_file
+from voicemode.config.files import ConfigLine, EnvFile, read_env_file
 from voicemode.config.settings import PREFIX, Settings, did_you_mean, env_name, find_setting, needing_trust
 from voicemode.config.values import parse, printable, shown
 from voicemode.errors import ConfigError
@@ -22,7 +22,7 @@ Mark = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SettingSource:
     """Where a value came from."""
 
     kind: Kind
@@ -40,7 +40,7 @@ class Layer:
     kind: Kind
     folder: Path
     """Where relative paths start."""
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, ConfigLine] = field(repr=False)
     path: Path | None = None
 
     def where(self, line: int) -> str:
@@ -48,11 +48,11 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings as they were at one moment, and how they came about."""
 
     settings: Settings
-    sources: Mapping[str, Source]
+    sources: Mapping[str, SettingSource]
     """Field name to where its value came from; every field is in it."""
     notices: tuple[str, ...]
     """What the person should know, though it stops nothing."""
@@ -68,7 +68,7 @@ class Loaded:
         return f"It has no effect here: {env_name(find_setting(name))} is also set in {place}, which wins."
 
 
-def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Loaded:
+def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> LoadedSettings:
     """Read all layers; the defaults of the arguments are those of this process.
 
     Raises ConfigError naming each wrong value with file and line, or a line that is not NAME=VALUE.
@@ -79,7 +79,7 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
     stamp = tuple((path, mark(path)) for path in (user_file(environ), store, *project_candidates(cwd)))
     project, user = project_file(cwd), read_env_file(user_file(environ))
 
-    layers = [Layer("environment", cwd or Path(), {name: Entry(text) for name, text in environ.items()})]
+    layers = [Layer("environment", cwd or Path(), {name: ConfigLine(text) for name, text in environ.items()})]
     notices: list[str] = []
     if project:
         layers.append(_project_layer(project, store, notices))
@@ -88,10 +88,10 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
     for layer in layers:
         notices += _unknown_names(layer)
     settings, sources = _resolve(layers, base_dir=user_file(environ).parent)
-    return Loaded(settings, sources, tuple(notices), stamp)
+    return LoadedSettings(settings, sources, tuple(notices), stamp)
 
 
-def changed(loaded: Loaded) -> bool:
+def changed(loaded: LoadedSettings) -> bool:
     """Whether a settings file has been written, added or removed since; a few stat calls."""
     return any(mark(path) != before for path, before in loaded.stamp)
 
@@ -159,9 +159,9 @@ def _project_layer(file: EnvFile, store: Path, notices: list[str]) -> Layer:
     return Layer("project", file.path.parent, harmless, file.path)
 
 
-def _resolve(layers: list[Layer], **values: Any) -> tuple[Settings, dict[str, Source]]:
+def _resolve(layers: list[Layer], **values: Any) -> tuple[Settings, dict[str, SettingSource]]:
     """The values of `layers`, the first of which wins. Every layer has to be right, also where another one wins."""
-    sources = {item.name: Source("default") for item in fields(Settings)}
+    sources = {item.name: SettingSource("default") for item in fields(Settings)}
     problems = []
     for layer in reversed(layers):
         for item, entry in _settings_in(layer):
@@ -170,13 +170,13 @@ def _resolve(layers: list[Layer], **values: Any) -> tuple[Settings, dict[str, So
             except ValueError as error:
                 text = shown(item, entry.text)
                 problems.append(f"{env_name(item)} in {layer.where(entry.line)} is {text}; it must be {error}.")
-            sources[item.name] = Source(layer.kind, layer.path, entry.line)
+            sources[item.name] = SettingSource(layer.kind, layer.path, entry.line)
     if problems:
         raise ConfigError("\n".join(problems))
     return Settings(**values), sources
 
 
-def _settings_in(layer: Layer) -> Iterator[tuple[Field[Any], Entry]]:
+def _settings_in(layer: Layer) -> Iterator[tuple[Field[Any], ConfigLine]]:
     for item in fields(Settings):
         entry = layer.entries.get(env_name(item))
         if entry and entry.text.strip():

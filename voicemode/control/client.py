@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicemode.control.doors import Way, doors, knock
-from voicemode.control.messages import MAX_ANSWER_BYTES, Answer, MalformedError, Request, Verb, line, parse_answer
+from voicemode.control.messages import MAX_ANSWER_BYTES, ControlReply, ControlRequest, MalformedError, Verb, line, parse_answer
 
 ANSWER_SECONDS = 2.0
 """For all programs together."""
@@ -18,7 +18,7 @@ ANSWER_SECONDS = 2.0
 class Told:
     """What came of a request."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[ControlReply, ...]
     silent: int
     """Programs that run and did not answer."""
 
@@ -74,13 +74,13 @@ def _ways(place: Path, stack: ExitStack) -> tuple[list[Way], int]:
 
 def _said(way: Way, verb: Verb) -> bool:
     try:
-        way.connection.sendall(line(Request(verb, way.token)))
+        way.connection.sendall(line(ControlRequest(verb, way.token)))
     except OSError:
         return False
     return True
 
 
-def _answer(connection: socket.socket, deadline: float) -> Answer | None:
+def _answer(connection: socket.socket, deadline: float) -> ControlReply | None:
     """What a program answers until `deadline`, a time of the monotonic clock; None if nothing that makes sense."""
     said = b""
     try:

@@ -31,14 +31,14 @@ class MalformedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ControlRequest:
     verb: Verb
     token: str = ""
     """Where the kernel does not tell who asks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ControlReply:
     did: bool
     """Whether there was something to do it to."""
     doing: str
@@ -51,27 +51,27 @@ class Answer:
     pid: int
 
 
-def line(message: Request | Answer) -> bytes:
+def line(message: ControlRequest | ControlReply) -> bytes:
     return json.dumps(asdict(message)).encode() + b"\n"
 
 
-def parse_request(text: bytes) -> Request:
+def parse_request(text: bytes) -> ControlRequest:
     """Raises MalformedError."""
     members = _members(text)
     try:
-        return Request(Verb(members.get("verb", "")), str(members.get("token", "")))
+        return ControlRequest(Verb(members.get("verb", "")), str(members.get("token", "")))
     except ValueError as error:
         raise MalformedError("no such verb") from error
 
 
-def parse_answer(text: bytes) -> Answer:
+def parse_answer(text: bytes) -> ControlReply:
     """Raises MalformedError. Members that are not known here are from a newer program, and left out."""
     members = _members(text)
     try:
-        given = {name: kind(members[name]) for name, kind in Answer.__annotations__.items()}
+        given = {name: kind(members[name]) for name, kind in ControlReply.__annotations__.items()}
     except (KeyError, TypeError, ValueError) as error:
         raise MalformedError("not an answer") from error
-    return Answer(**given)
+    return ControlReply(**given)
 
 
 def _members(text: bytes) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from voicemode.config.values import printable
 from voicemode.control.doors import Door, begins_muted, folder, open_door, sweep
-from voicemode.control.messages import MAX_REQUEST_BYTES, Answer, MalformedError, Verb, line, parse_request
+from voicemode.control.messages import MAX_REQUEST_BYTES, ControlReply, MalformedError, Verb, line, parse_request
 from voicemode.control.talk_key import TalkKey
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ REST_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class VisitorLimits:
     """What visitors may take."""
 
     visitors: int = 16
@@ -35,7 +35,7 @@ class Limits:
 
 
 @asynccontextmanager
-async def steerable(hands: Hands) -> AsyncIterator[None]:
+async def steerable(hands: Controls) -> AsyncIterator[None]:
     """Let the person reach `hands` from outside for as long as this lasts. Nothing waits for it, and it never fails."""
     task = asyncio.create_task(_run(hands))
     try:
@@ -47,7 +47,7 @@ async def steerable(hands: Hands) -> AsyncIterator[None]:
             log.error("The control channel broke down.", exc_info=error)
 
 
-async def _run(hands: Hands) -> None:
+async def _run(hands: Controls) -> None:
     try:
         place = folder()
         door = await _opened(place)
@@ -77,7 +77,7 @@ async def _opened(place: Path) -> Door:
 class Channel:
     """Serves whoever comes through one door, many at a time."""
 
-    def __init__(self, hands: Hands, door: Door, limits: Limits = Limits()) -> None:
+    def __init__(self, hands: Controls, door: Door, limits: VisitorLimits = VisitorLimits()) -> None:
         self._hands = hands
         self._door = door
         self._limits = limits
@@ -139,7 +139,7 @@ class Channel:
 
     async def _tell(self, visitor: socket.socket, *, did: bool) -> None:
         state = self._hands.state
-        answer = Answer(did, state.doing, state.muted, state.held, working_folder(), os.getpid())
+        answer = ControlReply(did, state.doing, state.muted, state.held, working_folder(), os.getpid())
         async with asyncio.timeout(self._limits.request_seconds):
             await asyncio.get_running_loop().sock_sendall(visitor, line(answer))
 

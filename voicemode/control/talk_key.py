@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 
 
 class TalkKey:
     """Held by visitors as long as they stay, or pressed until somebody releases it."""
 
-    def __init__(self, hands: Hands, press_seconds: float) -> None:
+    def __init__(self, hands: Controls, press_seconds: float) -> None:
         """What nobody releases is let go after `press_seconds`: whoever pressed it is gone."""
         self._hands = hands
         self._press_seconds = press_seconds

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from voicemode.controls import Typed
-from voicemode.conversation.participants import Audience
+from voicemode.conversation.participants import Participants
 from voicemode.conversation.result import lines_of, text_of, typed_lines
 from voicemode.conversation.utterance import Utterance
 from voicemode.errors import AudioDeviceError
@@ -19,23 +19,23 @@ PAUSE_WAIT_SECONDS = 8.0
 """So long we wait for a pause of who speaks when the next turn begins."""
 
 
-class Meanwhile:
+class BetweenTurns:
     """Between turns; one in a running program."""
 
     def __init__(self, listen_seconds: float = LISTEN_SECONDS) -> None:
         self._listen_seconds = listen_seconds
-        self._audience: Audience | None = None
+        self._audience: Participants | None = None
         self._listening: asyncio.Task[None] | None = None
         self._said: list[Utterance] = []
         self._typed: list[Typed] = []
         self._several = False
 
-    def begin(self, audience: Audience, kept: Callable[[], None]) -> None:
+    def begin(self, audience: Participants, kept: Callable[[], None]) -> None:
         """A turn has ended: `audience` is heard on, and ours to close. `kept` is called whenever something was said."""
         self._audience = audience
         self._listening = asyncio.create_task(self._listen(audience, kept))
 
-    async def end(self, *, pause: bool = False) -> Audience | None:
+    async def end(self, *, pause: bool = False) -> Participants | None:
         """A turn begins: those who were heard until now, if they still can be. With a `pause`, once nobody speaks."""
         audience, listening = self._audience, self._listening
         if audience is not None and pause:
@@ -52,7 +52,7 @@ class Meanwhile:
             self._take_from(audience)
         return audience
 
-    def hears(self, audience: Audience) -> bool:
+    def hears(self, audience: Participants) -> bool:
         """Whether `audience` is heard between turns now."""
         return self._audience is audience
 
@@ -86,7 +86,7 @@ class Meanwhile:
         for utterance in said:
             await utterance.close()
 
-    async def _listen(self, audience: Audience, kept: Callable[[], None]) -> None:
+    async def _listen(self, audience: Participants, kept: Callable[[], None]) -> None:
         try:
             async with asyncio.timeout(self._listen_seconds):
                 while True:
@@ -105,7 +105,7 @@ class Meanwhile:
         self._audience = None
         await audience.close()
 
-    def _take_from(self, audience: Audience) -> list[Utterance]:
+    def _take_from(self, audience: Participants) -> list[Utterance]:
         said = audience.take()
         audience.disown(said)
         self._said += said

@@ -7,16 +7,16 @@ from pathlib import Path
 from voicemode.audio.cues import done_cue
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.participants import Audience
-from voicemode.conversation.recorder import Senses
-from voicemode.conversation.result import STOPPED_ALOUD, Heard
-from voicemode.conversation.status import Report, Telling
-from voicemode.conversation.turn import CUE_RATE, Exchange, cue
-from voicemode.conversation.utterance import Means
+from voicemode.conversation.message import Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.participants import Participants
+from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.result import STOPPED_ALOUD, TurnResult
+from voicemode.conversation.status import Report, StatusFeed
+from voicemode.conversation.turn import CUE_RATE, ConversationTurn, cue
+from voicemode.conversation.utterance import ListenContext
 from voicemode.speech.base import Voice
-from voicemode.speech.speculative import Ears
+from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.tasks import unless
 from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Transport
@@ -28,8 +28,8 @@ class Conversation:
     def __init__(
         self,
         transport: Transport,
-        speech: tuple[Ears, Sentences],
-        senses: Callable[[], Senses],
+        speech: tuple[StreamingTranscriber, Sentences],
+        senses: Callable[[], TurnDetectors],
         recordings: Path,
         floor: Floor,
     ) -> None:
@@ -41,7 +41,7 @@ class Conversation:
         self._floor = floor
         self._hands = floor.hands
 
-    async def say(self, text: str, voice: Voice, manners: Manners, report: Report) -> Spoken:
+    async def say(self, text: str, voice: Voice, manners: TurnOptions, report: Report) -> Playback:
         """Speak; return when the last word was heard, or the person wants to hear no more. Raises NotSpokenError."""
         async with self._turn(manners, report, speaking=True) as (exchange, audience):
             spoken = await unless(self._hands.stopped(), exchange.speak(text, voice))
@@ -51,11 +51,11 @@ class Conversation:
                 self._hear_on(audience, manners)
             return spoken[0]
 
-    async def listen(self, manners: Manners, report: Report) -> Heard:
+    async def listen(self, manners: TurnOptions, report: Report) -> TurnResult:
         """The person's next turn."""
         return (await self.converse("", Voice(), manners, report))[1]
 
-    async def converse(self, text: str, voice: Voice, manners: Manners, report: Report) -> tuple[Spoken, Heard]:
+    async def converse(self, text: str, voice: Voice, manners: TurnOptions, report: Report) -> tuple[Playback, TurnResult]:
         """Speak and hear the answer. The microphone is open before we fall silent, so a quick answer is not clipped.
 
         Raises NotSpokenError, and then has listened for nothing.
@@ -65,7 +65,7 @@ class Conversation:
             exchanged = await unless(self._hands.stopped(), exchange.run(text, voice))
             if exchanged is None:
                 await audience.discard()
-                return exchange.broken_off, Heard("", "stopped", "The person stopped the turn.")
+                return exchange.broken_off, TurnResult("", "stopped", "The person stopped the turn.")
             if exchanged[1].ended != STOPPED_ALOUD:
                 self._hear_on(audience, manners)
             return exchanged
@@ -75,30 +75,32 @@ class Conversation:
         return await self._floor.meanwhile.tell()
 
     @asynccontextmanager
-    async def _turn(self, manners: Manners, report: Report, *, speaking: bool) -> AsyncIterator[tuple[Exchange, Audience]]:
+    async def _turn(
+        self, manners: TurnOptions, report: Report, *, speaking: bool
+    ) -> AsyncIterator[tuple[ConversationTurn, Participants]]:
         """While no other goes on."""
-        telling = Telling(report, self._hands, self._transport)
+        telling = StatusFeed(report, self._hands, self._transport)
         async with self._floor.lock:
             await self._floor.settle()
             with self._hands.turn():
                 self._floor.meanwhile.note(self._hands.take())
                 try:
                     async with self._heard(self._means(manners, telling), pause=speaking) as audience:
-                        yield Exchange(self._tts, audience, manners, telling, self._floor), audience
+                        yield ConversationTurn(self._tts, audience, manners, telling, self._floor), audience
                 finally:
                     self._floor.meanwhile.note(self._hands.take())
                     telling.end()
                     await self._transport.show("idle")
 
     @asynccontextmanager
-    async def _heard(self, means: Means, *, pause: bool) -> AsyncIterator[Audience]:
+    async def _heard(self, means: ListenContext, *, pause: bool) -> AsyncIterator[Participants]:
         """Those who were heard since the last turn, or will be once they are to; closed in the end, or heard on."""
         meanwhile = self._floor.meanwhile
         audience = await meanwhile.end(pause=pause)
         if audience is not None and not (audience.is_open and audience.transport is self._transport):
             await audience.close()
             audience = None
-        audience = audience or Audience(self._transport, self._floor.pauses.__getitem__, means)
+        audience = audience or Participants(self._transport, self._floor.pauses.__getitem__, means)
         try:
             audience.begin(means)
             yield audience
@@ -106,16 +108,16 @@ class Conversation:
             if not meanwhile.hears(audience):
                 await audience.close()
 
-    def _hear_on(self, audience: Audience, manners: Manners) -> None:
+    def _hear_on(self, audience: Participants, manners: TurnOptions) -> None:
         """Between turns, if the person wants that."""
         if manners.keep_listening and audience.is_open:
             self._floor.meanwhile.begin(audience, lambda: self._floor.leave(self._kept_cue(manners)))
 
-    async def _kept_cue(self, manners: Manners) -> None:
+    async def _kept_cue(self, manners: TurnOptions) -> None:
         await cue(self._transport, done_cue(CUE_RATE), wanted=manners.cues)
 
-    def _means(self, manners: Manners, telling: Telling) -> Means:
-        return Means(
+    def _means(self, manners: TurnOptions, telling: StatusFeed) -> ListenContext:
+        return ListenContext(
             stt=self._stt,
             senses=self._senses,
             recordings=self._recordings,

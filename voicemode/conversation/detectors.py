@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from voicemode.audio.turns.model import TurnModel, load_smart_turn
 from voicemode.audio.vad import create_vad
 from voicemode.config import Settings
-from voicemode.conversation.recorder import Senses
+from voicemode.conversation.recorder import TurnDetectors
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import fetch, sources_from, status
 from voicemode.warmup import Tell
@@ -17,17 +17,17 @@ def hears_melody(settings: Settings) -> bool:
     return settings.turn_model == "auto" and all(find_spec(module) for module in ("onnxruntime", "numpy"))
 
 
-class Hearing:
+class Detectors:
     """Makes senses for each turn, with the turn model once it is loaded."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn_model: TurnModel | None = None
 
-    def senses(self) -> Senses:
+    def senses(self) -> TurnDetectors:
         """Fresh ones, for one turn. Raises ConfigError."""
         vad = create_vad(self._settings.vad, self._settings.vad_aggressiveness)
-        return Senses(vad=vad, turn_model=self._turn_model)
+        return TurnDetectors(vad=vad, turn_model=self._turn_model)
 
     async def load(self, _tell: Tell) -> None:
         """Load the turn model, if it is wanted and on this machine; nothing is downloaded. Raises WeightsError."""

@@ -5,8 +5,8 @@ from collections import defaultdict, deque
 from collections.abc import Coroutine
 from typing import Any
 
-from voicemode.controls import Hands
-from voicemode.conversation.between_turns import Meanwhile
+from voicemode.controls import Controls
+from voicemode.conversation.between_turns import BetweenTurns
 
 PAUSES_KEPT = 30
 
@@ -17,8 +17,8 @@ class Floor:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         """Held while something is said or heard."""
-        self.hands = Hands()
-        self.meanwhile = Meanwhile()
+        self.hands = Controls()
+        self.meanwhile = BetweenTurns()
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
         """By speaker: seconds they last paused for before going on."""
         self._left = set[asyncio.Task[None]]()

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from voicemode.audio.frames import Frame, join, silence
-from voicemode.audio.turns.barge_in import Call, Interruption
+from voicemode.audio.turns.barge_in import InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
 from voicemode.config.values import Action
 from voicemode.conversation.understanding import Expected
@@ -15,7 +15,7 @@ from voicemode.errors import VoiceModeError
 from voicemode.speech.base import SpeechToText
 from voicemode.text.commands import heed, nods
 
-VOLUMES: Mapping[Call, float] = MappingProxyType({Call.QUIET: 1.0, Call.MAYBE: 0.25})
+VOLUMES: Mapping[InterruptionState, float] = MappingProxyType({InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25})
 """Of our voice; it waits at any other call."""
 JUDGE_SECONDS = 1.5
 """So long our voice waits to know what was said; what takes longer is taken for an interruption."""
@@ -61,17 +61,17 @@ class Speaking(Protocol):
         """Have it done."""
 
 
-class Overhearing:
+class Interruption:
     """One microphone, for as long as we speak."""
 
-    def __init__(self, interruption: Interruption, ears: tuple[SpeechToText, Expected], host: Speaking) -> None:
+    def __init__(self, interruption: InterruptionDetector, ears: tuple[SpeechToText, Expected], host: Speaking) -> None:
         """
         Args:
             interruption: A fresh one.
             ears: Whom to ask what was said, and what is known of it.
             host: Who is told what it comes to.
         """
-        self.call = Call.QUIET
+        self.call = InterruptionState.QUIET
         self.verdict = Verdict.NOTHING
         self._interruption = interruption
         self._stt, self._expected = ears
@@ -87,7 +87,7 @@ class Overhearing:
     @property
     def kept(self) -> list[Frame]:
         """What was said so far, from before its first sound on."""
-        return [] if self.call is Call.QUIET else self._interruption.kept
+        return [] if self.call is InterruptionState.QUIET else self._interruption.kept
 
     def hear(self, frame: Frame) -> None:
         """Account for `frame`, as it came from the microphone."""
@@ -108,18 +108,18 @@ class Overhearing:
 
     def _forget(self) -> None:
         """Nobody says anything, whatever it seemed."""
-        if self.call is not Call.QUIET:
+        if self.call is not InterruptionState.QUIET:
             self._interruption.resume()
-            self._become(Call.QUIET)
+            self._become(InterruptionState.QUIET)
 
-    def _become(self, call: Call) -> None:
+    def _become(self, call: InterruptionState) -> None:
         before, self.call = self.call, call
-        self._expect_frames(None if call is Call.QUIET else STALL_SECONDS)
-        if call is not Call.OVER:
+        self._expect_frames(None if call is InterruptionState.QUIET else STALL_SECONDS)
+        if call is not InterruptionState.OVER:
             self._end_judging()
         elif self._judging is None:
             self._judging = self._host.work(self._judge())
-        if call is Call.TURN:
+        if call is InterruptionState.TURN:
             self.take()
         elif call is not before:
             self._host.changed()

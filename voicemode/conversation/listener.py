@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from voicemode.audio.frames import Frame, closing
-from voicemode.audio.turns.barge_in import Call
-from voicemode.audio.turns.endpointer import Turn
-from voicemode.conversation.interruption import Overhearing
+from voicemode.audio.turns.barge_in import InterruptionState
+from voicemode.audio.turns.endpointer import TurnState
+from voicemode.conversation.interruption import Interruption
 from voicemode.conversation.recorder import Pulse
 from voicemode.conversation.utterance import Utterance
 from voicemode.errors import AudioDeviceError
@@ -15,7 +15,7 @@ from voicemode.transports.base import Microphone
 class Host(Protocol):
     """Whoever has people listened to."""
 
-    def overhearing(self) -> Overhearing:
+    def overhearing(self) -> Interruption:
         """What hears somebody talk over us."""
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
@@ -42,7 +42,7 @@ class Listener:
 
     def __init__(self, microphone: Microphone, host: Host) -> None:
         self.speaker = microphone.speaker
-        self.overhearing: Overhearing | None = None
+        self.overhearing: Interruption | None = None
         """While we speak."""
         self.tired = False
         """They were waited for in vain."""
@@ -94,7 +94,7 @@ class Listener:
         if self.gone:
             self.finish()
 
-    def finish(self, turn: Turn = Turn.SILENCE) -> None:
+    def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """What they say ends here."""
         utterance, self._utterance = self._utterance, None
         if utterance is not None:
@@ -120,8 +120,8 @@ class Listener:
         if complete or utterance.busy is not was_busy:
             self._host.changed()
 
-    def _take_up(self, overhearing: Overhearing) -> None:
-        certain, kept = overhearing.call is not Call.MAYBE, overhearing.kept
+    def _take_up(self, overhearing: Interruption) -> None:
+        certain, kept = overhearing.call is not InterruptionState.MAYBE, overhearing.kept
         if kept:
             utterance = self._utterance = self._host.utterance(self.speaker, over_us=True)
             if certain:

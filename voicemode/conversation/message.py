@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import urandom
 
-from voicemode.conversation.status import Telling
+from voicemode.conversation.status import StatusFeed
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError
 from voicemode.speech.base import Voice
 from voicemode.tasks import ended
-from voicemode.text.sentences import Part, Sentences, heard
+from voicemode.text.sentences import Sentences, SpokenPart, heard
 from voicemode.text.spoken import spoken, written
 from voicemode.transports.base import Played, Transport, Words
 
@@ -19,7 +19,7 @@ LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Playback:
     started_at: float | None
     """`time.monotonic()` at the first sound; None if there was none."""
     seconds: float
@@ -31,11 +31,11 @@ class Spoken:
     unheard: str = ""
     """The others."""
 
-    def then(self, more: "Spoken") -> "Spoken":
+    def then(self, more: "Playback") -> "Playback":
         """Both, one after the other."""
         heard = " ".join(filter(None, [self.heard, more.heard])) if more.unheard else ""
         started_at = more.started_at if self.started_at is None else self.started_at
-        return Spoken(started_at, self.seconds + more.seconds, more.skipped, heard, more.unheard)
+        return Playback(started_at, self.seconds + more.seconds, more.skipped, heard, more.unheard)
 
 
 class Message:
@@ -50,11 +50,11 @@ class Message:
         """Whether all of it was heard."""
         self._voice = voice
         self._pronounce = pronounce
-        self._parts: Sequence[Part] = ()
+        self._parts: Sequence[SpokenPart] = ()
         self._segments: list[str] = []
         """Of the parts that have begun to sound."""
 
-    async def play(self, transport: Transport, tts: Sentences, telling: Telling) -> bool:
+    async def play(self, transport: Transport, tts: Sentences, telling: StatusFeed) -> bool:
         """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
 
         Of a message that breaks off, whatever the reason, what was heard is shown in place of what would have been.
@@ -72,14 +72,14 @@ class Message:
             await (self._show(math.inf, telling) if self.complete else self._break_off(telling))
         return True
 
-    async def _break_off(self, telling: Telling) -> None:
+    async def _break_off(self, telling: StatusFeed) -> None:
         for number, (part, text) in enumerate(zip(self._parts, self._heard(), strict=True)):
             shown = number < len(self._segments)
             if text != part.text if shown else text:
                 segment = self._segments[number] if shown else urandom(6).hex()
                 await telling.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
 
-    def spoken(self, *, skipped: bool = False) -> Spoken:
+    def spoken(self, *, skipped: bool = False) -> Playback:
         """How far it is."""
         told = "", ""
         if not self.complete:
@@ -90,12 +90,12 @@ class Message:
                 told = "", self._written(self.words)
             elif not told[1]:
                 told = "", ""
-        return Spoken(self.played.started_at, self.played.seconds, skipped, *told)
+        return Playback(self.played.started_at, self.played.seconds, skipped, *told)
 
     def _heard(self) -> list[str]:
         return heard(self._parts, self.played.seconds, self._voice.speed)
 
-    async def _follow(self, telling: Telling) -> None:
+    async def _follow(self, telling: StatusFeed) -> None:
         """Show each part when it begins to sound."""
         while len(self._segments) < len(self._parts):
             await self._show(self.played.seconds, telling)
@@ -106,7 +106,7 @@ class Message:
         """Seconds of audio before the next part."""
         return sum(part.seconds for part in self._parts[: len(self._segments)])
 
-    async def _show(self, seconds: float, telling: Telling) -> None:
+    async def _show(self, seconds: float, telling: StatusFeed) -> None:
         """Show the parts that have begun after `seconds`."""
         while len(self._segments) < len(self._parts) and self.played.started_at is not None and self._next_at <= seconds:
             before = self._parts[: len(self._segments)]

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from voicemode.audio.frames import Frame, Frames
 from voicemode.audio.level import SILENCE_DB, level_db
-from voicemode.audio.turns.endpointer import Evidence, Rules, Turn
-from voicemode.controls import Hands
-from voicemode.conversation.recorder import Pulse, Recorder, Senses
-from voicemode.conversation.recording import Tape
+from voicemode.audio.turns.endpointer import Evidence, Rules, TurnState
+from voicemode.controls import Controls
+from voicemode.conversation.recorder import Pulse, Recorder, TurnDetectors
+from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import reason
-from voicemode.conversation.understanding import Expected, Understanding, Understood
+from voicemode.conversation.understanding import Expected, FinalTranscript, LiveTranscription
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Transcript
-from voicemode.speech.speculative import Ears
+from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.tasks import alongside
 from voicemode.text.commands import Heeded
 
@@ -23,13 +23,13 @@ NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glimpse:
+class TurnSnapshot:
     """What is known at one moment of a turn."""
 
     level_db: float = SILENCE_DB
     speech: float = 0.0
     """Probability that somebody speaks."""
-    turn: Turn = Turn.WAITING
+    turn: TurnState = TurnState.WAITING
     pause_seconds: float = 0.0
     """Length of the pause that goes on."""
     wait_seconds: float = 0.0
@@ -45,7 +45,7 @@ class Outcome:
 
     ended: str
     """Why, in the words that the agent is told."""
-    last: Glimpse
+    last: TurnSnapshot
     """The moment it ended."""
     seconds: float
     """Length of the recording; 0 where nobody spoke."""
@@ -55,7 +55,7 @@ class Outcome:
     """The microphone delivers only digital zeros."""
 
 
-class Unkept(Tape):
+class Unkept(Recording):
     """Keeps nothing: this is no conversation."""
 
     def write(self, frame: Frame) -> None:
@@ -65,7 +65,9 @@ class Unkept(Tape):
 class Observer:
     """Watches one turn after the other, of one speaker."""
 
-    def __init__(self, senses: Callable[[], Senses], rules: Rules, ears: Ears, expected: Expected) -> None:
+    def __init__(
+        self, senses: Callable[[], TurnDetectors], rules: Rules, ears: StreamingTranscriber, expected: Expected
+    ) -> None:
         """As a conversation hears; `senses` makes fresh ones for each turn."""
         self._senses = senses
         self._rules = rules
@@ -73,12 +75,12 @@ class Observer:
         self._expected = expected
         self._pauses: list[float] = []
 
-    async def turn(self, mic: Frames, look: Callable[[Glimpse], None]) -> Outcome:
+    async def turn(self, mic: Frames, look: Callable[[TurnSnapshot], None]) -> Outcome:
         """Hear the next turn in `mic`, telling `look` of each frame what it has come to."""
         senses = self._senses()
-        recorder = Recorder(senses, self._rules, Unkept(Path()), Hands(), self._pauses)
-        sight = Sight(recorder, senses)
-        understanding = Understanding(self._ears, recorder, self._expected, sight.read)
+        recorder = Recorder(senses, self._rules, Unkept(Path()), Controls(), self._pauses)
+        sight = TurnMonitor(recorder, senses)
+        understanding = LiveTranscription(self._ears, recorder, self._expected, sight.read)
         # Where no text is made at the pauses it has no say in when the turn ends, and may cost money.
         reading = alongside(understood(understanding)) if recorder.reading else nullcontext()
         async with reading as answer:
@@ -102,11 +104,11 @@ class Observer:
         )
 
 
-class Sight:
+class TurnMonitor:
     """Of one recorder."""
 
-    def __init__(self, recorder: Recorder, senses: Senses) -> None:
-        self.last = Glimpse()
+    def __init__(self, recorder: Recorder, senses: TurnDetectors) -> None:
+        self.last = TurnSnapshot()
         self.dead = False
         """The microphone has delivered nothing but digital zeros."""
         self._recorder = recorder
@@ -114,12 +116,12 @@ class Sight:
         self._pulse = Pulse()
         self._text = ""
 
-    def of(self, frame: Frame) -> Glimpse:
+    def of(self, frame: Frame) -> TurnSnapshot:
         """What the recorder, which has just heard `frame`, makes of it."""
         endpointer = self._recorder.endpointer
         self.dead |= self._pulse.stopped(frame)
         self.dead &= self._pulse.dead
-        self.last = Glimpse(
+        self.last = TurnSnapshot(
             level_db=level_db(frame),
             speech=self._vad.probability,
             turn=endpointer.turn,
@@ -135,12 +137,12 @@ class Sight:
         self._text = text
 
 
-NOTHING = Understood(Transcript(""), Heeded(""))
+NOTHING = FinalTranscript(Transcript(""), Heeded(""))
 
 
-async def understood(understanding: Understanding) -> Understood:
+async def understood(understanding: LiveTranscription) -> FinalTranscript:
     """What was said, or in its place why that is not known: a picture needs no text."""
     try:
         return await understanding.understand()
     except ProviderError as error:
-        return Understood(Transcript(f"({error.message.splitlines()[0]})"), NOTHING.heeded)
+        return FinalTranscript(Transcript(f"({error.message.splitlines()[0]})"), NOTHING.heeded)

@@ -7,7 +7,7 @@ from voicemode.conversation.understanding import Expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
+class TurnOptions:
     """What the settings say, and what the caller wants differently."""
 
     rules: Rules = field(default_factory=Rules)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Iterable, MutableSequence
 from contextlib import suppress
 from typing import Any
 
-from voicemode.audio.turns.barge_in import Interruption
-from voicemode.audio.turns.endpointer import Turn
-from voicemode.conversation.interruption import Overhearing, Verdict
+from voicemode.audio.turns.barge_in import InterruptionDetector
+from voicemode.audio.turns.endpointer import TurnState
+from voicemode.conversation.interruption import Interruption, Verdict
 from voicemode.conversation.listener import Listener
-from voicemode.conversation.utterance import Means, Utterance
+from voicemode.conversation.utterance import ListenContext, Utterance
 from voicemode.errors import AudioDeviceError, RoomError, VoiceModeError
 from voicemode.tasks import ended, surely, unless
 from voicemode.transports.base import Microphone, Played, Transport
@@ -22,10 +22,10 @@ SLACK_SECONDS = 1.0
 """Turns are measured in audio; a clock ends one whose audio does not come, so much later."""
 
 
-class Audience:
+class Participants:
     """Open from `open` to `close`. Their turn has ended when everybody who has begun has ended."""
 
-    def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], means: Means) -> None:
+    def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], means: ListenContext) -> None:
         """`pauses` gives those that a speaker has made so far."""
         self.means = means
         self.said: list[Utterance] = []
@@ -120,7 +120,7 @@ class Audience:
         wanted = {each.verdict for each in self._overhearings if each.kept or each.verdict is not Verdict.NOTHING}
         return wanted.pop() if len(wanted) == 1 else Verdict.TURN if wanted - {Verdict.NOTHING} else Verdict.NOTHING
 
-    def begin(self, means: Means) -> None:
+    def begin(self, means: ListenContext) -> None:
         """A turn begins; hear it with `means`."""
         self.means = means
         self._listeners = [listener for listener in self._listeners if not listener.gone]
@@ -144,12 +144,12 @@ class Audience:
         for listener in self._listeners:
             listener.listen()
 
-    async def answer(self) -> Turn:
+    async def answer(self) -> TurnState:
         """Wait until their turn is over, and say why. Raises AudioDeviceError."""
         turn = await unless(self.means.hands.sent(), self._until_over())
         if turn is None:
-            self.finish(Turn.SENT)
-        return turn or Turn.SENT
+            self.finish(TurnState.SENT)
+        return turn or TurnState.SENT
 
     def take(self) -> list[Utterance]:
         """What was said and is complete; it is the caller's to `release`."""
@@ -189,29 +189,29 @@ class Audience:
             await utterance.close()
             self._open_utterances.discard(utterance)
 
-    async def _until_over(self) -> Turn:
+    async def _until_over(self) -> TurnState:
         loop = asyncio.get_running_loop()
         while (turn := self._over()) is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._deadline):
                     await self._change()
             if loop.time() >= self._deadline:
-                self.finish(Turn.TOO_LONG if loop.time() >= self._began_at + self._longest else Turn.SILENCE)
-                return self.said[-1].turn if self.said else Turn.NO_SPEECH
+                self.finish(TurnState.TOO_LONG if loop.time() >= self._began_at + self._longest else TurnState.SILENCE)
+                return self.said[-1].turn if self.said else TurnState.NO_SPEECH
         return turn
 
-    def _over(self) -> Turn | None:
+    def _over(self) -> TurnState | None:
         self.check()
         here = [listener for listener in self._listeners if not listener.gone]
-        if any(utterance.turn is Turn.TOO_LONG for utterance in self.said):
-            self.finish(Turn.TOO_LONG)
-            return Turn.TOO_LONG
+        if any(utterance.turn is TurnState.TOO_LONG for utterance in self.said):
+            self.finish(TurnState.TOO_LONG)
+            return TurnState.TOO_LONG
         if any(listener.busy for listener in here):
             return None
         if self.said:
             return self.said[-1].turn
         nobody = self._all_here if not here else all(listener.tired for listener in here)
-        return Turn.NO_SPEECH if nobody else None
+        return TurnState.NO_SPEECH if nobody else None
 
     @property
     def _longest(self) -> float:
@@ -222,13 +222,13 @@ class Audience:
         """By the loop's clock: where there is no microphone, or its frames do not come, no time passes in audio."""
         return min(self._heard_at + self.means.rules.patience_seconds + SLACK_SECONDS, self._began_at + self._longest)
 
-    def finish(self, turn: Turn = Turn.SILENCE) -> None:
+    def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """What is being said ends here."""
         for listener in self._listeners:
             listener.finish(turn)
 
     @property
-    def _overhearings(self) -> list[Overhearing]:
+    def _overhearings(self) -> list[Interruption]:
         return [listener.overhearing for listener in self._listeners if listener.overhearing is not None]
 
     async def _change(self) -> None:
@@ -264,10 +264,10 @@ class Audience:
 
     # What listeners ask of their host.
 
-    def overhearing(self) -> Overhearing:
+    def overhearing(self) -> Interruption:
         means = self.means
         ears = means.stt, means.expected
-        return Overhearing(Interruption(means.senses().vad), ears, self)
+        return Interruption(InterruptionDetector(means.senses().vad), ears, self)
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
         utterance = Utterance(self.means, speaker, self._pauses(speaker), over_us=over_us)

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from voicemode.audio.frames import Chunks, Frame, join
 from voicemode.audio.queue import Outlet
-from voicemode.audio.turns.endpointer import Endpointer, Rules, Turn
-from voicemode.audio.turns.model import SECONDS, Ear, TurnModel
+from voicemode.audio.turns.endpointer import Endpointer, Rules, TurnState
+from voicemode.audio.turns.model import SECONDS, TurnModel, TurnPredictor
 from voicemode.audio.turns.tail import Tail
 from voicemode.audio.vad import RATE, Vad
-from voicemode.controls import Hands
-from voicemode.conversation.recording import Tape
+from voicemode.controls import Controls
+from voicemode.conversation.recording import Recording
 
 PRE_ROLL_SECONDS = 0.5
 """Kept from before the detected onset: Silero's median onset is 0.27 s late, and the first phoneme is quiet."""
@@ -22,7 +22,7 @@ CERTAIN_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Senses:
+class TurnDetectors:
     """What a turn is heard with."""
 
     vad: Vad
@@ -52,7 +52,12 @@ class Recorder:
     """Listens for one turn. Feed it a microphone that may be open long before the turn begins."""
 
     def __init__(
-        self, senses: Senses, rules: Rules, tape: Tape, hands: Hands, pauses: MutableSequence[float] | None = None
+        self,
+        senses: TurnDetectors,
+        rules: Rules,
+        tape: Recording,
+        hands: Controls,
+        pauses: MutableSequence[float] | None = None,
     ) -> None:
         """`pauses` are those that the same speaker has made so far, in seconds; those of this turn are added."""
         self.outlet = Outlet()
@@ -62,7 +67,7 @@ class Recorder:
         """Whether somebody makes a text of the turn at each pause."""
         self._vad = senses.vad
         self._chunks = Chunks(senses.vad.frame_seconds)
-        self._ear = Ear(senses.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
+        self._ear = TurnPredictor(senses.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
         self._tail = Tail()
         self._tape = tape
         self._hands = hands
@@ -91,14 +96,14 @@ class Recorder:
         self.endpointer.rules = replace(self.endpointer.rules, onset_seconds=CERTAIN_SECONDS)
         self._pre_roll_seconds = math.inf
 
-    def hear(self, frame: Frame, *, earlier: bool = False) -> Turn:
+    def hear(self, frame: Frame, *, earlier: bool = False) -> TurnState:
         """Take `frame`, of any length, into account. What was heard `earlier` counts though the microphone be muted now."""
         for chunk in self._chunks.cut(frame):
             if self._hear(chunk, earlier=earlier).done:
                 break
         return self.endpointer.turn
 
-    def finish(self, turn: Turn = Turn.SILENCE) -> Frame:
+    def finish(self, turn: TurnState = TurnState.SILENCE) -> Frame:
         """The turn has ended, as it had by itself, else as `turn` says: all of it with its pre-roll, empty if nobody spoke."""
         if not self._finished:
             self._finished = True
@@ -111,10 +116,10 @@ class Recorder:
         """Nobody's opinion is waited for any more."""
         await self._ear.close()
 
-    def _hear(self, frame: Frame, *, earlier: bool) -> Turn:
+    def _hear(self, frame: Frame, *, earlier: bool) -> TurnState:
         hands = self._hands.state
         if self._hands.sending:
-            self.endpointer.end(Turn.SENT)
+            self.endpointer.end(TurnState.SENT)
         if self.endpointer.turn.done:
             return self.endpointer.turn
         if hands.muted and not (hands.held or earlier):
@@ -125,27 +130,27 @@ class Recorder:
             self.endpointer.begin()
         return self._take(frame, held=hands.held)
 
-    def _take(self, frame: Frame, *, held: bool) -> Turn:
+    def _take(self, frame: Frame, *, held: bool) -> TurnState:
         self._was_held = self._was_held or held
         is_speech = self._vad.is_speech(frame)
         before, turn = self.endpointer.turn, self.endpointer.feed(is_speech, frame.seconds, held=held)
         self.kept.append(frame)
-        if before is Turn.PAUSED and turn is Turn.SPEAKING:
+        if before is TurnState.PAUSED and turn is TurnState.SPEAKING:
             self.outlet.go_on()
             self._ear.forget()
         if self._begun:
             self._pass_on(frame, is_speech=is_speech)
-        elif turn not in (Turn.WAITING, Turn.NO_SPEECH):
+        elif turn not in (TurnState.WAITING, TurnState.NO_SPEECH):
             self._begun = True
             for earlier in self.kept:
                 self._pass_on(earlier, is_speech=is_speech)
         elif sum(kept.seconds for kept in self.kept) > self._pre_roll_seconds:
             del self.kept[0]
-        tail = self._tail.ended(frame, is_speech=is_speech, paused=before is turn is Turn.PAUSED)
+        tail = self._tail.ended(frame, is_speech=is_speech, paused=before is turn is TurnState.PAUSED)
         if tail:
             # Not enough to go on, but the end of the last word.
             self.outlet.go_on()
-        if tail or (before is not Turn.PAUSED and turn is Turn.PAUSED):
+        if tail or (before is not TurnState.PAUSED and turn is TurnState.PAUSED):
             self._pause()
         return turn
 

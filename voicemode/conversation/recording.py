@@ -18,7 +18,7 @@ FLUSH_SECONDS = 1.0
 """At most so much audio is only in memory."""
 
 
-class Tape:
+class Recording:
     """A WAV file of one turn, mode 0600, made with its first frame: silence alone leaves nothing behind."""
 
     def __init__(self, folder: Path) -> None:

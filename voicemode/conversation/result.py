@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from voicemode.audio.turns.endpointer import Turn
+from voicemode.audio.turns.endpointer import TurnState
 from voicemode.controls import Typed
 from voicemode.conversation.utterance import Utterance
 from voicemode.text.commands import Heeded
@@ -18,7 +18,7 @@ STOPPED_ALOUD = 'said "stop"'
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class TurnResult:
     text: str
     """Where several people were there, a line for each: "Anna: …"."""
     ended: str
@@ -34,19 +34,19 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SpokenLine:
     """What one person said or wrote in one go."""
 
     text: str
     speaker: str = ""
 
 
-def text_of(lines: Iterable[Line], *, several: bool) -> str:
+def text_of(lines: Iterable[SpokenLine], *, several: bool) -> str:
     """One text of `lines`, with the names of who said them if there are `several` people."""
-    told = list[Line]()
+    told = list[SpokenLine]()
     for line in filter(lambda line: line.text, lines):
         if told and told[-1].speaker == line.speaker:
-            told[-1] = Line(f"{told[-1].text} {line.text}", line.speaker)
+            told[-1] = SpokenLine(f"{told[-1].text} {line.text}", line.speaker)
         else:
             told.append(line)
     if several or len({line.speaker for line in told}) > 1:
@@ -54,26 +54,28 @@ def text_of(lines: Iterable[Line], *, several: bool) -> str:
     return " ".join(line.text for line in told)
 
 
-def reason(ended: Turn, heeded: Heeded) -> str:
+def reason(ended: TurnState, heeded: Heeded) -> str:
     """Why a turn ended, as the agent is told."""
     if heeded.action == "stop":
         return STOPPED_ALOUD
-    if heeded.action == "send" or (ended is Turn.SAID and heeded.action):
+    if heeded.action == "send" or (ended is TurnState.SAID and heeded.action):
         return f'said "{heeded.phrase}"'
     # A word that the whole text does not bear out.
-    return Turn.FINISHED.value if ended is Turn.SAID else ended.value
+    return TurnState.FINISHED.value if ended is TurnState.SAID else ended.value
 
 
-def lines_of(said: Iterable[Utterance], pronounce: Pairs) -> list[Line]:
+def lines_of(said: Iterable[Utterance], pronounce: Pairs) -> list[SpokenLine]:
     """The texts of those of `said` that were understood."""
-    return [Line(written(each.answer.transcript.text, pronounce), each.speaker) for each in said if each.answer]
+    return [SpokenLine(written(each.answer.transcript.text, pronounce), each.speaker) for each in said if each.answer]
 
 
-def typed_lines(typed: Iterable[Typed]) -> list[Line]:
-    return [Line(each.text, each.speaker) for each in typed]
+def typed_lines(typed: Iterable[Typed]) -> list[SpokenLine]:
+    return [SpokenLine(each.text, each.speaker) for each in typed]
 
 
-def heard_of(said: Sequence[Utterance], typed: Sequence[Typed], ended: Turn, pronounce: Pairs, *, several: bool) -> Heard:
+def heard_of(
+    said: Sequence[Utterance], typed: Sequence[Typed], ended: TurnState, pronounce: Pairs, *, several: bool
+) -> TurnResult:
     """What was `said`, all of it settled, and `typed` in a turn. Raises VoiceModeError if none of it is known."""
     errors = [each.error for each in said if each.error]
     answers = [each.answer for each in said if each.answer]
@@ -81,7 +83,7 @@ def heard_of(said: Sequence[Utterance], typed: Sequence[Typed], ended: Turn, pro
         raise errors[0]
     heeded = answers[-1].heeded if answers else Heeded("")
     text = text_of([*lines_of(said, pronounce), *typed_lines(typed)], several=several)
-    return Heard(
+    return TurnResult(
         text=text,
         ended="typed" if typed else reason(ended, heeded),
         note=" ".join(map(str, errors)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from voicemode.controls import Doing, Hands
+from voicemode.controls import Controls, Doing
 from voicemode.transports.base import Transport, Words
 
 Report = Callable[[str], Awaitable[None]]
@@ -19,10 +19,10 @@ async def nobody(stage: str) -> None:
     """A report that nobody reads."""
 
 
-class Telling:
+class StatusFeed:
     """Of one conversation."""
 
-    def __init__(self, report: Report, hands: Hands, transport: Transport) -> None:
+    def __init__(self, report: Report, hands: Controls, transport: Transport) -> None:
         self._report = report
         self._hands = hands
         self._transport = transport

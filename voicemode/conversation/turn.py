@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.frames import Frame, stream
-from voicemode.audio.turns.endpointer import Turn
+from voicemode.audio.turns.endpointer import TurnState
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict
-from voicemode.conversation.message import Message, Spoken
-from voicemode.conversation.options import Manners
-from voicemode.conversation.participants import Audience
-from voicemode.conversation.result import STOPPED_ALOUD, Heard, heard_of
-from voicemode.conversation.status import DEAD_MICROPHONE, MUTED, Telling
+from voicemode.conversation.message import Message, Playback
+from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.participants import Participants
+from voicemode.conversation.result import STOPPED_ALOUD, TurnResult, heard_of
+from voicemode.conversation.status import DEAD_MICROPHONE, MUTED, StatusFeed
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Voice
 from voicemode.tasks import alongside, unless
@@ -26,10 +26,10 @@ RESUMES = 3
 """So often we go on with a message that was interrupted by a noise without words."""
 
 
-class Exchange:
+class ConversationTurn:
     """We speak, they answer."""
 
-    def __init__(self, tts: Sentences, audience: Audience, manners: Manners, telling: Telling, floor: Floor) -> None:
+    def __init__(self, tts: Sentences, audience: Participants, manners: TurnOptions, telling: StatusFeed, floor: Floor) -> None:
         self._tts = tts
         self._transport = audience.transport
         self._audience = audience
@@ -38,31 +38,33 @@ class Exchange:
         self._floor = floor
         self._hands = floor.hands
         self._message = Message("", Voice())
-        self._before = Spoken(None, 0.0)
+        self._before = Playback(None, 0.0)
         """Of a message with which we went on after a noise."""
 
     @property
-    def broken_off(self) -> Spoken:
+    def broken_off(self) -> Playback:
         """How far our message is, if it ends here."""
         return self._before.then(self._message.spoken())
 
-    async def run(self, text: str, voice: Voice) -> tuple[Spoken, Heard]:
+    async def run(self, text: str, voice: Voice) -> tuple[Playback, TurnResult]:
         """Until the person has answered, however often they ask to hear it again."""
         rest, resumes = text, RESUMES
         while True:
             said, verdict = await self.speak(rest, voice)
             if verdict is Verdict.STOP:
-                return said, Heard("", STOPPED_ALOUD)
-            heard = Heard("", "", again=True) if verdict is Verdict.REPEAT else await self._hear()
+                return said, TurnResult("", STOPPED_ALOUD)
+            heard = TurnResult("", "", again=True) if verdict is Verdict.REPEAT else await self._hear()
             if heard.again and text.strip():
-                rest, self._before = text, Spoken(None, 0.0)
-            elif verdict is Verdict.TURN and not heard.text and heard.ended != Turn.SENT.value and said.unheard and resumes:
+                rest, self._before = text, Playback(None, 0.0)
+            elif (
+                verdict is Verdict.TURN and not heard.text and heard.ended != TurnState.SENT.value and said.unheard and resumes
+            ):
                 # It was a noise, and no word.
                 rest, self._before, resumes = said.unheard, said, resumes - 1
             else:
                 return said, heard
 
-    async def speak(self, text: str, voice: Voice) -> tuple[Spoken, Verdict]:
+    async def speak(self, text: str, voice: Voice) -> tuple[Playback, Verdict]:
         """Say `text`, until its end or until somebody breaks in; what they want. They are heard from their first word on.
 
         Raises NotSpokenError, and AudioDeviceError if nobody can be heard.
@@ -81,7 +83,7 @@ class Exchange:
         skipped = not (message.complete or self._hands.typed or verdict is not Verdict.NOTHING)
         return self._before.then(message.spoken(skipped=skipped)), verdict
 
-    async def _hear(self) -> Heard:
+    async def _hear(self) -> TurnResult:
         ended = await self._answer()
         said = self._audience.take()
         if not (said or self._hands.typed):
@@ -99,7 +101,7 @@ class Exchange:
         note = " ".join(filter(None, [heard.note, self._audience.trouble]))
         return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)
 
-    async def _answer(self) -> Turn:
+    async def _answer(self) -> TurnState:
         """Why their turn is over."""
         interrupted = self._audience.busy
         self._hands.now("listening")
@@ -113,13 +115,13 @@ class Exchange:
     async def _cue(self, tone: Frame, *, wanted: bool = True) -> None:
         await cue(self._transport, tone, wanted=wanted and self._manners.cues)
 
-    def _nobody_spoke(self, ended: Turn) -> Heard:
-        if ended is Turn.SENT:
-            return Heard("", "sent", "The person sent an answer without a word.")
+    def _nobody_spoke(self, ended: TurnState) -> TurnResult:
+        if ended is TurnState.SENT:
+            return TurnResult("", "sent", "The person sent an answer without a word.")
         if self._hands.state.muted:
-            return Heard("", ended.value, MUTED)
+            return TurnResult("", ended.value, MUTED)
         waited = f"Nobody spoke within {self._manners.rules.patience_seconds:g} s."
-        return Heard("", ended.value, DEAD_MICROPHONE if self._audience.dead else waited)
+        return TurnResult("", ended.value, DEAD_MICROPHONE if self._audience.dead else waited)
 
 
 async def cue(transport: Transport, tone: Frame, *, wanted: bool) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from voicemode.audio.frames import closing
-from voicemode.audio.turns.endpointer import Turn
+from voicemode.audio.turns.endpointer import TurnState
 from voicemode.config.values import Action
 from voicemode.conversation.recorder import Recorder
 from voicemode.speech.base import Transcript
-from voicemode.speech.speculative import Ears
+from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.text.commands import Heeded, heed
 from voicemode.text.reading import reads_finished
 
@@ -29,27 +29,27 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class FinalTranscript:
     transcript: Transcript
     """Without the words that steer."""
     heeded: Heeded
 
 
-class Understanding:
+class LiveTranscription:
     """Of one turn."""
 
-    def __init__(self, ears: Ears, recorder: Recorder, expected: Expected, tell: Tell) -> None:
+    def __init__(self, ears: StreamingTranscriber, recorder: Recorder, expected: Expected, tell: Tell) -> None:
         self._ears = ears
         self._recorder = recorder
         self._expected = expected
         self._tell = tell
         recorder.reading = ears.early(expected.language)
 
-    async def understand(self) -> Understood:
+    async def understand(self) -> FinalTranscript:
         """All that is said; empty if nothing is. Raises ProviderError."""
         transcript = await self._heard()
         heeded = heed(transcript.text, self._expected.phrases)
-        return Understood(replace(transcript, text=heeded.text), heeded)
+        return FinalTranscript(replace(transcript, text=heeded.text), heeded)
 
     async def _heard(self) -> Transcript:
         line = self._recorder.outlet.line
@@ -75,5 +75,5 @@ class Understanding:
                 language = self._expected.language or transcript.language
                 endpointer.weigh(reads=reads_finished(transcript.text, language), reading=False)
             case "send" | "repeat" | "stop":
-                if endpointer.turn is Turn.PAUSED and not self._recorder.held:
-                    endpointer.end(Turn.SAID)
+                if endpointer.turn is TurnState.PAUSED and not self._recorder.held:
+                    endpointer.end(TurnState.SAID)

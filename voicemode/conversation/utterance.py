@@ -7,32 +7,32 @@ from os import urandom
 from pathlib import Path
 
 from voicemode.audio.frames import Frame
-from voicemode.audio.turns.endpointer import Rules, Turn
+from voicemode.audio.turns.endpointer import Rules, TurnState
 from voicemode.audio.vad import RATE
-from voicemode.controls import Hands
-from voicemode.conversation.recorder import Recorder, Senses
-from voicemode.conversation.recording import Tape
-from voicemode.conversation.status import Telling
-from voicemode.conversation.understanding import Expected, Understanding, Understood
+from voicemode.controls import Controls
+from voicemode.conversation.recorder import Recorder, TurnDetectors
+from voicemode.conversation.recording import Recording
+from voicemode.conversation.status import StatusFeed
+from voicemode.conversation.understanding import Expected, FinalTranscript, LiveTranscription
 from voicemode.errors import ProviderError, VoiceModeError
-from voicemode.speech.speculative import Ears
+from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.tasks import ended
 from voicemode.text.commands import listening
 from voicemode.transports.base import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class ListenContext:
     """What people are heard with in a turn."""
 
-    stt: Ears
-    senses: Callable[[], Senses]
+    stt: StreamingTranscriber
+    senses: Callable[[], TurnDetectors]
     """Makes fresh ones."""
     recordings: Path
-    hands: Hands
+    hands: Controls
     rules: Rules
     expected: Expected
-    telling: Telling
+    telling: StatusFeed
     may_interrupt: bool = False
     """Whether a person who talks over us is heard."""
 
@@ -40,22 +40,22 @@ class Means:
 class Utterance:
     """What one person says in one go. It is understood while it is said, and on disk until it has arrived."""
 
-    def __init__(self, means: Means, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
+    def __init__(self, means: ListenContext, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
         """`over_us`: it began while we spoke."""
         self.speaker = speaker
         self.segment = urandom(6).hex()
-        self.answer: Understood | None = None
+        self.answer: FinalTranscript | None = None
         """Once it is settled."""
         self.error: VoiceModeError | None = None
         """Once it is settled, and nobody knows what was said: where that is kept."""
         self.audio = Frame(b"", RATE)
         """Once it is complete."""
-        self.tape = Tape(means.recordings)
+        self.tape = Recording(means.recordings)
         self.recorder = Recorder(means.senses(), means.rules, self.tape, means.hands, pauses)
         self._telling = means.telling
         phrases = means.expected.phrases if over_us else listening(means.expected.phrases)
         expected = replace(means.expected, phrases=phrases)
-        understanding = Understanding(means.stt, self.recorder, expected, self._partly)
+        understanding = LiveTranscription(means.stt, self.recorder, expected, self._partly)
         self._work = asyncio.create_task(understanding.understand())
 
     @property
@@ -67,7 +67,7 @@ class Utterance:
         return self.recorder.speaking
 
     @property
-    def turn(self) -> Turn:
+    def turn(self) -> TurnState:
         return self.recorder.endpointer.turn
 
     @property
@@ -81,7 +81,7 @@ class Utterance:
             self.finish()
         return self.turn.done
 
-    def finish(self, turn: Turn = Turn.SILENCE) -> None:
+    def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """It is complete: as it is by itself, else as `turn` says."""
         self.audio = self.recorder.finish(turn)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from voicemode.models.sources import DataWheels, File, GitHubRelease, HubRepository, NpmPackage, Source
+from voicemode.models.sources import DataWheels, File, GitHubRelease, HubRepository, NpmPackage, WeightsSource
 
 WHISPER = "whisper-"
 """What the names of the models for speech to text begin with; the settings name them without it."""
@@ -29,7 +29,7 @@ class Model:
     """Time it takes for an utterance on the processors, where Whisper base takes 1: estimated by the size of its encoder
     and decoder. 0 for what does not work by itself."""
     files: tuple[File, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[WeightsSource, ...]
     """In the order they are asked: what is on this machine first."""
 
     @property

@@ -18,10 +18,10 @@ from voicemode.config import Settings
 from voicemode.errors import WeightsError
 from voicemode.models.download import is_full, reason
 from voicemode.models.manifests import MODELS, WHISPER, Model
-from voicemode.models.sources import Directory, File, Job, Progress, Source, Sources, size_text
+from voicemode.models.sources import File, Job, LocalFolder, SourceProgress, Sources, WeightsSource, size_text
 from voicemode.models.store import Store
 
-Report = Callable[[Progress], None]
+Report = Callable[[SourceProgress], None]
 
 ONLINE = Sources()
 
@@ -30,7 +30,7 @@ TELL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class ModelStatus:
     """What is on this disk of a model."""
 
     model: str
@@ -69,11 +69,11 @@ def find(name: str) -> Model:
     return model
 
 
-def status(name: str, models_dir: Path) -> Status:
+def status(name: str, models_dir: Path) -> ModelStatus:
     """What is on this disk of the model `name`. Nothing is fetched."""
     model = find(name)
     store = Store(models_dir / model.name)
-    return Status(
+    return ModelStatus(
         model=model.name,
         title=model.title,
         licence=model.licence,
@@ -91,10 +91,10 @@ async def fetch(model: str | Model, models_dir: Path, policy: Sources, tell: Cal
     Raises:
         WeightsError: As `ensure` does.
     """
-    latest: Progress | None = None
+    latest: SourceProgress | None = None
     unwanted = threading.Event()
 
-    def report(progress: Progress) -> None:
+    def report(progress: SourceProgress) -> None:
         nonlocal latest
         if unwanted.is_set():
             # No Exception: what may go wrong with a source is answered by asking the next one.
@@ -166,7 +166,7 @@ def _alone(model: Model, models_dir: Path, report: Report) -> Iterator[None]:
         try:
             lock.acquire(timeout=TELL_SECONDS)
         except Timeout:
-            report(Progress(model.name, "another process", store.incoming_bytes(), model.size_bytes))
+            report(SourceProgress(model.name, "another process", store.incoming_bytes(), model.size_bytes))
     try:
         yield
     finally:
@@ -176,7 +176,7 @@ def _alone(model: Model, models_dir: Path, report: Report) -> Iterator[None]:
 def _fill(model: Model, store: Store, policy: Sources, report: Report) -> None:
     _need_room(store, model)
     failures = [f"{store.folder}: {name} there is not the official file" for name in store.wrong(model.files)]
-    sources: list[Source] = [*map(Directory, policy.directories), *model.sources]
+    sources: list[WeightsSource] = [*map(LocalFolder, policy.directories), *model.sources]
     for source in sources:
         missing = store.missing(model.files)
         if not missing:
@@ -201,12 +201,12 @@ def _need_room(store: Store, model: Model) -> None:
         )
 
 
-def _job(model: Model, source: Source, store: Store, policy: Sources, report: Report) -> Job:
+def _job(model: Model, source: WeightsSource, store: Store, policy: Sources, report: Report) -> Job:
     scratch = store.incoming / type(source).__name__.lower()
     return Job(model.name, source.label(policy), policy, scratch, report)
 
 
-def _fetch(source: Source, files: list[File], store: Store, job: Job) -> None:
+def _fetch(source: WeightsSource, files: list[File], store: Store, job: Job) -> None:
     if source.network and job.policy.offline:
         raise WeightsError(f"not asked, {job.policy.offline_setting} is on")
     job.scratch.mkdir(parents=True, exist_ok=True)

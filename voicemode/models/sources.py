@@ -45,7 +45,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SourceProgress:
     """How far one source is with one model."""
 
     model: str
@@ -67,20 +67,20 @@ class Job:
     policy: Sources
     scratch: Path
     """A folder of this source's own, kept when it is interrupted so that it can go on."""
-    report: Callable[[Progress], None]
+    report: Callable[[SourceProgress], None]
     total_bytes: int = 0
     done_bytes: int = 0
 
     def advance(self, count: int) -> None:
         """Tell that `count` more bytes are here."""
         self.done_bytes += count
-        self.report(Progress(self.model, self.source, self.done_bytes, self.total_bytes))
+        self.report(SourceProgress(self.model, self.source, self.done_bytes, self.total_bytes))
 
 
 Delivery = Iterator[tuple[File, Path]]
 
 
-class Source(Protocol):
+class WeightsSource(Protocol):
     """Something that may have the files of a model."""
 
     @property
@@ -99,7 +99,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class LocalFolder:
     """A folder of the person's own."""
 
     path: Path

@@ -3,7 +3,17 @@
 from voicemode.providers.account import Account, Failure
 from voicemode.providers.failover import Providers
 from voicemode.providers.ondemand import OnDemand
-from voicemode.providers.provider import Place, Provider, Source, place_of
-from voicemode.providers.session import Turn
+from voicemode.providers.provider import Distance, EndpointSource, Provider, place_of
+from voicemode.providers.session import ProviderSession
 
-__all__ = ["Account", "Failure", "OnDemand", "Place", "Provider", "Providers", "Source", "Turn", "place_of"]
+__all__ = [
+    "Account",
+    "Distance",
+    "EndpointSource",
+    "Failure",
+    "OnDemand",
+    "Provider",
+    "ProviderSession",
+    "Providers",
+    "place_of",
+]

@@ -10,7 +10,7 @@ FIRST_REST_SECONDS = 1.0
 LONGEST_REST_SECONDS = 300.0
 
 
-class State(Enum):
+class BreakerState(Enum):
     CLOSED = "closed"
     """Asked as usual; one that failed just now is asked after those that did not."""
     OPEN = "open"
@@ -38,10 +38,10 @@ class Breaker:
         self.last_error = ""
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         if not self._opened:
-            return State.CLOSED
-        return State.HALF_OPEN if self._probing or self._on_trial else State.OPEN
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if self._probing or self._on_trial else BreakerState.OPEN
 
     @property
     def trusted(self) -> bool:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from voicemode.errors import unnamed
-from voicemode.providers.breaker import State
+from voicemode.providers.breaker import BreakerState
 from voicemode.providers.member import Member
-from voicemode.providers.provider import Provider, Source
+from voicemode.providers.provider import EndpointSource, Provider
 from voicemode.speech.base import Listed, Offer, Serving
 from voicemode.speech.openai.catalogue import has_voice
 
@@ -63,11 +63,11 @@ def in_order(members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> list[Me
 def _ailing(member: Member[S]) -> int:
     if member.breaker.trusted:
         return 0
-    return 1 if member.breaker.state is State.CLOSED else 2
+    return 1 if member.breaker.state is BreakerState.CLOSED else 2
 
 
 def _rest(member: Member[S], index: int) -> tuple[bool, float, int]:
-    if member.provider.source is not Source.LOCAL:
+    if member.provider.source is not EndpointSource.LOCAL:
         return (False, 0.0, index)
     # One that has to be started first comes after those that run.
     return (not member.awake, member.latencies.percentile(0.5) or 0.0, index)
@@ -105,9 +105,9 @@ def why(chosen: Member[S], members: Sequence[Member[S]], wanted: Wanted = ANYTHI
 
 
 _ORIGINS = {
-    Source.USER: "the first of your endpoints",
-    Source.LOCAL: "it is on this machine",
-    Source.CLOUD: "nothing else is configured",
+    EndpointSource.USER: "the first of your endpoints",
+    EndpointSource.LOCAL: "it is on this machine",
+    EndpointSource.CLOUD: "nothing else is configured",
 }
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from voicemode.config import Loaded, Settings
+from voicemode.config import LoadedSettings, Settings
 from voicemode.config.urls import Address, same_address
-from voicemode.providers import OnDemand, Place, Provider, Providers, Source, place_of
+from voicemode.providers import Distance, EndpointSource, OnDemand, Provider, Providers, place_of
 from voicemode.providers.discovery import Found, discover
 from voicemode.providers.lookout import Lookout
 from voicemode.providers.plugins import Plugins
@@ -16,7 +16,7 @@ from voicemode.providers.pool import Pool
 from voicemode.services import find
 from voicemode.services.process import LocalServer
 from voicemode.services.service import Service
-from voicemode.speech.base import Kind, Serving, Speaker, Tell, Transcriber
+from voicemode.speech.base import Kind, Serving, Synthesizer, Tell, Transcriber
 from voicemode.speech.openai.client import Endpoint, SpeechClient
 
 if TYPE_CHECKING:
@@ -32,19 +32,21 @@ def service_for(kind: Kind) -> Service:
     return find("whisper" if kind == "stt" else "kokoro")
 
 
-def configured(settings: Settings, service: Service) -> list[tuple[Source, str]]:
+def configured(settings: Settings, service: Service) -> list[tuple[EndpointSource, str]]:
     """Base URLs for the job of `service`, best first: the user's, the local one, the cloud if there is a key for it."""
-    named = [(Source.USER, url) for url in (settings.stt_base_urls if service.kind == "stt" else settings.tts_base_urls)]
+    named = [
+        (EndpointSource.USER, url) for url in (settings.stt_base_urls if service.kind == "stt" else settings.tts_base_urls)
+    ]
     # Where others are named, one that would have to be installed first is no more than noise in every error.
-    local = [(Source.LOCAL, service.url(settings))] if service.installed or not named else []
+    local = [(EndpointSource.LOCAL, service.url(settings))] if service.installed or not named else []
     wanted = settings.cloud and settings.openai_api_key and not settings.local_only
-    cloud = [(Source.CLOUD, CLOUD_URL)] if wanted else []
+    cloud = [(EndpointSource.CLOUD, CLOUD_URL)] if wanted else []
     return distinct([*named, *local, *cloud])
 
 
-def distinct(urls: Sequence[tuple[Source, str]]) -> list[tuple[Source, str]]:
+def distinct(urls: Sequence[tuple[EndpointSource, str]]) -> list[tuple[EndpointSource, str]]:
     """`urls` without those that mean the same as one before them."""
-    kept: list[tuple[Source, str]] = []
+    kept: list[tuple[EndpointSource, str]] = []
     for source, url in urls:
         if not any(same_address(url, other) for _, other in kept):
             kept.append((source, url))
@@ -59,11 +61,11 @@ class Maker:
     http: "httpx2.AsyncClient"
     plugins: Plugins
 
-    def transcriber(self, url: str, source: Source) -> Provider[Transcriber]:
+    def transcriber(self, url: str, source: EndpointSource) -> Provider[Transcriber]:
         """Raises ConfigError if nobody knows the scheme of `url`."""
         return self._provider(url, source, "stt", self._client(url, "stt") or self.plugins.transcriber(url, self.settings))
 
-    def speaker(self, url: str, source: Source) -> Provider[Speaker]:
+    def speaker(self, url: str, source: EndpointSource) -> Provider[Synthesizer]:
         """The same for a voice."""
         return self._provider(url, source, "tts", self._client(url, "tts") or self.plugins.speaker(url, self.settings))
 
@@ -76,7 +78,7 @@ class Maker:
         ours = same_address(url, service.url(self.settings))
         return OnDemand(client, LocalServer(service, self.settings)) if ours else client
 
-    def _provider(self, url: str, source: Source, kind: Kind, speech: S) -> Provider[S]:
+    def _provider(self, url: str, source: EndpointSource, kind: Kind, speech: S) -> Provider[S]:
         sends_key, place = bool(self.settings.key_for(url)), place_of(url)
         return Provider(
             name=url,
@@ -84,7 +86,7 @@ class Maker:
             speech=speech,
             source=source,
             place=place,
-            paid=source is Source.CLOUD or (sends_key and place is Place.INTERNET),
+            paid=source is EndpointSource.CLOUD or (sends_key and place is Distance.INTERNET),
             sends_key=sends_key,
             on_demand=isinstance(speech, OnDemand),
         )
@@ -93,7 +95,7 @@ class Maker:
 class Endpoints:
     """All of them, as the settings are and as they come and go on this machine."""
 
-    def __init__(self, loaded: Loaded, http: "httpx2.AsyncClient") -> None:
+    def __init__(self, loaded: LoadedSettings, http: "httpx2.AsyncClient") -> None:
         """Raises ConfigError if a URL has a scheme that nobody knows."""
         settings = loaded.settings
         self.plugins = Plugins(settings.providers_dir)
@@ -109,7 +111,7 @@ class Endpoints:
 
     async def warm_up(self, kind: Kind, tell: Tell) -> None:
         """Get the one ready that the next turn will ask. Raises VoiceModeError."""
-        pool: Pool[Transcriber] | Pool[Speaker] = self.providers.stt if kind == "stt" else self.providers.tts
+        pool: Pool[Transcriber] | Pool[Synthesizer] = self.providers.stt if kind == "stt" else self.providers.tts
         best = pool.best()
         if best is None or not best.awake:
             # Before an engine is started, and its weights fetched, for want of a server that runs already.
@@ -131,17 +133,19 @@ class Endpoints:
 class Roster(Generic[S]):
     """The providers for one job: those that are configured, and those that are found beside them."""
 
-    def __init__(self, make: Callable[[str, Source], Provider[S]], configured: Sequence[tuple[Source, str]]) -> None:
+    def __init__(
+        self, make: Callable[[str, EndpointSource], Provider[S]], configured: Sequence[tuple[EndpointSource, str]]
+    ) -> None:
         self._make = make
         self._configured = configured
         self._made: dict[str, Provider[S]] = {}
 
     def now(self, found: Sequence[str]) -> list[Provider[S]]:
         """All of them, best first, when servers are found at these URLs."""
-        urls = distinct([*self._configured, *((Source.LOCAL, url) for url in found)])
+        urls = distinct([*self._configured, *((EndpointSource.LOCAL, url) for url in found)])
         return [self._provider(url, source, found) for source, url in sorted(urls, key=lambda entry: entry[0])]
 
-    def _provider(self, url: str, source: Source, found: Sequence[str]) -> Provider[S]:
+    def _provider(self, url: str, source: EndpointSource, found: Sequence[str]) -> Provider[S]:
         if url not in self._made:
             self._made[url] = self._make(url, source)
         provider = self._made[url]

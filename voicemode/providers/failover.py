@@ -10,8 +10,8 @@ from voicemode.providers.pool import Pool
 from voicemode.providers.provider import Provider
 from voicemode.providers.race import Hedge
 from voicemode.providers.row import Row, rows
-from voicemode.providers.session import Speculate, Turn
-from voicemode.speech.base import Speaker, Transcriber, Voice
+from voicemode.providers.session import ProviderSession, Speculate
+from voicemode.speech.base import Synthesizer, Transcriber, Voice
 
 PROBE_SECONDS = 0.3
 """Of silence to transcribe."""
@@ -24,7 +24,7 @@ class Providers:
     def __init__(
         self,
         stt: Sequence[Provider[Transcriber]],
-        tts: Sequence[Provider[Speaker]],
+        tts: Sequence[Provider[Synthesizer]],
         *,
         hedge: Hedge = "free",
         stt_model: str = "",
@@ -36,9 +36,9 @@ class Providers:
         self._stt_model = stt_model
         self._voices = voices
 
-    def turn(self, account: Account | None = None, speculate: Speculate = "off") -> Turn:
+    def turn(self, account: Account | None = None, speculate: Speculate = "off") -> ProviderSession:
         """One turn's ears and voice; what happens to its requests is written into `account`."""
-        return Turn(self.stt, self.tts, account or Account(), self._stt_model, self._voices, speculate)
+        return ProviderSession(self.stt, self.tts, account or Account(), self._stt_model, self._voices, speculate)
 
     def rows(self) -> list[Row]:
         """What is known of each endpoint; of each kind best first."""
@@ -54,7 +54,7 @@ async def probe_transcriber(stt: Transcriber) -> None:
     await stt.transcribe(silence(PROBE_SECONDS, RATE))
 
 
-async def probe_speaker(tts: Speaker) -> None:
+async def probe_speaker(tts: Synthesizer) -> None:
     """The same for a voice."""
     async with closing(tts.synthesize(PROBE_TEXT, Voice())) as frames:
         async for _ in frames:

@@ -6,17 +6,17 @@ from typing import Protocol, TypeVar
 
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError, UnreachableError, VoiceModeError
-from voicemode.speech.base import Offer, Speaker, Tell, TextFormat, Transcriber, Transcript, Voice
+from voicemode.speech.base import Offer, Synthesizer, Tell, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.whole import at_the_end
 
 T = TypeVar("T")
 
 
-class Speech(Transcriber, Speaker, Protocol):
+class Speech(Transcriber, Synthesizer, Protocol):
     """An endpoint that can do both."""
 
 
-class Server(Protocol):
+class OnDemandServer(Protocol):
     """The server behind a local endpoint. All of it raises VoiceModeError."""
 
     @property
@@ -35,7 +35,7 @@ class OnDemand:
 
     streams = False
 
-    def __init__(self, endpoint: Speech, server: Server) -> None:
+    def __init__(self, endpoint: Speech, server: OnDemandServer) -> None:
         self._endpoint = endpoint
         self._server = server
 

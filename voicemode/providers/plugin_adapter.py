@@ -155,7 +155,7 @@ class GuardedTranscriber(Guarded):
         return (await self.transcribe(audio, prompt=self._settings.stt_prompt, language=language)).text
 
 
-class GuardedSpeaker(Guarded):
+class GuardedSynthesizer(Guarded):
     """A Speaker made of a TextToSpeech."""
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:

@@ -21,10 +21,10 @@ from voicemode.config import Settings
 from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, ProviderError
 from voicemode.providers.discovery import LOOK_SECONDS, Found
-from voicemode.providers.plugin_adapter import Broken, Culprit, GuardedSpeaker, GuardedTranscriber
+from voicemode.providers.plugin_adapter import Broken, Culprit, GuardedSynthesizer, GuardedTranscriber
 from voicemode.providers.plugin_files import files, run
 from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
-from voicemode.speech.base import Kind, Speaker, Transcriber
+from voicemode.speech.base import Kind, Synthesizer, Transcriber
 from voicemode.speech.plugin import Plugin
 
 GROUP = "voicemode.providers"
@@ -95,10 +95,10 @@ class Plugins:
         thing, culprit = self._build(url, "stt", settings)
         return GuardedTranscriber(thing, culprit, settings)
 
-    def speaker(self, url: str, settings: Settings) -> Speaker:
+    def speaker(self, url: str, settings: Settings) -> Synthesizer:
         """What speaks at `url`. Raises ConfigError if nobody knows its scheme."""
         thing, culprit = self._build(url, "tts", settings)
-        return GuardedSpeaker(thing, culprit, settings)
+        return GuardedSynthesizer(thing, culprit, settings)
 
     async def discover(self, settings: Settings) -> list[Found]:
         """What the plugins find on this machine, of this user or of root. Takes 0.3 s once they are loaded; never fails."""

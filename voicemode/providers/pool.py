@@ -12,7 +12,7 @@ from voicemode.providers.account import Account
 from voicemode.providers.choice import ANYTHING, Wanted, in_order, why
 from voicemode.providers.member import Attempt, Member
 from voicemode.providers.provider import Provider
-from voicemode.providers.race import JOBS, Hedge, Race, Request
+from voicemode.providers.race import JOBS, Hedge, Race, RacedRequest
 from voicemode.speech.base import Kind, Offer, Serving, Tell
 from voicemode.tasks import ended
 
@@ -56,7 +56,7 @@ class Pool(Generic[S]):
         return next(iter(self.order(wanted)), None)
 
     async def stream(
-        self, request: Request[S, T], wanted: Wanted, account: Account
+        self, request: RacedRequest[S, T], wanted: Wanted, account: Account
     ) -> AsyncGenerator[tuple[Member[S], T], None]:
         """The items of an answer, each with who gave it.
 

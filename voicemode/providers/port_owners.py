@@ -23,7 +23,7 @@ TAKERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListeningSocket:
     host: str
     """The address it is bound to, as text."""
     port: int
@@ -31,7 +31,7 @@ class Listener:
     """Whether it belongs to this user or to root."""
 
 
-Listeners = Sequence[Listener] | None
+Listeners = Sequence[ListeningSocket] | None
 """All there are; None where the system does not tell."""
 
 
@@ -48,14 +48,14 @@ def may_be_asked(there: Listeners, host: str, port: int) -> bool:
     return bool(takers) and all(takers)
 
 
-def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[Listener]:
+def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[ListeningSocket]:
     """The listening sockets in the text of /proc/net/tcp or tcp6; lines that are not understood are left out."""
     for line in text.splitlines()[1:]:
         with suppress(ValueError, IndexError):
             fields = line.split()
             address, _, port = fields[1].partition(":")
             if fields[3] == LISTENING:
-                yield Listener(_host(address), int(port, 16), int(fields[7]) in trusted_uids)
+                yield ListeningSocket(_host(address), int(port, 16), int(fields[7]) in trusted_uids)
 
 
 def _host(digits: str) -> str:
@@ -87,7 +87,7 @@ def by_process() -> Listeners:
     except psutil.Error:
         return None
     ends = [(socket.laddr, socket.pid) for socket in sockets if socket.status == psutil.CONN_LISTEN]
-    return [Listener(end.ip, end.port, _runs_as(pid, me)) for end, pid in ends if end]
+    return [ListeningSocket(end.ip, end.port, _runs_as(pid, me)) for end, pid in ends if end]
 
 
 def _runs_as(pid: int | None, user: str) -> bool:

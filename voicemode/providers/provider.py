@@ -11,7 +11,7 @@ from voicemode.speech.base import Kind, Serving
 S_co = TypeVar("S_co", bound=Serving, covariant=True)
 
 
-class Source(IntEnum):
+class EndpointSource(IntEnum):
     """Who named an endpoint; the lower, the more it is preferred."""
 
     USER = 0
@@ -20,7 +20,7 @@ class Source(IntEnum):
     CLOUD = 2
 
 
-class Place(IntEnum):
+class Distance(IntEnum):
     """How far away an endpoint is: what leaves the machine, and how far it goes."""
 
     MACHINE = 0
@@ -29,19 +29,19 @@ class Place(IntEnum):
     INTERNET = 2
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> Distance:
     """Where the host of `url` is, as far as its name tells; nothing is looked up. Raises ValueError for what is no URL.
 
     In doubt it is the internet: a host that is nearer than it looks costs a key or a little speed, never privacy.
     """
     address = Address.parse(url)
     if address.is_here:
-        return Place.MACHINE
+        return Distance.MACHINE
     try:
         ip = ip_address(address.host)
     except ValueError:
-        return Place.NETWORK if address.host.endswith(".local") else Place.INTERNET
-    return Place.NETWORK if (getattr(ip, "ipv4_mapped", None) or ip).is_private else Place.INTERNET
+        return Distance.NETWORK if address.host.endswith(".local") else Distance.INTERNET
+    return Distance.NETWORK if (getattr(ip, "ipv4_mapped", None) or ip).is_private else Distance.INTERNET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class Provider(Generic[S_co]):
     """As shown to people: the endpoint's URL."""
     kind: Kind
     speech: S_co
-    source: Source = Source.USER
-    place: Place = Place.MACHINE
+    source: EndpointSource = EndpointSource.USER
+    place: Distance = Distance.MACHINE
     paid: bool = False
     """Whether its use costs money: the cloud, or a key that is sent over the internet."""
     sends_key: bool = False

@@ -10,7 +10,7 @@ from typing import Generic, Literal, TypeVar
 from voicemode.errors import NoProviderError, ProviderError
 from voicemode.providers.account import Account, Failure
 from voicemode.providers.member import Attempt, Member
-from voicemode.providers.provider import Place
+from voicemode.providers.provider import Distance
 from voicemode.speech.base import Kind, Serving
 from voicemode.tasks import ended
 
@@ -33,7 +33,7 @@ JOBS: dict[Kind, str] = {"stt": "transcribe", "tts": "speak"}
 
 
 @dataclass(frozen=True, slots=True)
-class Request(Generic[S, T]):
+class RacedRequest(Generic[S, T]):
     kind: Kind
     ask: Callable[[S], AsyncIterator[T]]
     cost: float | None
@@ -43,7 +43,7 @@ class Request(Generic[S, T]):
 class Race(Generic[S, T]):
     """Asks `members`, best first, until one of them begins to answer."""
 
-    def __init__(self, members: Sequence[Member[S]], request: Request[S, T], account: Account, hedge: Hedge) -> None:
+    def __init__(self, members: Sequence[Member[S]], request: RacedRequest[S, T], account: Account, hedge: Hedge) -> None:
         self._first = members[0] if members else None
         self._waiting = deque(members)
         self._request = request
@@ -102,7 +102,7 @@ class Race(Generic[S, T]):
         usual = member.latencies.usual_seconds(self._request.cost)
         if usual is not None:
             return max(LEAST_HEDGE_SECONDS, usual)
-        return None if member.provider.place is Place.MACHINE else FIRST_HEDGE_SECONDS
+        return None if member.provider.place is Distance.MACHINE else FIRST_HEDGE_SECONDS
 
     def _may_hedge(self, other: Member[S]) -> bool:
         """Whether `other` may be asked merely because the first is slow: not if that costs money or carries voice farther."""

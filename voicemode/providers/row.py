@@ -6,13 +6,13 @@ from typing import TypeVar
 
 from voicemode.providers.choice import why
 from voicemode.providers.member import Member
-from voicemode.providers.provider import Place, Source
+from voicemode.providers.provider import Distance, EndpointSource
 from voicemode.speech.base import Kind, Offer, Serving
 
 S = TypeVar("S", bound=Serving)
 
-SOURCES = {Source.USER: "yours", Source.LOCAL: "local", Source.CLOUD: "cloud"}
-PLACES = {Place.MACHINE: "this machine", Place.NETWORK: "your network", Place.INTERNET: "the internet"}
+SOURCES = {EndpointSource.USER: "yours", EndpointSource.LOCAL: "local", EndpointSource.CLOUD: "cloud"}
+PLACES = {Distance.MACHINE: "this machine", Distance.NETWORK: "your network", Distance.INTERNET: "the internet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from voicemode.providers.account import Account, Failure
 from voicemode.providers.choice import Wanted, missing
 from voicemode.providers.member import Attempt, Member, once
 from voicemode.providers.pool import Pool
-from voicemode.providers.race import Request
-from voicemode.speech.base import Speaker, TextFormat, Transcriber, Transcript, Voice
+from voicemode.providers.race import RacedRequest
+from voicemode.speech.base import Synthesizer, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.openai.catalogue import choose_voice
 from voicemode.speech.speculative import speculative
 from voicemode.speech.whole import at_the_end
@@ -28,11 +28,11 @@ SECONDS_PER_COST = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ProviderSession:
     """A SpeechToText and a TextToSpeech that fail over, and keep account of it."""
 
     stt: Pool[Transcriber]
-    tts: Pool[Speaker]
+    tts: Pool[Synthesizer]
     account: Account
     stt_model: str = ""
     """Asked for by name; empty is no wish."""
@@ -104,7 +104,7 @@ class Turn:
         wanted = self._ears(language)
         await self._ask_around(self.stt, wanted)
         cost = None if seconds is None else 1 + seconds / SECONDS_PER_COST
-        request: Request[Transcriber, T] = Request("stt", lambda stt: once(lambda: ask(stt)), cost)
+        request: RacedRequest[Transcriber, T] = RacedRequest("stt", lambda stt: once(lambda: ask(stt)), cost)
         async with closing(self.stt.stream(request, wanted, self.account)) as answers:
             member, answer = await anext(answers)
         self.account.transcribed = member.name
@@ -128,20 +128,20 @@ class Turn:
             await attempt.end()
             self.stt.look_after([member])
 
-    def _spoken_by(self, member: Member[Speaker], voice: Voice) -> None:
+    def _spoken_by(self, member: Member[Synthesizer], voice: Voice) -> None:
         if member.name not in self.account.spoke:
             speaks = choose_voice(voice, self.voices, member.provider.speech.offer.voices)
             self._note_missing(member, wanted_of(voice), f"{speaks} spoke instead" if speaks else "another spoke instead")
         self.account.spoken_by(member.name)
 
-    def _note_missing(self, member: Member[Transcriber] | Member[Speaker], wanted: Wanted, instead: str) -> None:
+    def _note_missing(self, member: Member[Transcriber] | Member[Synthesizer], wanted: Wanted, instead: str) -> None:
         if lacks := " and ".join(missing(member.provider.speech.offer, wanted)):
             self.account.note(f"{member.name} has no {lacks}; {instead}.")
 
     def _ears(self, language: str) -> Wanted:
         return Wanted(model=self.stt_model, language=language)
 
-    async def _ask_around(self, pool: Pool[Transcriber] | Pool[Speaker], wanted: Wanted) -> None:
+    async def _ask_around(self, pool: Pool[Transcriber] | Pool[Synthesizer], wanted: Wanted) -> None:
         if wanted != Wanted():
             await pool.learn()
 
@@ -150,8 +150,8 @@ def wanted_of(voice: Voice) -> Wanted:
     return Wanted(voice.model, voice.name, voice.language)
 
 
-def speaking(text: str, voice: Voice) -> Request[Speaker, Frame]:
-    return Request("tts", lambda tts: tts.synthesize(text, voice), 1.0)
+def speaking(text: str, voice: Voice) -> RacedRequest[Synthesizer, Frame]:
+    return RacedRequest("tts", lambda tts: tts.synthesize(text, voice), 1.0)
 
 
 async def keeping(frames: Frames, kept: list[Frame]) -> Frames:

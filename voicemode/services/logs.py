@@ -138,33 +138,33 @@ async def follow(path: Path) -> AsyncIterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LogPosition:
     """How far a log has been read."""
 
     inode: int
     position: int
 
 
-def _end(path: Path) -> Place:
+def _end(path: Path) -> LogPosition:
     try:
         state = path.stat()
     except OSError:
-        return Place(0, 0)
-    return Place(state.st_ino, state.st_size)
+        return LogPosition(0, 0)
+    return LogPosition(state.st_ino, state.st_size)
 
 
-def _read_on(path: Path, place: Place) -> tuple[bytes, Place]:
+def _read_on(path: Path, place: LogPosition) -> tuple[bytes, LogPosition]:
     """What has been written since `place`, and where that ends. The file is not kept open: it may be put aside meanwhile."""
     now = _end(path)
     if now.inode == place.inode and now.position < place.position:
-        place = Place(now.inode, 0)  # cut to nothing where it was
+        place = LogPosition(now.inode, 0)  # cut to nothing where it was
     rest = b""
     if now.inode != place.inode:
         if _end(_before(path)).inode == place.inode:
             rest = _read(_before(path), place.position)
-        place = Place(now.inode, 0)
+        place = LogPosition(now.inode, 0)
     chunk = _read(path, place.position)
-    return rest + chunk, Place(place.inode, place.position + len(chunk))
+    return rest + chunk, LogPosition(place.inode, place.position + len(chunk))
 
 
 def _read(path: Path, position: int) -> bytes:

@@ -16,7 +16,7 @@ from voicemode.services.logs import tail
 from voicemode.services.port_owner import is_ours, owner
 from voicemode.services.process import alone, ensure_running, log_path, starting
 from voicemode.services.service import Service
-from voicemode.services.status import Facts, Status, judge, supervises
+from voicemode.services.status import Facts, ServiceStatus, judge, supervises
 from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.supervisors.unit import unit_for
 from voicemode.services.uninstall.inventory import Item, of_service, remove, total_bytes
@@ -39,7 +39,7 @@ class Manager:
         self._settings = settings
         self._supervisor = supervisor
 
-    async def status(self, service: Service) -> Status:
+    async def status(self, service: Service) -> ServiceStatus:
         """How `service` is. Raises ServiceError if the supervisor cannot be asked."""
         return judge(await self._facts(service))
 
@@ -219,7 +219,7 @@ class Manager:
         )
 
 
-def _refuse_taken(status: Status) -> None:
+def _refuse_taken(status: ServiceStatus) -> None:
     """Raise ServiceError if somebody else has the port."""
     if status.port_owner:
         raise ServiceError(status.problem, hint=status.remedy)

@@ -44,7 +44,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class ServiceStatus:
     """How a service is, in one glance."""
 
     name: str
@@ -93,13 +93,13 @@ class Status:
         return not self.problem
 
 
-def judge(facts: Facts) -> Status:
+def judge(facts: Facts) -> ServiceStatus:
     """What the facts come to."""
     health = (facts.health if facts.ours else None) or Health()
     vitals = facts.vitals or Vitals(0.0, 0, 0.0)
     supervised, state = facts.supervised, _state(facts)
     trouble = _trouble(facts, state)
-    return Status(
+    return ServiceStatus(
         name=facts.name,
         title=facts.title,
         state=state,

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 
 from voicemode.models.sources import size_text
-from voicemode.services.status import Status
+from voicemode.services.status import ServiceStatus
 
 Paint = Callable[[str, str], str]
 """Colours a text in a tone: good, busy, bad, quiet, strong."""
@@ -31,13 +31,13 @@ def plain(text: str, _tone: str) -> str:
     return text
 
 
-def glance(statuses: Sequence[Status], *, width: int = 80, paint: Paint = plain) -> str:
+def glance(statuses: Sequence[ServiceStatus], *, width: int = 80, paint: Paint = plain) -> str:
     """Some lines for each service: how it is first, then what it takes."""
     width = min(width, WIDEST)
     return "\n\n".join("\n".join(_card(status, width, paint)) for status in statuses)
 
 
-def _card(status: Status, width: int, paint: Paint) -> Iterable[str]:
+def _card(status: ServiceStatus, width: int, paint: Paint) -> Iterable[str]:
     identity, numbers = _identity(status), _numbers(status)
     return chain(
         [_head(status, width, paint)],
@@ -50,7 +50,7 @@ def _card(status: Status, width: int, paint: Paint) -> Iterable[str]:
     )
 
 
-def _head(status: Status, width: int, paint: Paint) -> str:
+def _head(status: ServiceStatus, width: int, paint: Paint) -> str:
     tone = TONES.get(status.word, "quiet")
     right = _runs(status)
     gap = width - 2 - NAME_COLUMNS - 1 - len(status.word) - len(right)
@@ -58,7 +58,7 @@ def _head(status: Status, width: int, paint: Paint) -> str:
     return f"{paint(MARKS[tone], tone)} {name} {paint(status.word, tone)}{' ' * max(2, gap)}{paint(right, 'quiet')}"
 
 
-def _runs(status: Status) -> str:
+def _runs(status: ServiceStatus) -> str:
     if not status.runs:
         return "not installed as a service" if status.state == "absent" else ""
     if status.runs == "on demand":
@@ -69,7 +69,7 @@ def _runs(status: Status) -> str:
     return f"{keeper}, {'starts by itself' if status.enabled else 'does not start by itself'}"
 
 
-def _identity(status: Status) -> list[str]:
+def _identity(status: ServiceStatus) -> list[str]:
     return [
         f"{status.title} {status.version}".strip(),
         f"model {status.model}" if status.model else "",
@@ -77,7 +77,7 @@ def _identity(status: Status) -> list[str]:
     ]
 
 
-def _numbers(status: Status) -> list[str]:
+def _numbers(status: ServiceStatus) -> list[str]:
     whose = "ours" if status.ours else "taken" if status.port_owner else "free"
     numbers = [f"port {status.port}, {whose}", f"pid {status.pid}" if status.pid else ""]
     if status.health:

@@ -11,7 +11,7 @@ END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BareResponse:
     status: int
     """0 if what came is not HTTP."""
     body: bytes
@@ -20,7 +20,7 @@ class Answer:
     """Whether all of it has come, as far as the server said how much that is."""
 
 
-async def get(host: str, port: int, path: str) -> Answer:
+async def get(host: str, port: int, path: str) -> BareResponse:
     """What the server answers. Set a limit of time around this: it waits for ever.
 
     Raises OSError; ConnectionRefusedError if nothing listens, ConnectionResetError if it hangs up without an answer.
@@ -41,16 +41,16 @@ async def get(host: str, port: int, path: str) -> Answer:
         writer.close()
 
 
-def understand(received: bytes) -> Answer:
+def understand(received: bytes) -> BareResponse:
     """What the bytes say that a server has sent so far."""
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     protocol, _, rest = first.partition(" ")
     status = rest[:3]
     if not protocol.startswith("HTTP/1.") or not (status.isascii() and status.isdecimal()):
-        return Answer(0, received, complete=False)
+        return BareResponse(0, received, complete=False)
     headers = {name.strip().lower(): value.strip().lower() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(status), *_body(headers, body))
+    return BareResponse(int(status), *_body(headers, body))
 
 
 def _body(headers: Mapping[str, str], body: bytes) -> tuple[bytes, bool]:

@@ -104,5 +104,5 @@ class Transcriber(SpeechToText, Serving, Protocol):
         """The text of an audio file of any common format. Raises ProviderError."""
 
 
-class Speaker(TextToSpeech, Serving, Protocol):
+class Synthesizer(TextToSpeech, Serving, Protocol):
     """An endpoint that speaks."""

@@ -30,7 +30,7 @@ PROMPT_CHARS = 200
 """Of the text before a part, as its prompt."""
 
 
-class Ears(SpeechToText, Protocol):
+class StreamingTranscriber(SpeechToText, Protocol):
     """Whoever understands a turn. The frames that `transcripts` takes are marked with PAUSE; a pause's silence is one frame."""
 
     def early(self, language: str = "") -> bool:
@@ -38,7 +38,7 @@ class Ears(SpeechToText, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TurnPart:
     """A stretch of the turn, from one pause to another."""
 
     audio: Frame
@@ -54,10 +54,10 @@ class Speculation:
         self._stt = stt
         self._prompt = prompt
         self._language = language
-        self._parts: list[Part] = []
+        self._parts: list[TurnPart] = []
         self._fresh: list[Frame] = []
         """Said after the last part."""
-        self._latest: Part | None = None
+        self._latest: TurnPart | None = None
         """What was fresh at the last pause, being transcribed. If more is said it becomes a part, or is dropped."""
         self._rest_seconds = 0.0
         """Silence after it, less what it takes to notice a pause."""
@@ -95,7 +95,7 @@ class Speculation:
         else:
             self._untold = {self._up_to_now().work}
 
-    def _up_to_now(self) -> Part:
+    def _up_to_now(self) -> TurnPart:
         """The part that ends here, begun if need be."""
         if self._latest is not None and len(self._fresh) > self._latest.frames:
             self._settle(self._latest)
@@ -103,10 +103,10 @@ class Speculation:
             audio = join(self._fresh, RATE)
             work = asyncio.create_task(self._transcribe(audio, list(self._parts)))
             self._tasks.add(work)
-            self._latest = Part(audio, len(self._fresh), work)
+            self._latest = TurnPart(audio, len(self._fresh), work)
         return self._latest
 
-    def _settle(self, latest: Part) -> None:
+    def _settle(self, latest: TurnPart) -> None:
         """More was said after `latest`: keep it or drop it."""
         if self._may_stand(latest):
             self._parts.append(latest)
@@ -116,7 +116,7 @@ class Speculation:
             latest.work.cancel()
         self._latest = None
 
-    def _may_stand(self, part: Part) -> bool:
+    def _may_stand(self, part: TurnPart) -> bool:
         """Whether its text is good by itself: it is long, or a sentence. Whisper tends to leave out what follows one."""
         if sum(frame.seconds for frame in self._fresh[part.frames + 1 :]) < SCRAP_SECONDS:
             # Its own last sound, a breath or a click: by itself, Whisper makes words of that.
@@ -129,12 +129,12 @@ class Speculation:
             return False
         return (reads_finished(part.work.result().text, self._language) or 0.0) >= UNKNOWN
 
-    async def _transcribe(self, audio: Frame, before: list[Part]) -> Transcript:
+    async def _transcribe(self, audio: Frame, before: list[TurnPart]) -> Transcript:
         text = " ".join([part.text for part in await self._done(before)])
         prompt = f"{self._prompt} {text[-PROMPT_CHARS:]}".strip()
         return await self._stt.transcribe(audio, prompt=prompt, language=self._language)
 
-    async def _done(self, parts: list[Part]) -> list[Transcript]:
+    async def _done(self, parts: list[TurnPart]) -> list[Transcript]:
         """The texts of `parts`; what nobody could understand is tried once more. Raises ProviderError."""
         done: list[Transcript] = []
         for part in parts:

@@ -19,7 +19,7 @@ from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, ProviderError, UnsuitableError
 from voicemode.speech.base import Listed, Offer, Tell, Transcript
 from voicemode.speech.plugin import Plugin
-from voicemode.speech.wyoming_line import Line, connected, text_of
+from voicemode.speech.wyoming_line import WyomingConnection, connected, text_of
 from voicemode.tasks import ended
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LAST_WORDS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class WyomingProgram:
     """The speech recognition that a server offers."""
 
     models: Listed = None
@@ -68,14 +68,14 @@ class Wyoming:
             raise ConfigError("Wyoming servers need a package.", hint="pip install 'voicemode[wyoming]'")
         self._settings = settings
         self._url = url
-        self._program = Program()
+        self._program = WyomingProgram()
 
     @property
     def offer(self) -> Offer:
         return Offer(models=self._program.models, languages=self._program.languages)
 
     async def learn(self) -> None:
-        if self._program == Program():
+        if self._program == WyomingProgram():
             with suppress(ProviderError):
                 self._program = await self._describe(LOOKUP_SECONDS)
 
@@ -107,7 +107,7 @@ class Wyoming:
             finally:
                 await ended(sending)
 
-    async def _next(self, line: Line, sending: "asyncio.Task[Sent]") -> "Event":
+    async def _next(self, line: WyomingConnection, sending: "asyncio.Task[Sent]") -> "Event":
         """The next event: awaited for as long as the person speaks, and then for as long as the settings allow."""
         reading = asyncio.create_task(line.read())
         try:
@@ -129,18 +129,18 @@ class Wyoming:
         left = sent.at + self._settings.answer_timeout - asyncio.get_running_loop().time()
         return min(left, self._settings.first_byte_timeout) + sent.seconds
 
-    async def _describe(self, limit_seconds: float) -> Program:
+    async def _describe(self, limit_seconds: float) -> WyomingProgram:
         """What the server says it is. Raises ProviderError."""
         async with self._connected() as line:
             return understand(await line.in_time(_info(line), limit_seconds))
 
-    def _connected(self) -> AbstractAsyncContextManager[Line]:
+    def _connected(self) -> AbstractAsyncContextManager[WyomingConnection]:
         address, settings = Address.parse(self._url), self._settings
         limit = settings.connect_timeout_local if address.is_here else settings.connect_timeout
         return connected(self._url, (address.host, address.port or PORT), limit, settings.idle_timeout)
 
 
-async def _send(line: Line, frames: Frames, prompt: str, language: str) -> Sent:
+async def _send(line: WyomingConnection, frames: Frames, prompt: str, language: str) -> Sent:
     """Send all of the audio. Raises ProviderError, and whatever `frames` raises."""
     request = {"language": language, "transcript_terms": [term.strip() for term in prompt.split(",") if term.strip()]}
     # What is empty is left out: older servers do not know all of it.
@@ -164,14 +164,14 @@ def _pieces(frame: Frame) -> Iterator[bytes]:
         yield frame.pcm[start : start + size]
 
 
-async def _info(line: Line) -> dict[str, Any]:
+async def _info(line: WyomingConnection) -> dict[str, Any]:
     await line.write("describe", {})
     while (event := await line.read()).type != "info":
         pass
     return event.data
 
 
-def understand(info: dict[str, Any]) -> Program:
+def understand(info: dict[str, Any]) -> WyomingProgram:
     """What an `info` event says of speech recognition. Raises UnsuitableError if the server has none."""
     programs = _dicts(info.get("asr"))
     if not programs:
@@ -181,7 +181,7 @@ def understand(info: dict[str, Any]) -> Program:
     codes = [code for model in models for code in _list(model.get("languages"))]
     languages = dict.fromkeys(language for code in codes if (language := iso_639_1(code)))
     streams = any(program.get("supports_transcript_streaming") is True for program in programs)
-    return Program(tuple(names) or None, tuple(languages) or None, streams)
+    return WyomingProgram(tuple(names) or None, tuple(languages) or None, streams)
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -19,13 +19,15 @@ HINT = "Check that it runs and that its URL is right: voicemode doctor"
 
 
 @asynccontextmanager
-async def connected(name: str, address: tuple[str, int], connect_seconds: float, write_seconds: float) -> AsyncIterator["Line"]:
+async def connected(
+    name: str, address: tuple[str, int], connect_seconds: float, write_seconds: float
+) -> AsyncIterator["WyomingConnection"]:
     """A connection to the server at `address`, called `name`, closed on leaving whatever happens.
 
     Raises ProviderError; UnreachableError if nobody listens. `write_seconds` is how long it may not take what it is sent.
     """
     loop = asyncio.get_running_loop()
-    reader = Bounded(EVENT_BYTES, loop)
+    reader = BoundedReader(EVENT_BYTES, loop)
     try:
         async with asyncio.timeout(connect_seconds):
             transport, protocol = await loop.create_connection(
@@ -36,13 +38,13 @@ async def connected(name: str, address: tuple[str, int], connect_seconds: float,
     except OSError as error:
         raise UnreachableError(f"{name} is not reachable ({error}).", transient=True, hint=HINT) from error
     try:
-        yield Line(name, reader, asyncio.StreamWriter(transport, protocol, reader, loop), write_seconds)
+        yield WyomingConnection(name, reader, asyncio.StreamWriter(transport, protocol, reader, loop), write_seconds)
     finally:
         # Not `close`, which would wait until a server that takes nothing has taken all.
         transport.abort()
 
 
-class Bounded(asyncio.StreamReader):
+class BoundedReader(asyncio.StreamReader):
     """A reader that does not believe every length it is told."""
 
     async def readexactly(self, n: int) -> bytes:
@@ -52,7 +54,7 @@ class Bounded(asyncio.StreamReader):
         return await super().readexactly(n)
 
 
-class Line:
+class WyomingConnection:
     """Events to and from one server. Raises nothing but ProviderError."""
 
     def __init__(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, write_seconds: float) -> None:

@@ -36,7 +36,7 @@ _Made = asyncio.Queue[Frame | _Mark]
 
 
 @dataclass(slots=True)
-class Part:
+class SpokenPart:
     """What is asked for at once, and how much audio it has come to."""
 
     text: str
@@ -56,15 +56,15 @@ class Sentences:
         """Parts that could not be spoken are added to `unheard`."""
         self._inner = inner
         self._unheard = unheard
-        self.parts: list[Part] = []
+        self.parts: list[SpokenPart] = []
         """Of the latest text."""
 
     def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Raises ProviderError after the frames that came before it."""
-        self.parts = [Part(request) for request in requests(text)]
+        self.parts = [SpokenPart(request) for request in requests(text)]
         return self._speak(self.parts, voice)
 
-    async def _speak(self, parts: list[Part], voice: Voice) -> Frames:
+    async def _speak(self, parts: list[SpokenPart], voice: Voice) -> Frames:
         made: _Made = asyncio.Queue()
         room = asyncio.Semaphore(PARTS_AHEAD)
         making = asyncio.create_task(self._make(parts, voice, made, room))
@@ -78,7 +78,7 @@ class Sentences:
         finally:
             await ended(making)
 
-    async def _make(self, parts: list[Part], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
+    async def _make(self, parts: list[SpokenPart], voice: Voice, made: _Made, room: asyncio.Semaphore) -> None:
         try:
             for number, part in enumerate(parts):
                 await room.acquire()
@@ -96,7 +96,7 @@ class Sentences:
             made.put_nowait(_Mark.ALL_ENDED)
 
 
-def heard(parts: Sequence[Part], seconds: float, speed: float = 1.0) -> list[str]:
+def heard(parts: Sequence[SpokenPart], seconds: float, speed: float = 1.0) -> list[str]:
     """What of each of `parts` was heard after `seconds` of all of them, cut at a word; empty from where nothing was."""
     told = list[str]()
     for part in parts:

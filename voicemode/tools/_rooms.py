@@ -7,7 +7,7 @@ from voicemode.app import App
 from voicemode.errors import VoiceModeError
 from voicemode.tools._check import Check, failed
 from voicemode.transports.livekit.access import find_access
-from voicemode.transports.livekit.directory import Directory
+from voicemode.transports.livekit.directory import RoomDirectory
 
 AREA = "rooms"
 NAME = "LiveKit server"
@@ -18,7 +18,7 @@ async def about_rooms(app: App) -> list[Check]:
     if access is None:
         return [Check(AREA, NAME, "none", "To talk from a browser: voicemode service install livekit")]
     try:
-        rooms = await Directory(access, app.http).rooms()
+        rooms = await RoomDirectory(access, app.http).rooms()
     except VoiceModeError as error:
         # Without a room one can talk at this machine.
         return [replace(failed(AREA, NAME, error), ok=app.settings.transport != "livekit")]

@@ -4,14 +4,14 @@ from typing import Literal
 
 from voicemode.app import App
 from voicemode.audio.turns.endpointer import Pace
-from voicemode.conversation.message import Spoken
-from voicemode.conversation.result import Heard
+from voicemode.conversation.message import Playback
+from voicemode.conversation.result import TurnResult
 from voicemode.errors import ArgumentError, NotSpokenError, named
 from voicemode.providers import Account
 from voicemode.tools import tool
 
 SKIPPED = "The person skipped the rest of the message."
-NOT_ASKED = Heard("", "not asked")
+NOT_ASKED = TurnResult("", "not asked")
 NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 
 
@@ -51,7 +51,7 @@ class Reply:
             return "\n".join(filter(None, [meanwhile, unspoken, self.note]))
         interrupted = f'They broke in after "{self.interrupted_after}".' if self.interrupted_after else ""
         if self.ended == NOT_ASKED.ended:
-            note = self.note or ("Spoken." if "tts" in self.provider and not interrupted else "")
+            note = self.note or ("Playback." if "tts" in self.provider and not interrupted else "")
             return "\n".join(filter(None, [meanwhile, note, interrupted, unspoken]))
         note = self.note or ("" if self.text else f"No answer: {self.ended}.")
         about = " ".join(filter(None, [note, interrupted, unspoken]))
@@ -124,7 +124,7 @@ async def converse(
     return replace(reply(said, heard, account, called_at), meanwhile=await conversation.meanwhile())
 
 
-def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
+def reply(said: Playback, heard: TurnResult, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
     """What an agent is told of a turn."""
     provider, seconds = dict[str, str](), dict[str, float]()
     # Where the person broke in, what had failed before that is part of what they have not heard.
@@ -150,8 +150,8 @@ def reply(said: Spoken, heard: Heard, account: Account, called_at: float, kind: 
 
 def unspoken(message: str, error: NotSpokenError, account: Account, called_at: float, *, question: bool) -> Reply:
     """What an agent is told of a message that the person has not heard, or not all of it."""
-    heard = Heard("", "not spoken", str(error))
-    told = reply(Spoken(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
+    heard = TurnResult("", "not spoken", str(error))
+    told = reply(Playback(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
     # What was not heard is known of an endpoint that fails in mid-message, not of a speaker that does.
     rest = told.unspoken if error.started_at is not None else ""
     return replace(told, unspoken=rest or message)

@@ -20,7 +20,7 @@ HEADINGS = ("", "model", "size", "speed", "languages", "installed")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModelRow:
     name: str
     size_bytes: int
     speed: str
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    models: list[Entry]
+    models: list[ModelRow]
     """Empty if something was done."""
     message: str
 
@@ -73,9 +73,9 @@ def survey(settings: Settings) -> Models:
     return Models(entries, f"* in use. Whisper {choice.model}: {choice.reason}.{misfit(find(choice.model), settings)} {advice}")
 
 
-def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) -> Entry:
+def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) -> ModelRow:
     here = status(model.name, settings.models_path)
-    return Entry(
+    return ModelRow(
         name=model.short_name,
         size_bytes=model.size_bytes,
         speed=speed(model, hardware),

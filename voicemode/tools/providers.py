@@ -17,7 +17,7 @@ SENT = {"stt": "your voice", "tts": "text to speak"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ProviderTable:
     rows: list[Row]
     """Speech endpoints; of each kind in the order they would be asked."""
     sent: list[str]
@@ -42,7 +42,7 @@ class Listing:
 
 
 @tool
-async def providers(app: App, check: bool = False) -> Listing:
+async def providers(app: App, check: bool = False) -> ProviderTable:
     """List the speech services: in which order they are asked and why, their health, and what is sent where.
 
     Args:
@@ -54,7 +54,7 @@ async def providers(app: App, check: bool = False) -> Listing:
     rows = app.providers.rows()
     answers = [said.get((row.kind, row.name), "") for row in rows] if check else []
     problems = [f"{problem.name}: {problem.reason}" for problem in app.endpoints.plugins.problems()]
-    return Listing(rows, [sent(row) for row in rows], answers, egress.active(), problems)
+    return ProviderTable(rows, [sent(row) for row in rows], answers, egress.active(), problems)
 
 
 async def ask_all(app: App) -> dict[tuple[Kind, str], str]:

@@ -8,7 +8,7 @@ from voicemode.errors import ArgumentError, ServiceError
 from voicemode.services import find, services
 from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
-from voicemode.services.status import Status
+from voicemode.services.status import ServiceStatus
 from voicemode.services.status_text import Paint, glance, plain
 from voicemode.tools import tool
 
@@ -30,7 +30,7 @@ VERBS: "dict[str, Callable[[Manager], Verb]]" = {
 class Services:
     """What was done, and how the services are now."""
 
-    services: list[Status]
+    services: list[ServiceStatus]
     did: list[str] = field(default_factory=list)
     """A sentence for each thing that was done."""
     log: list[str] = field(default_factory=list)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, Self
 
 from voicemode.audio.echo.canceller import Canceller, Cleaner, Processing, available
-from voicemode.audio.echo.level import Progress
+from voicemode.audio.echo.level import EchoProgress
 from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import Frame, Frames
 from voicemode.config import Settings
@@ -61,7 +61,7 @@ class Cleaning:
         return self._barge_in == "auto" and self.progress is not None and not self.progress.converged
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> EchoProgress | None:
         """How well our voice is removed; None before our voice has been heard for a while."""
         return self.canceller.progress if self.canceller else None
 

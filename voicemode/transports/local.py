@@ -7,17 +7,17 @@ from typing import Self
 
 from voicemode.audio.devices import Backend, Kind, Stream, open_backend, refused
 from voicemode.audio.echo.canceller import Processing
-from voicemode.audio.echo.level import Progress
+from voicemode.audio.echo.level import EchoProgress
 from voicemode.audio.frames import Frames, closing, stream
 from voicemode.config import Settings
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.errors import AudioDeviceError
 from voicemode.tasks import alongside
 from voicemode.transports import microphone
 from voicemode.transports.base import Microphone, News, Played
 from voicemode.transports.cleaning import Cleaning
 from voicemode.transports.microphone import Capture
-from voicemode.transports.speaker import Playback
+from voicemode.transports.speaker import SpeakerStream
 
 PLAY_RATE = 24_000
 """Hertz asked of the speaker: what speech engines make. Other frames are converted."""
@@ -50,7 +50,7 @@ class LocalTransport:
         self._cleaning = cleaning or Cleaning("off", Processing())
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
+    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
         devices = settings.input_device, settings.output_device, settings.audio_backend
         return cls(*devices, cleaning=Cleaning.from_settings(settings))
 
@@ -64,7 +64,7 @@ class LocalTransport:
         return self._cleaning.echoes
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> EchoProgress | None:
         """How well our voice is removed; None before it has been heard for a while."""
         return self._cleaning.progress
 
@@ -88,7 +88,7 @@ class LocalTransport:
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
         played = played or Played()
-        playback = Playback(played, self._cleaning.timeline)
+        playback = SpeakerStream(played, self._cleaning.timeline)
         async with (
             closing(frames),
             alongside(playback.supply(frames)),

@@ -6,7 +6,7 @@ from typing import Self
 
 from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.transports.base import Microphone, News, Played
 
 
@@ -23,7 +23,7 @@ class MemoryTransport:
         self.open = False
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
+    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
         return cls()
 
     @asynccontextmanager

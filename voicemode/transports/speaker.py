@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from voicemode.audio.devices import Stream, lost
-from voicemode.audio.echo.timeline import Timeline, Track
+from voicemode.audio.echo.timeline import PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
 from voicemode.audio.resample import Resampler
 from voicemode.transports.base import Played
@@ -25,7 +25,7 @@ STALL_SECONDS = 0.6
 """A device that asks for nothing for so long is gone."""
 
 
-class Buffer:
+class PlaybackBuffer:
     """What a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
 
     def __init__(self, played: Played) -> None:
@@ -152,14 +152,14 @@ def scaled(pcm: bytes, before: float, after: float, size: int) -> bytes:
     return pcm_of(samples)
 
 
-class Playback:
+class SpeakerStream:
     """One stream of frames on one speaker, seen from the event loop."""
 
     def __init__(self, played: Played, timeline: Timeline) -> None:
         """What the speaker takes is written to `timeline`."""
-        self._buffer = Buffer(played)
+        self._buffer = PlaybackBuffer(played)
         self._timeline = timeline
-        self._track: Track | None = None
+        self._track: PlaybackTrack | None = None
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Stream] = self._loop.create_future()
         self._ready = asyncio.Event()
@@ -205,7 +205,7 @@ class Playback:
     async def sound(self, stream: Stream) -> None:
         """Start `stream` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
         self._buffer.open(stream)
-        self._track = Track(stream.rate, stream.latency_seconds)
+        self._track = PlaybackTrack(stream.rate, stream.latency_seconds)
         self._opened.set_result(stream)
         await self._ready.wait()
         try:

@@ -19,10 +19,10 @@ from voicemode.config import Settings
 from voicemode.engines.server.guards import is_loopback
 from voicemode.errors import VoiceModeError
 from voicemode.web.certificate import certificate_file, root
-from voicemode.web.entry import Entry, client_of
+from voicemode.web.entry import SignIn, client_of
 from voicemode.web.errors import failure
-from voicemode.web.guards import Guard, Names, host_of
-from voicemode.web.journal import Journal, Presence
+from voicemode.web.guards import Names, PageGuard, host_of
+from voicemode.web.journal import Activity, PageJournal
 from voicemode.web.page import Page
 from voicemode.web.policy import policy, room_sources
 from voicemode.web.rooms import Rooms
@@ -35,7 +35,7 @@ class Site:
     """The application, and whether anybody uses it."""
 
     app: ASGIApp
-    presence: Presence
+    presence: Activity
 
 
 def create_site(settings: Callable[[], Settings], names: Names, folder: Path | None, chosen: Chosen) -> Site:
@@ -47,7 +47,7 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
         folder: The exported page; None if it was not built.
         chosen: Asked which providers are in use.
     """
-    presence, entry, first = Presence(), Entry(settings, names), settings()
+    presence, entry, first = Activity(), SignIn(settings, names), settings()
     rooms, connect = Rooms(settings, entry, names), room_sources(first.livekit_url)
 
     @asynccontextmanager
@@ -83,4 +83,4 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
         exception_handlers={VoiceModeError: failure, HTTPException: failure, Exception: failure},
     )
     # Around all of it: what Starlette says when it fails needs the headers, too.
-    return Site(Journal(Guard(inside, names=names, policy=policy(connect)), presence=presence), presence)
+    return Site(PageJournal(PageGuard(inside, names=names, policy=policy(connect)), presence=presence), presence)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AttemptLimits:
     """Failures within a window of time, after which one has to wait."""
 
     of_one: int = 5
@@ -18,7 +18,7 @@ class Limits:
 class Attempts:
     """Failures of the last minutes, by client."""
 
-    def __init__(self, clock: Callable[[], float], limits: Limits = Limits()) -> None:
+    def __init__(self, clock: Callable[[], float], limits: AttemptLimits = AttemptLimits()) -> None:
         self._clock = clock
         self._limits = limits
         self._failures: deque[tuple[float, str]] = deque()

@@ -32,7 +32,7 @@ def certificate_file(settings: Settings) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ServerCertificate:
     """What we prove in TLS who we are with."""
 
     path: Path
@@ -41,7 +41,7 @@ class Identity:
     """SHA-256 of our certificate, as browsers show it."""
 
 
-def identity(path: Path, names: Sequence[str], now: datetime.datetime) -> Identity:
+def identity(path: Path, names: Sequence[str], now: datetime.datetime) -> ServerCertificate:
     """The one at `path`, made anew where there is none for `names` (and addresses), or not for long. Blocks.
 
     Raises ConfigError where it cannot be written.
@@ -96,10 +96,10 @@ def _read(path: Path) -> "list[Certificate]":
         return []
 
 
-def _described(path: Path, chain: "Sequence[Certificate]") -> Identity:
+def _described(path: Path, chain: "Sequence[Certificate]") -> ServerCertificate:
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    return Identity(path, chain[0].fingerprint(SHA256()).hex(":").upper())
+    return ServerCertificate(path, chain[0].fingerprint(SHA256()).hex(":").upper())
 
 
 def _made(names: Sequence[str], now: datetime.datetime) -> bytes:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from voicemode.config import Loaded, Settings, changed, load_settings
+from voicemode.config import LoadedSettings, Settings, changed, load_settings
 from voicemode.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 class Current:
     """Called for the settings; reads them again when a settings file has changed. Blocks, shortly."""
 
-    def __init__(self, loaded: Loaded, **said: Any) -> None:
+    def __init__(self, loaded: LoadedSettings, **said: Any) -> None:
         """`said` are fields that were given on the command line, and win."""
         self._loaded = loaded
         self._said = said
@@ -23,7 +23,7 @@ class Current:
             self._loaded = self._read()
         return replace(self._loaded.settings, **self._said)
 
-    def _read(self) -> Loaded:
+    def _read(self) -> LoadedSettings:
         """What the files say; as it was if they have become wrong."""
         before = self._loaded
         try:

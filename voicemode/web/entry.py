@@ -52,7 +52,7 @@ class Visitor:
         return f"person-{hashlib.sha256(f'identity {self.secret}'.encode()).hexdigest()[:16]}"
 
 
-class Entry:
+class SignIn:
     """Who may come in, and the routes by which they do."""
 
     def __init__(self, settings: Callable[[], Settings], names: Names) -> None:

@@ -52,7 +52,7 @@ def host_of(scope: Scope) -> str:
     return host_name("//" + Headers(scope=scope).get("host", "")).lower()
 
 
-class Guard:
+class PageGuard:
     """Refuses what no page of ours sends, and puts the security headers on every answer."""
 
     def __init__(self, app: ASGIApp, *, names: Names, policy: str) -> None:
@@ -76,7 +76,7 @@ class Guard:
         if error := self.refusal(scope):
             await error.response()(scope, receive, sealed)
         else:
-            await self._app(scope, Bounded(receive).receive if scope["type"] == HTTP else receive, sealed)
+            await self._app(scope, BoundedBody(receive).receive if scope["type"] == HTTP else receive, sealed)
         if refused:
             await closed(receive)
 
@@ -122,7 +122,7 @@ def too_large() -> PageError:
     return PageError(413, "too_large", f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
 
 
-class Bounded:
+class BoundedBody:
     """Stops reading a body that is longer, or takes longer, than any of ours."""
 
     def __init__(self, receive: Receive) -> None:

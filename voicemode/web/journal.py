@@ -15,7 +15,7 @@ TOLD = ("/api/", "/livekit/")
 """Paths below these are logged; files only while somebody looks for a fault."""
 
 
-class Presence:
+class Activity:
     """Whether anybody is here: a request that is being answered, a socket that is open."""
 
     def __init__(self) -> None:
@@ -39,10 +39,10 @@ class Presence:
             self._left_at = time.monotonic()
 
 
-class Journal:
+class PageJournal:
     """Logs each request, and keeps the server from being idle meanwhile."""
 
-    def __init__(self, app: ASGIApp, *, presence: Presence) -> None:
+    def __init__(self, app: ASGIApp, *, presence: Activity) -> None:
         self._app = app
         self._presence = presence
 

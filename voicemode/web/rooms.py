@@ -14,9 +14,9 @@ from voicemode.config import Settings
 from voicemode.errors import RoomError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
-from voicemode.transports.livekit.directory import Directory
+from voicemode.transports.livekit.directory import RoomDirectory
 from voicemode.web import asking
-from voicemode.web.entry import Entry
+from voicemode.web.entry import SignIn
 from voicemode.web.errors import PageError
 from voicemode.web.guards import Names
 
@@ -27,11 +27,11 @@ SIGNALLING = "/livekit"
 class Rooms:
     """The routes of rooms. All are for who is signed in."""
 
-    def __init__(self, settings: Callable[[], Settings], entry: Entry, names: Names) -> None:
+    def __init__(self, settings: Callable[[], Settings], entry: SignIn, names: Names) -> None:
         self._settings = settings
         self._entry = entry
         self._names = names
-        self._directory_of: Callable[[Access], Directory] | None = None
+        self._directory_of: Callable[[Access], RoomDirectory] | None = None
         self.routes: list[BaseRoute] = [
             Route("/api/rooms", self.rooms),
             Route("/api/rooms", self.create, methods=["POST"]),
@@ -43,7 +43,7 @@ class Rooms:
     async def opened(self) -> AsyncIterator[None]:
         """Connections to LiveKit live as long as this."""
         async with open_http() as http:
-            self._directory_of = partial(Directory, http=http)
+            self._directory_of = partial(RoomDirectory, http=http)
             yield
 
     async def rooms(self, request: Request) -> Response:
@@ -83,7 +83,7 @@ class Rooms:
         )
 
     @asynccontextmanager
-    async def _directory(self, request: Request) -> AsyncIterator[Directory]:
+    async def _directory(self, request: Request) -> AsyncIterator[RoomDirectory]:
         """The rooms, for who may see them. Raises PageError."""
         await self._entry.visitor(request)
         access = await self._access()

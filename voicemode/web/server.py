@@ -17,7 +17,7 @@ from voicemode.engines.server.server import listen, serve_as
 from voicemode.errors import ServiceError, VoiceModeError
 from voicemode.services.service import HOST
 from voicemode.web.app import create_site
-from voicemode.web.certificate import Identity, certificate_file, identity
+from voicemode.web.certificate import ServerCertificate, certificate_file, identity
 from voicemode.web.guards import MAX_BODY_BYTES, Names
 from voicemode.web.lan import lan_addresses, own_names
 from voicemode.web.link import here
@@ -68,7 +68,7 @@ class Lan:
     look_seconds: float = LOOK_SECONDS
 
     @contextlib.asynccontextmanager
-    async def served(self) -> AsyncIterator[Identity]:
+    async def served(self) -> AsyncIterator[ServerCertificate]:
         """As long as this context. Raises ServiceError if the port cannot be had there."""
         # Perhaps none: a service may start before the network does.
         addresses = await asyncio.to_thread(self.find)
@@ -83,7 +83,7 @@ class Lan:
                 finally:
                     following.cancel()
 
-    async def _follow(self, addresses: Sequence[str], sockets: list[socket.socket], own: Identity) -> None:
+    async def _follow(self, addresses: Sequence[str], sockets: list[socket.socket], own: ServerCertificate) -> None:
         while True:
             async with self._serving(sockets, own):
                 addresses, own = await self._changed(addresses, own)
@@ -95,7 +95,7 @@ class Lan:
                     log.warning("%s", error)
 
     @contextlib.asynccontextmanager
-    async def _serving(self, sockets: list[socket.socket], own: Identity) -> AsyncIterator[None]:
+    async def _serving(self, sockets: list[socket.socket], own: ServerCertificate) -> AsyncIterator[None]:
         server = Quiet(config(self.app, lifespan="off", ssl_certfile=own.path))
         serving = asyncio.create_task(server.serve(sockets))
         try:
@@ -104,7 +104,7 @@ class Lan:
             server.should_exit = True
             await serving
 
-    async def _changed(self, addresses: Sequence[str], own: Identity) -> tuple[Sequence[str], Identity]:
+    async def _changed(self, addresses: Sequence[str], own: ServerCertificate) -> tuple[Sequence[str], ServerCertificate]:
         """Return when there are other addresses, or the certificate was renewed."""
         while True:
             await asyncio.sleep(self.look_seconds)
@@ -118,7 +118,7 @@ class Lan:
                 told(now)
                 return now, renewed
 
-    async def _identity(self, addresses: Sequence[str]) -> Identity:
+    async def _identity(self, addresses: Sequence[str]) -> ServerCertificate:
         names = (*addresses, *own_names())
         self.names.lan, now = frozenset(names), datetime.datetime.now(datetime.UTC)
         return await asyncio.to_thread(identity, self.certificate, names or NAMELESS, now)

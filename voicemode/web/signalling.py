@@ -17,7 +17,7 @@ from voicemode.config import Settings
 from voicemode.config.urls import Address
 from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import Access, find_access
-from voicemode.web.entry import Entry
+from voicemode.web.entry import SignIn
 from voicemode.web.errors import PageError
 from voicemode.web.rooms import SIGNALLING, no_livekit
 
@@ -47,7 +47,7 @@ LOOK_SECONDS = 2.0
 class Signalling:
     """The routes, and what goes through them."""
 
-    def __init__(self, settings: Callable[[], Settings], entry: Entry) -> None:
+    def __init__(self, settings: Callable[[], Settings], entry: SignIn) -> None:
         self._settings = settings
         self._entry = entry
         self._inside = 0

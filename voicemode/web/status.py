@@ -15,7 +15,7 @@ from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
 from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import find_access
-from voicemode.web.entry import Entry
+from voicemode.web.entry import SignIn
 
 ANSWER_SECONDS = 2.0
 WORDS = {"ready": "running", "loading": "loading", "failed": "broken"}
@@ -28,7 +28,7 @@ Chosen = Callable[[], Awaitable[dict[str, str]]]
 class StatusApi:
     """The route."""
 
-    def __init__(self, settings: Callable[[], Settings], entry: Entry, chosen: Chosen) -> None:
+    def __init__(self, settings: Callable[[], Settings], entry: SignIn, chosen: Chosen) -> None:
         self._settings = settings
         self._entry = entry
         self._chosen = chosen

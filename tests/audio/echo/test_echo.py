@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from tests.support.people import sentences
 from tests.support.rig import VirtualSound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller, Cleaner, Processing
-from voicemode.audio.echo.level import LEARNT_STEPS, REMEMBERED_STEPS, EchoLevel, Progress
-from voicemode.audio.echo.timeline import MARGIN_SECONDS, Timeline, Track
+from voicemode.audio.echo.level import LEARNT_STEPS, REMEMBERED_STEPS, EchoLevel, EchoProgress
+from voicemode.audio.echo.timeline import MARGIN_SECONDS, PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, join, pcm_of, samples_of, silence, stream
 from voicemode.audio.level import SILENCE_DB, level_db
-from voicemode.audio.turns.barge_in import Call, Heard, Interruption
+from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.errors import ConfigError
 from voicemode.tasks import alongside, ended
 from voicemode.transports.base import Played
@@ -147,7 +147,7 @@ class Devices:
         self.now = 100.0
         self.timeline = Timeline(lambda: self.now)
         self.timeline.open(RATE, 0.02)
-        self.track = Track(RATE, BUFFERED_SECONDS)
+        self.track = PlaybackTrack(RATE, BUFFERED_SECONDS)
         self.counted = 0
 
     def pass_by(self, seconds: float, *, playing: bool = True, at_once: int = 1, faster: float = 1.0) -> None:
@@ -217,7 +217,7 @@ def test_what_a_speaker_takes_before_the_microphone_delivers_is_kept_for_it() ->
 
 def test_what_was_taken_before_the_microphone_began_is_put_no_later_although_a_speaker_holds_back_nothing() -> None:
     devices = Devices()
-    devices.track = Track(RATE, 0.0)
+    devices.track = PlaybackTrack(RATE, 0.0)
     devices.take(3 * STEP_BYTES // SAMPLE_BYTES)
     devices.now += 0.015
     devices.timeline.hear(bytes(STEP_BYTES))
@@ -299,7 +299,7 @@ def test_what_is_played_while_nobody_listens_is_forgotten() -> None:
 # The canceller itself.
 
 
-def cleaned(ours: Frame, heard: Frame, processing: Processing) -> list[Heard]:
+def cleaned(ours: Frame, heard: Frame, processing: Processing) -> list[CleanedFrame]:
     """What is left of `heard` while `ours` was played."""
     canceller = Canceller(processing)
     played = steps(ours) + [silence(STEP_SECONDS, RATE)] * (round(heard.seconds / STEP_SECONDS) + 1)
@@ -355,9 +355,9 @@ class Talk:
     def __init__(self, cleaning: Cleaning) -> None:
         self.cleaning = cleaning
         self.transport = LocalTransport(cleaning=cleaning)
-        self.gate = Interruption(create_vad("auto", 2))
+        self.gate = InterruptionDetector(create_vad("auto", 2))
         self.played = Played()
-        self.calls: list[Call] = []
+        self.calls: list[InterruptionState] = []
         self.well_begun = asyncio.Event()
         """Three seconds of it have been said."""
 
@@ -377,12 +377,12 @@ class Talk:
             call = self.gate.hear(frame)
             if not self.calls or call is not self.calls[-1]:
                 self.calls.append(call)
-            self.played.volume = {Call.QUIET: 1.0, Call.MAYBE: 0.25}.get(call, 0.0)
+            self.played.volume = {InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25}.get(call, 0.0)
             if self.played.seconds >= 3:
                 self.well_begun.set()
-            if call is Call.OVER:
+            if call is InterruptionState.OVER:
                 self.gate.resume()
-            if call is Call.TURN:
+            if call is InterruptionState.TURN:
                 return
 
 
@@ -401,16 +401,16 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
     with virtual_sound.echo(-6.0, 0.1):
         await alone.hold(ours)
         assert alone.played.seconds == pytest.approx(ours.seconds, abs=0.1)
-        assert Call.TURN not in alone.calls
+        assert InterruptionState.TURN not in alone.calls
         # A busy machine makes the virtual card stumble, and our voice wait for that moment.
-        assert alone.calls.count(Call.SPEECH) <= 1
+        assert alone.calls.count(InterruptionState.SPEECH) <= 1
         assert cleaning.progress is not None
         assert cleaning.progress.heard
         assert not cleaning.echoes
         async with alongside(over.hold(ours)):
             await asyncio.wait_for(over.well_begun.wait(), 10)
             virtual_sound.speak(voice(1))
-    assert over.calls[-1] is Call.TURN
+    assert over.calls[-1] is InterruptionState.TURN
     assert over.played.seconds < 6
     assert loudest_db(over.gate.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
 
@@ -422,7 +422,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
     ("barge_in", "echoes"), [("auto", False), ("on", False), ("headphones", False), ("off", True)], ids=str
 )
 def test_nobody_can_interrupt_us_where_it_is_turned_off(barge_in: BargeIn, echoes: bool) -> None:
-    assert LocalTransport.from_settings(Settings(barge_in=barge_in), Hands()).echoes is echoes
+    assert LocalTransport.from_settings(Settings(barge_in=barge_in), Controls()).echoes is echoes
 
 
 @pytest.mark.parametrize(
@@ -443,14 +443,14 @@ def test_without_the_library_nobody_can_interrupt_us_and_nothing_fails() -> None
 class Scripted:
     """A canceller of which only its progress is asked."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: EchoProgress) -> None:
         self.progress = progress
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("barge_in", "echoes"), [("auto", True), ("on", False)])
 async def test_a_canceller_that_finds_no_echo_is_not_trusted_unless_the_person_does(barge_in: BargeIn, echoes: bool) -> None:
-    progress = Progress(room_db=-60, before_db=-25, after_db=-27)
+    progress = EchoProgress(room_db=-60, before_db=-25, after_db=-27)
     cleaning = Cleaning(barge_in, Processing(echo=True), load=lambda _: cast("Canceller", Scripted(progress)))
     cleaning.of(Capture())
     await cleaning.loaded()

@@ -18,9 +18,9 @@ from voicemode.audio.turns.barge_in import (
     PAUSE_SECONDS,
     PRE_ROLL_SECONDS,
     TURN_SECONDS,
-    Call,
-    Heard,
-    Interruption,
+    CleanedFrame,
+    InterruptionDetector,
+    InterruptionState,
 )
 from voicemode.audio.vad import RATE
 
@@ -49,23 +49,23 @@ class DeafVad(LoudVad):
         return False
 
 
-def heard(letter: str) -> Heard:
+def heard(letter: str) -> CleanedFrame:
     chance = random.Random(letter)
     level = 32768 * 10 ** (LEVELS[letter] / 20)
     noise = array("h", (round(chance.gauss(0, level)) for _ in range(round(RATE * STEP_SECONDS))))
-    return Heard(pcm_of(noise), RATE, ECHO_DB[letter])
+    return CleanedFrame(pcm_of(noise), RATE, ECHO_DB[letter])
 
 
 HEARD = {letter: heard(letter) for letter in LEVELS}
 
 
-def calls(interruption: Interruption, said: Iterable[str]) -> list[Call]:
+def calls(interruption: InterruptionDetector, said: Iterable[str]) -> list[InterruptionState]:
     return [interruption.hear(HEARD[letter]) for letter in said]
 
 
 def told(said: str, vad: LoudVad | None = None) -> str:
     """The calls that one after the other come of it, by their first letters."""
-    letters = "".join(call.name[0] for call in calls(Interruption(vad or LoudVad()), said))
+    letters = "".join(call.name[0] for call in calls(InterruptionDetector(vad or LoudVad()), said))
     return "".join(after for before, after in pairwise("Q" + letters) if after != before)
 
 
@@ -95,32 +95,32 @@ def test_what_is_loud_and_no_speech_does_not_interrupt() -> None:
 
 
 def test_the_first_of_our_voice_before_anything_is_known_of_its_echo_does_not_interrupt() -> None:
-    unknown = Heard(HEARD["s"].pcm, RATE, 0.0)
-    interruption = Interruption(LoudVad())
-    assert {interruption.hear(unknown) for _ in range(100)} == {Call.QUIET}
+    unknown = CleanedFrame(HEARD["s"].pcm, RATE, 0.0)
+    interruption = InterruptionDetector(LoudVad())
+    assert {interruption.hear(unknown) for _ in range(100)} == {InterruptionState.QUIET}
 
 
 def test_frames_without_an_echo_and_of_any_length_are_judged_as_well() -> None:
-    interruption = Interruption(LoudVad())
+    interruption = InterruptionDetector(LoudVad())
     quiet, loud = (Frame(HEARD[letter].pcm * 3, RATE) for letter in "_s")
     said = [interruption.hear(frame) for frame in [quiet] * 20 + [loud] * 40]
-    assert said[-1] is Call.TURN
+    assert said[-1] is InterruptionState.TURN
 
 
 def test_somebody_is_told_from_a_click_within_a_tenth_of_a_second() -> None:
-    assert calls(Interruption(LoudVad()), "_" * 50 + "s" * 10)[-1] is Call.SPEECH
+    assert calls(InterruptionDetector(LoudVad()), "_" * 50 + "s" * 10)[-1] is InterruptionState.SPEECH
 
 
 def test_our_voice_goes_on_after_nothing_and_the_next_one_is_judged_anew() -> None:
-    interruption = Interruption(LoudVad())
-    assert calls(interruption, "_" * 50 + "s" * 50 + "_" * 40)[-1] is Call.OVER
+    interruption = InterruptionDetector(LoudVad())
+    assert calls(interruption, "_" * 50 + "s" * 50 + "_" * 40)[-1] is InterruptionState.OVER
     interruption.resume()
-    assert calls(interruption, "_" * 40)[-1] is Call.QUIET
-    assert calls(interruption, "s" * 50)[-1] is Call.SPEECH
+    assert calls(interruption, "_" * 40)[-1] is InterruptionState.QUIET
+    assert calls(interruption, "s" * 50)[-1] is InterruptionState.SPEECH
 
 
 def test_what_is_kept_is_what_was_given_frame_by_frame() -> None:
-    interruption = Interruption(LoudVad())
+    interruption = InterruptionDetector(LoudVad())
     said = [HEARD[letter] for letter in "_" * 200 + "s" * 90]
     for frame in said:
         interruption.hear(frame)
@@ -137,9 +137,9 @@ anything = st.lists(st.tuples(st.sampled_from("_qsre"), st.integers(1, 60)), max
 @settings(deadline=None, max_examples=50)
 @given(anything)
 def test_the_turn_is_never_theirs_without_as_much_speech(said: str) -> None:
-    interruption, steps = Interruption(LoudVad()), round(LoudVad.frame_seconds / STEP_SECONDS)
+    interruption, steps = InterruptionDetector(LoudVad()), round(LoudVad.frame_seconds / STEP_SECONDS)
     for heard, letter in enumerate(said, start=1):
-        if interruption.hear(HEARD[letter]) is Call.TURN:
+        if interruption.hear(HEARD[letter]) is InterruptionState.TURN:
             # The detector takes whole frames, of which a part may be silent.
             frames = [said[begin : begin + steps] for begin in range(0, heard, steps)]
             loud = sum(frame != "_" * len(frame) for frame in frames)
@@ -151,26 +151,26 @@ def test_the_turn_is_never_theirs_without_as_much_speech(said: str) -> None:
 @settings(deadline=None, max_examples=50)
 @given(anything)
 def test_nobody_means_quiet_within_moments_and_whoever_spoke_is_over(said: str) -> None:
-    interruption = Interruption(LoudVad())
+    interruption = InterruptionDetector(LoudVad())
     calls(interruption, said)
     quiet = "_" * math.ceil((max(NOTHING_SECONDS, PAUSE_SECONDS) + 0.2) / STEP_SECONDS)
-    assert calls(interruption, quiet)[-1] in (Call.QUIET, Call.OVER, Call.TURN)
+    assert calls(interruption, quiet)[-1] in (InterruptionState.QUIET, InterruptionState.OVER, InterruptionState.TURN)
 
 
 @settings(deadline=None, max_examples=50)
 @given(anything)
 def test_what_is_kept_begins_before_the_first_sound(said: str) -> None:
-    interruption = Interruption(LoudVad())
+    interruption = InterruptionDetector(LoudVad())
     begun = len(said)
     for index, letter in enumerate(said):
         before, call = interruption.call, interruption.hear(HEARD[letter])
-        if before is Call.QUIET:
+        if before is InterruptionState.QUIET:
             begun = index
-        if call is not Call.QUIET:
+        if call is not InterruptionState.QUIET:
             assert len(interruption.kept) >= min(index + 1, index - begun + round(PRE_ROLL_SECONDS / STEP_SECONDS))
 
 
 def test_half_a_minute_is_kept_at_most() -> None:
-    interruption = Interruption(LoudVad())
+    interruption = InterruptionDetector(LoudVad())
     calls(interruption, "s" * 4000)
     assert len(interruption.kept) * STEP_SECONDS == pytest.approx(MAX_SECONDS, abs=0.02)

@@ -16,7 +16,7 @@ from voicemode.audio.turns.endpointer import (
     Evidence,
     Pace,
     Rules,
-    Turn,
+    TurnState,
     share,
     wait_seconds,
 )
@@ -32,7 +32,7 @@ CHANCES = st.one_of(st.none(), st.floats(0, 1))
 EVIDENCE = st.builds(Evidence, sounds=CHANCES, reads=CHANCES, reading=st.booleans(), hearing=st.booleans())
 
 
-def run(script: str, rules: Rules) -> tuple[Turn, float]:
+def run(script: str, rules: Rules) -> tuple[TurnState, float]:
     """How the turn ended, and after how many seconds of audio."""
     endpointer = Endpointer(rules)
     for count, char in enumerate(script, start=1):
@@ -47,22 +47,26 @@ def run(script: str, rules: Rules) -> tuple[Turn, float]:
 @pytest.mark.parametrize(
     ("script", "turn", "seconds"),
     [
-        pytest.param("s" * SECOND + "_" * 60, Turn.SILENCE, 2.0, id="silence after speech ends the turn"),
-        pytest.param("_" * 600, Turn.NO_SPEECH, 10.0, id="patience ends without a word"),
-        pytest.param("s_" * 400, Turn.NO_SPEECH, 10.0, id="clicks do not begin a turn"),
-        pytest.param("sssssssss_" * 60, Turn.NO_SPEECH, 10.0, id="coughs do not begin a turn"),
-        pytest.param("_" * 495 + "s" * 50 + "_" * 60, Turn.SILENCE, 11.9, id="a word begun at the last moment is heard"),
-        pytest.param("s" * 9000, Turn.TOO_LONG, 120.0, id="the longest turn is counted from its first word"),
-        pytest.param("_" * 250 + "s" * 9000, Turn.TOO_LONG, 125.0, id="waiting does not shorten it"),
-        pytest.param("s" * 50 + "_" * 47 + "sss" + "_" * 50, Turn.SILENCE, 3.0, id="a word within the pause starts it anew"),
-        pytest.param("s" * 50 + "_" * 30 + "ss" + "_" * 30, Turn.SILENCE, 2.0, id="a click within the pause does not"),
-        pytest.param("s" * 50 + "_" * 48 + "ss" + "_", Turn.SILENCE, 2.02, id="but it might be a word, so its end is awaited"),
-        pytest.param("s" * 50 + "_" * 20, Turn.PAUSED, 1.4, id="a short pause is a pause"),
-        pytest.param("s" * 50 + "_" * 5, Turn.SPEAKING, 1.1, id="what lies between two words is none"),
-        pytest.param("s" * 5, Turn.WAITING, 0.1, id="a cough is not a turn"),
+        pytest.param("s" * SECOND + "_" * 60, TurnState.SILENCE, 2.0, id="silence after speech ends the turn"),
+        pytest.param("_" * 600, TurnState.NO_SPEECH, 10.0, id="patience ends without a word"),
+        pytest.param("s_" * 400, TurnState.NO_SPEECH, 10.0, id="clicks do not begin a turn"),
+        pytest.param("sssssssss_" * 60, TurnState.NO_SPEECH, 10.0, id="coughs do not begin a turn"),
+        pytest.param("_" * 495 + "s" * 50 + "_" * 60, TurnState.SILENCE, 11.9, id="a word begun at the last moment is heard"),
+        pytest.param("s" * 9000, TurnState.TOO_LONG, 120.0, id="the longest turn is counted from its first word"),
+        pytest.param("_" * 250 + "s" * 9000, TurnState.TOO_LONG, 125.0, id="waiting does not shorten it"),
+        pytest.param(
+            "s" * 50 + "_" * 47 + "sss" + "_" * 50, TurnState.SILENCE, 3.0, id="a word within the pause starts it anew"
+        ),
+        pytest.param("s" * 50 + "_" * 30 + "ss" + "_" * 30, TurnState.SILENCE, 2.0, id="a click within the pause does not"),
+        pytest.param(
+            "s" * 50 + "_" * 48 + "ss" + "_", TurnState.SILENCE, 2.02, id="but it might be a word, so its end is awaited"
+        ),
+        pytest.param("s" * 50 + "_" * 20, TurnState.PAUSED, 1.4, id="a short pause is a pause"),
+        pytest.param("s" * 50 + "_" * 5, TurnState.SPEAKING, 1.1, id="what lies between two words is none"),
+        pytest.param("s" * 5, TurnState.WAITING, 0.1, id="a cough is not a turn"),
     ],
 )
-def test_a_turn_that_ends_by_plain_silence(script: str, turn: Turn, seconds: float) -> None:
+def test_a_turn_that_ends_by_plain_silence(script: str, turn: TurnState, seconds: float) -> None:
     ended, after = run(script, PLAIN)
     assert ended is turn
     assert after == pytest.approx(seconds, abs=0.021)
@@ -71,14 +75,14 @@ def test_a_turn_that_ends_by_plain_silence(script: str, turn: Turn, seconds: flo
 @pytest.mark.parametrize(
     ("script", "turn", "pause"),
     [
-        pytest.param("_", Turn.SILENCE, WAITS["normal"].usual, id="nothing is known"),
-        pytest.param("F", Turn.FINISHED, WAITS["normal"].finished, id="it is finished"),
-        pytest.param("T", Turn.FINISHED, WAITS["normal"].usual, id="text alone makes no turn shorter"),
-        pytest.param("U", Turn.SILENCE, WAITS["normal"].unfinished, id="it reads unfinished"),
-        pytest.param("_" * 20 + "F", Turn.FINISHED, 0.42, id="what comes late ends the turn at once"),
+        pytest.param("_", TurnState.SILENCE, WAITS["normal"].usual, id="nothing is known"),
+        pytest.param("F", TurnState.FINISHED, WAITS["normal"].finished, id="it is finished"),
+        pytest.param("T", TurnState.FINISHED, WAITS["normal"].usual, id="text alone makes no turn shorter"),
+        pytest.param("U", TurnState.SILENCE, WAITS["normal"].unfinished, id="it reads unfinished"),
+        pytest.param("_" * 20 + "F", TurnState.FINISHED, 0.42, id="what comes late ends the turn at once"),
     ],
 )
-def test_a_turn_that_ends_by_what_is_heard(script: str, turn: Turn, pause: float) -> None:
+def test_a_turn_that_ends_by_what_is_heard(script: str, turn: TurnState, pause: float) -> None:
     ended, after = run("s" * SECOND + script + script[-1] * 200, Rules())
     assert ended is turn
     assert after == pytest.approx(1.0 + pause, abs=0.041)
@@ -107,8 +111,8 @@ def test_nothing_changes_after_the_end() -> None:
     endpointer = Endpointer(Rules(silence_seconds=0.2))
     for char in "s" * 20 + "_" * 10:
         endpointer.feed(char == "s", FRAME)
-    endpointer.end(Turn.SENT)
-    assert endpointer.feed(is_speech=True, seconds=100.0) is Turn.SILENCE
+    endpointer.end(TurnState.SENT)
+    assert endpointer.feed(is_speech=True, seconds=100.0) is TurnState.SILENCE
 
 
 @pytest.mark.parametrize("pace", PACES)
@@ -182,12 +186,12 @@ def test_no_sound_ends_a_turn_too_early_or_too_late(script: str, pace: Pace) -> 
     rules = Rules(pace=pace, max_seconds=4.0, patience_seconds=3.0)
     ended, after = run(script, rules)
     said = script[: round(after / FRAME)]
-    if ended in (Turn.FINISHED, Turn.SILENCE):
+    if ended in (TurnState.FINISHED, TurnState.SILENCE):
         # Of the silence at the end, clicks in it included, as much as the shortest wait.
         spoken_until = said.rstrip("_FU").rfind("sss") + 3
         least = max(PAUSE_SECONDS, WAITS[pace].finished * LEAST_SHARE)
         assert (len(said) - spoken_until) * FRAME >= least - 1e-6
-    if ended is Turn.NO_SPEECH:
+    if ended is TurnState.NO_SPEECH:
         assert after >= rules.patience_seconds - 1e-6
     onset = said.find("s" * 10)
     if onset >= 0:
@@ -201,7 +205,7 @@ def test_no_pause_ends_what_is_held_and_none_counts_as_the_speakers_own() -> Non
     endpointer.begin()
     for is_speech in [True] * SECOND + [False] * 3 * SECOND + [True] * SECOND:
         endpointer.feed(is_speech, FRAME, held=True)
-    assert endpointer.turn is Turn.SPEAKING
+    assert endpointer.turn is TurnState.SPEAKING
     assert list(endpointer.pauses) == []
 
 
@@ -210,4 +214,4 @@ def test_what_is_held_ends_at_the_longest_turn_all_the_same() -> None:
     endpointer.begin()
     for _ in range(2 * SECOND):
         endpointer.feed(False, FRAME, held=True)
-    assert endpointer.turn is Turn.TOO_LONG
+    assert endpointer.turn is TurnState.TOO_LONG

@@ -10,7 +10,7 @@ import pytest
 from tests.support.fakes import tone
 from tests.support.paths import RECORDINGS
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
-from voicemode.audio.turns.model import RATE, Ear, last_sound, load_smart_turn
+from voicemode.audio.turns.model import RATE, TurnPredictor, last_sound, load_smart_turn
 from voicemode.audio.wav import read_wav
 from voicemode.errors import WeightsError
 
@@ -35,7 +35,7 @@ async def test_the_loop_goes_on_while_the_model_works() -> None:
         told.append(sounds)
         answered.set()
 
-    async with Ear(model, tell) as ear, asyncio.timeout(10):
+    async with TurnPredictor(model, tell) as ear, asyncio.timeout(10):
         ear.ask(tone(1))
         while not model.begun.is_set():
             await asyncio.sleep(0.001)
@@ -47,7 +47,7 @@ async def test_the_loop_goes_on_while_the_model_works() -> None:
 @pytest.mark.anyio
 async def test_what_the_model_says_of_an_earlier_pause_is_not_told() -> None:
     model, told = Held(), list[float | None]()
-    async with Ear(model, told.append) as ear:
+    async with TurnPredictor(model, told.append) as ear:
         ear.ask(tone(1))
         await asyncio.to_thread(model.begun.wait, 10)
         ear.forget()
@@ -58,7 +58,7 @@ async def test_what_the_model_says_of_an_earlier_pause_is_not_told() -> None:
 @pytest.mark.anyio
 async def test_without_a_model_nothing_is_told() -> None:
     told = list[float | None]()
-    async with Ear(None, told.append) as ear:
+    async with TurnPredictor(None, told.append) as ear:
         assert not ear.ask(tone(1))
         ear.forget()
     assert told == []

@@ -22,7 +22,7 @@ from voicemode.engines.kokoro.cache import SoundCache
 from voicemode.engines.kokoro.request import LONGEST_TEXT
 from voicemode.engines.kokoro.text import NothingToSayError
 from voicemode.engines.kokoro.voices import NAMES, Mix, parse_voice
-from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def parrot() -> Parrot:
 
 @pytest.fixture
 def url(parrot: Parrot, serve: "Serve", tmp_path: Path) -> str:
-    return serve(kokoro_app(Shelf(lambda _: parrot, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000)))
+    return serve(kokoro_app(LoadedModels(lambda _: parrot, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000)))
 
 
 def connect(url: str) -> OpenAI:
@@ -254,7 +254,7 @@ def test_an_engine_that_cannot_be_loaded_says_why(serve: "Serve") -> None:
         raise WeightsError("The weights are missing.", hint="Get some.")
 
     with (
-        connect(serve(kokoro_app(Shelf(load, "kokoro"), NO_CACHE))) as client,
+        connect(serve(kokoro_app(LoadedModels(load, "kokoro"), NO_CACHE))) as client,
         pytest.raises(openai.InternalServerError, match=r"missing\. Get some"),
     ):
         client.audio.speech.create(model="kokoro", voice="af_sky", input="Hello.")
@@ -328,7 +328,7 @@ def test_metrics_tell_what_the_cache_spares_and_how_fast_speech_is_made(client: 
 @pytest.mark.engine
 def test_the_real_engine_says_again_what_it_said(kokoro_engine: "KokoroEngine", serve: "Serve", tmp_path: Path) -> None:
     for _ in range(2):  # and so does another server on the same folder
-        app = kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000))
+        app = kokoro_app(LoadedModels(lambda _: kokoro_engine, "kokoro"), SoundCache(tmp_path / "cache", 10_000_000))
         with connect(serve(app)) as client:
             assert len({said(client, "Shall I deploy?") for _ in range(3)}) == 1
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -337,14 +337,14 @@ def test_the_real_engine_says_again_what_it_said(kokoro_engine: "KokoroEngine", 
 @pytest.mark.engine
 def test_what_it_says_is_what_was_asked(kokoro_engine: "KokoroEngine", hear: "Hear", serve: "Serve") -> None:
     text = "Sure, I have updated the tests and they all pass. Shall I open a pull request now?"
-    with connect(serve(kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
+    with connect(serve(kokoro_app(LoadedModels(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
         sound = client.audio.speech.create(model="kokoro", voice="af_heart", input=text, response_format="mp3").content
     assert wer(text, hear(decoded(sound, "mp3"))) < 0.1
 
 
 @pytest.mark.engine
 def test_hanging_up_frees_the_real_engine_in_the_middle_of_a_chunk(kokoro_engine: "KokoroEngine", serve: "Serve") -> None:
-    with connect(serve(kokoro_app(Shelf(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
+    with connect(serve(kokoro_app(LoadedModels(lambda _: kokoro_engine, "kokoro"), NO_CACHE))) as client:
         speech = client.audio.speech.with_streaming_response
         for _ in range(3):
             with speech.create(model="kokoro", voice="af_sky", input="A long story. " * 500, response_format="pcm") as answer:

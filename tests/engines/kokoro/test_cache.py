@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from voicemode.engines.kokoro.cache import SoundCache, engine_identity, key_of
-from voicemode.engines.kokoro.request import Ask
+from voicemode.engines.kokoro.request import SpeechRequest
 from voicemode.engines.kokoro.voices import parse_voice
 
-ASK = Ask(text="Shall I deploy?", voice=parse_voice("af_sky"), format="mp3", speed=1.0, events=False)
+ASK = SpeechRequest(text="Shall I deploy?", voice=parse_voice("af_sky"), format="mp3", speed=1.0, events=False)
 LIMIT = 16_000
 """Sixteen sounds of a thousand bytes, checksums included."""
 

@@ -12,7 +12,7 @@ from voicemode.engines.kokoro.text import (
     LONGEST_SENTENCE,
     SMALLEST,
     START_SECONDS,
-    Word,
+    WrittenWord,
     plan,
     sentences,
     spoken_seconds,
@@ -20,9 +20,9 @@ from voicemode.engines.kokoro.text import (
 )
 
 
-def words(text: str) -> list[Word]:
+def words(text: str) -> list[WrittenWord]:
     """Words that sound as they are spelled."""
-    return [Word(word, word) for word in text.split()]
+    return [WrittenWord(word, word) for word in text.split()]
 
 
 def cut(text: str, speed: float = 1.0) -> list[str]:
@@ -170,7 +170,7 @@ def phonemizer() -> object:
     return Phonemizer()
 
 
-def words_of(phonemizer: object, sentence: str, *, british: bool = False) -> list[Word]:
+def words_of(phonemizer: object, sentence: str, *, british: bool = False) -> list[WrittenWord]:
     from voicemode.engines.kokoro.phonemes import Phonemizer
 
     assert isinstance(phonemizer, Phonemizer)

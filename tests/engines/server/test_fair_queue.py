@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicemode.engines.server.fair_queue import Line
+from voicemode.engines.server.fair_queue import FairQueue
 
 
 def anything(_thing: str) -> bool:
     return True
 
 
-def line_of(arrivals: str, limit: int = 100) -> Line[str]:
-    line: Line[str] = Line(limit)
+def line_of(arrivals: str, limit: int = 100) -> FairQueue[str]:
+    line: FairQueue[str] = FairQueue(limit)
     for thing in arrivals.split():
         line.join(thing[0], thing)
     return line
 
 
-def left(line: Line[str]) -> str:
+def left(line: FairQueue[str]) -> str:
     """All of `line`, in the order it is taken."""
     taken = []
     while thing := line.take(anything):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.errors import WeightsError
 
 pytestmark = pytest.mark.anyio
@@ -44,14 +44,14 @@ class Warehouse:
         assert await asyncio.to_thread(self.gone.acquire, timeout=WAIT_SECONDS)
 
 
-async def used(shelf: Shelf[Engine], name: str) -> str:
+async def used(shelf: LoadedModels[Engine], name: str) -> str:
     with shelf.using(name) as loading:
         return (await asyncio.wait_for(asyncio.shield(loading), WAIT_SECONDS)).name
 
 
 async def test_a_model_is_loaded_once_for_all_who_want_it() -> None:
     warehouse = Warehouse()
-    shelf = Shelf(warehouse.load, "base")
+    shelf = LoadedModels(warehouse.load, "base")
     assert await asyncio.gather(*(used(shelf, name) for name in ("small", "base", "small"))) == ["small", "base", "small"]
     assert await used(shelf, "small") == "small"
     assert sorted(warehouse.loads) == ["base", "small"]
@@ -61,7 +61,7 @@ async def test_a_model_is_loaded_once_for_all_who_want_it() -> None:
 
 async def test_an_idle_model_goes_from_memory_and_the_default_one_stays() -> None:
     warehouse = Warehouse()
-    shelf = Shelf(warehouse.load, "base", idle_seconds=AT_ONCE)
+    shelf = LoadedModels(warehouse.load, "base", idle_seconds=AT_ONCE)
     await used(shelf, "base")
     await used(shelf, "small")
     await warehouse.unloaded()
@@ -73,7 +73,7 @@ async def test_an_idle_model_goes_from_memory_and_the_default_one_stays() -> Non
 
 async def test_a_model_in_use_is_not_unloaded_however_long_that_takes() -> None:
     warehouse = Warehouse()
-    shelf = Shelf(warehouse.load, "base", idle_seconds=AT_ONCE)
+    shelf = LoadedModels(warehouse.load, "base", idle_seconds=AT_ONCE)
     with shelf.using("small"):
         await used(shelf, "small")
         await used(shelf, "tiny")
@@ -87,7 +87,7 @@ async def test_a_model_in_use_is_not_unloaded_however_long_that_takes() -> None:
 async def test_a_model_that_could_not_be_loaded_is_tried_again_by_the_next_one() -> None:
     warehouse = Warehouse()
     warehouse.failures = [WeightsError("No weights.")]
-    shelf = Shelf(warehouse.load, "base")
+    shelf = LoadedModels(warehouse.load, "base")
     with pytest.raises(WeightsError):
         await used(shelf, "base")
     assert shelf.loaded == []
@@ -104,7 +104,7 @@ async def test_a_shelf_can_be_closed_while_a_model_is_loading_or_waits_to_be_unl
             never.wait(WAIT_SECONDS)
         return warehouse.load(name)
 
-    shelf = Shelf(load, "base", idle_seconds=NEVER)
+    shelf = LoadedModels(load, "base", idle_seconds=NEVER)
     await used(shelf, "small")
     loading = shelf.get("large")
     await asyncio.wait_for(shelf.close(), WAIT_SECONDS)

@@ -1,6 +1,6 @@
 """What Prometheus reads: the format, to the letter."""
 
-from voicemode.engines.server.counters import Tally
+from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.metrics import Counter, Histogram, gauge, render
 
 
@@ -35,7 +35,7 @@ def test_labels_are_escaped() -> None:
 
 
 def test_work_that_was_given_up_says_nothing_about_the_speed() -> None:
-    tally = Tally()
+    tally = Counters()
     for seconds in (2.0, 0.0):
         with tally.work() as work:
             work.audio_seconds = seconds

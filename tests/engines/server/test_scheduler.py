@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from voicemode.engines.server.errors import ApiError
-from voicemode.engines.server.scheduler import Turns
+from voicemode.engines.server.scheduler import Scheduler
 
 pytestmark = pytest.mark.anyio
 
@@ -19,7 +19,7 @@ class Hall:
 
     def __init__(self, limit: int = 100) -> None:
         self.now = 0.0
-        self.turns = Turns(limit, lambda: self.now)
+        self.turns = Scheduler(limit, lambda: self.now)
         self.order: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()

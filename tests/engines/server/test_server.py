@@ -23,11 +23,11 @@ from starlette.routing import Route
 from voicemode import __version__
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import peer_of
-from voicemode.engines.server.counters import Tally
+from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.http import create_app, streamed, unless_gone
-from voicemode.engines.server.loaded_models import Shelf
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.loaded_models import LoadedModels
+from voicemode.engines.server.queue import EngineHost
 from voicemode.engines.server.server import listen, serve, serve_on
 from voicemode.errors import ServiceError, WeightsError
 
@@ -59,7 +59,7 @@ class FakeEngine:
         yield self.work(cancelled).encode()
 
 
-def app_of(room: EngineRoom[FakeEngine]) -> Starlette:
+def app_of(room: EngineHost[FakeEngine]) -> Starlette:
     async def work(request: Request) -> Response:
         await request.body()
         return PlainTextResponse(
@@ -78,11 +78,11 @@ def app_of(room: EngineRoom[FakeEngine]) -> Starlette:
 
     about = About(service="voicemode-fake", model="small", models=lambda: ("small", "alias"), max_body_bytes=1000)
     routes = [Route(f"/{view.__name__}", view, methods=["POST"]) for view in (work, stream, bad, crash)]
-    return create_app(about, room, Tally(), routes)
+    return create_app(about, room, Counters(), routes)
 
 
 @asynccontextmanager
-async def running(room: EngineRoom[FakeEngine]) -> AsyncIterator[httpx2.AsyncClient]:
+async def running(room: EngineHost[FakeEngine]) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a server around `room`."""
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -128,7 +128,7 @@ async def test_a_server_answers_while_its_engine_still_loads(engine: FakeEngine)
         return engine
 
     engine.released.set()
-    async with running(EngineRoom(Shelf(load, "small"))) as client:
+    async with running(EngineHost(LoadedModels(load, "small"))) as client:
         answer = await client.get("/health")
         health = answer.json()
         assert (health["service"], health["status"], health["model"]) == ("voicemode-fake", "loading", "small")
@@ -149,7 +149,7 @@ async def test_an_engine_that_cannot_be_loaded_is_said_to_everybody_and_tried_ag
         return engine
 
     engine.released.set()
-    room = EngineRoom(Shelf(load, "small"))
+    room = EngineHost(LoadedModels(load, "small"))
     async with running(room) as client:
         await until(lambda: room.state.status == "failed")
         health = await client.get("/health")
@@ -167,7 +167,7 @@ async def test_an_engine_that_cannot_be_loaded_is_said_to_everybody_and_tried_ag
 
 
 async def test_every_error_has_openais_shape_and_a_crash_tells_nothing(engine: FakeEngine) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         answers = {
             "/nowhere": await client.get("/nowhere"),
             "/work": await client.get("/work"),
@@ -189,7 +189,7 @@ async def test_every_error_has_openais_shape_and_a_crash_tells_nothing(engine: F
 
 async def test_health_says_what_was_done_and_what_went_wrong_and_nothing_of_its_content(engine: FakeEngine) -> None:
     engine.released.set()
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         await client.post("/work")
         await client.post("/bad")
         assert (await client.get("/health")).json()["last_error"] == "", "a wrong request is no error of ours"
@@ -204,7 +204,7 @@ async def test_health_says_what_was_done_and_what_went_wrong_and_nothing_of_its_
 
 async def test_metrics_count_what_was_asked_by_path_and_nothing_that_nobody_knows(engine: FakeEngine) -> None:
     engine.released.set()
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         for path in ("/work", "/work", "/bad", "/crash", "/made-up", "/made-up-too"):
             await client.post(path)
         answer = await client.get("/metrics")
@@ -229,7 +229,7 @@ async def test_the_log_has_a_line_for_each_request_without_its_content(
 ) -> None:
     engine.released.set()
     caplog.set_level("INFO", "voicemode")
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         await client.post("/work?said=secret", content=b"secret")
         await client.get("/health")
         await client.get("/metrics")
@@ -238,14 +238,14 @@ async def test_the_log_has_a_line_for_each_request_without_its_content(
 
 
 async def test_models_are_listed(engine: FakeEngine) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         listed = (await client.get("/v1/models")).json()
         assert [model["id"] for model in listed["data"]] == ["small", "alias"]
         assert (await client.get("/v1/models/alias")).json()["object"] == "model"
 
 
 async def test_more_requests_than_may_wait_are_told_to_come_again(engine: FakeEngine) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"), waiting=1)) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"), waiting=1)) as client:
         first = asyncio.create_task(client.post("/work"))
         await begun(engine)
         second = asyncio.create_task(client.post("/work"))
@@ -261,7 +261,7 @@ async def test_more_requests_than_may_wait_are_told_to_come_again(engine: FakeEn
 
 @pytest.mark.parametrize("path", ["/work", "/stream"])
 async def test_an_engine_is_told_when_nobody_listens_any_more(engine: FakeEngine, path: str) -> None:
-    room = EngineRoom(Shelf(lambda _: engine, "small"))
+    room = EngineHost(LoadedModels(lambda _: engine, "small"))
     async with running(room) as client:
         request = asyncio.create_task(client.post(path))
         await begun(engine)
@@ -272,7 +272,7 @@ async def test_an_engine_is_told_when_nobody_listens_any_more(engine: FakeEngine
 
 
 async def test_who_hangs_up_while_waiting_leaves_the_queue(engine: FakeEngine) -> None:
-    room = EngineRoom(Shelf(lambda _: engine, "small"), waiting=1)
+    room = EngineHost(LoadedModels(lambda _: engine, "small"), waiting=1)
     async with running(room) as client:
         first = asyncio.create_task(client.post("/work"))
         await begun(engine)
@@ -286,7 +286,10 @@ async def test_who_hangs_up_while_waiting_leaves_the_queue(engine: FakeEngine) -
 
 
 async def test_a_stream_begins_before_it_is_complete(engine: FakeEngine) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client, client.stream("POST", "/stream") as response:
+    async with (
+        running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client,
+        client.stream("POST", "/stream") as response,
+    ):
         chunks = response.aiter_bytes()
         assert await anext(chunks) == b"first"
         engine.released.set()
@@ -299,7 +302,7 @@ async def chunks_of(size: int) -> AsyncIterator[bytes]:
 
 
 async def test_a_body_is_refused_when_it_grows_too_large_whatever_was_promised(engine: FakeEngine) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         promised = await client.post("/work", content=bytes(1001))
         unannounced = await client.post("/work", content=chunks_of(100_000))
         assert (promised.status_code, unannounced.status_code) == (413, 413)
@@ -321,7 +324,7 @@ async def test_a_body_is_refused_when_it_grows_too_large_whatever_was_promised(e
     ],
 )
 async def test_only_this_machine_is_answered(engine: FakeEngine, headers: dict[str, str], status: int) -> None:
-    async with running(EngineRoom(Shelf(lambda _: engine, "small"))) as client:
+    async with running(EngineHost(LoadedModels(lambda _: engine, "small"))) as client:
         answer = await client.get("/health", headers=headers)
         assert answer.status_code == status
 
@@ -331,7 +334,7 @@ async def test_a_server_that_nobody_uses_ends_and_looking_after_it_is_no_use(eng
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with asyncio.timeout(WAIT_SECONDS):
         serving = asyncio.create_task(
-            serve_on(app_of(EngineRoom(Shelf(lambda _: engine, "small"))), listener, idle_minutes=0.5 / 60)
+            serve_on(app_of(EngineHost(LoadedModels(lambda _: engine, "small"))), listener, idle_minutes=0.5 / 60)
         )
         async with httpx2.AsyncClient() as client:
             work = asyncio.create_task(client.post(f"{url}/work"))
@@ -371,7 +374,7 @@ def test_a_taken_port_is_said_before_anything_is_loaded(engine: FakeEngine) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServiceError, match=f"127.0.0.1:{port}.*another program"):
-            serve(app_of(EngineRoom(Shelf(load, "small"))), port=port)
+            serve(app_of(EngineHost(LoadedModels(load, "small"))), port=port)
 
 
 FLOOD = """
@@ -390,7 +393,7 @@ asyncio.run(main())
 async def test_a_process_that_floods_the_server_keeps_no_other_one_waiting(
     engine: FakeEngine, pytestconfig: pytest.Config
 ) -> None:
-    room = EngineRoom(Shelf(lambda _: engine, "small"), waiting=8)
+    room = EngineHost(LoadedModels(lambda _: engine, "small"), waiting=8)
     refused = 'voicemode_requests_total{{path="/work",status="429"}} {}'
     async with running(room) as client, spawned(FLOOD, str(client.base_url), pytestconfig.rootpath):
         await told(client, refused.format(41))
@@ -418,7 +421,7 @@ from voicemode.engines.server.loaded_models import Shelf
 
 engine = FakeEngine()
 threading.Thread(target=lambda: sys.stdin.readline() and engine.released.set(), daemon=True).start()
-serve(app_of(EngineRoom(Shelf(lambda _: engine, "small"))), port=int(sys.argv[1]))
+serve(app_of(EngineHost(LoadedModels(lambda _: engine, "small"))), port=int(sys.argv[1]))
 """
 """Its engine is at work until a line comes in."""
 
@@ -460,7 +463,7 @@ async def test_a_server_that_is_asked_to_end_finishes_what_it_began_and_lets_nob
 async def test_a_request_that_takes_longer_than_a_server_may_take_to_end_is_given_up(engine: FakeEngine) -> None:
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    app = app_of(EngineRoom(Shelf(lambda _: engine, "small")))
+    app = app_of(EngineHost(LoadedModels(lambda _: engine, "small")))
     serving = asyncio.create_task(serve_on(app, listener, grace_seconds=1))
     async with httpx2.AsyncClient(timeout=WAIT_SECONDS) as client:
         request = asyncio.create_task(client.post(f"{url}/work"))

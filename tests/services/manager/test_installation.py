@@ -15,7 +15,7 @@ from voicemode.services.install.environment import MARKER, Environments, python_
 from voicemode.services.install.install import Installation
 from voicemode.services.install.installation import InstallOptions
 from voicemode.services.install.origin import Origin
-from voicemode.services.install.plan import Sight, Wish, plan, survey, wish_for
+from voicemode.services.install.plan import Survey, Wish, plan, survey, wish_for
 from voicemode.services.install.record import Record, load_record, save_record, service_dir
 from voicemode.services.install.trial import tried_out
 from voicemode.services.manager import Manager
@@ -106,7 +106,7 @@ async def test_an_environment_whose_service_ends_again_and_again_is_made_anew(
     there = environment_of(parrot, settings)
     unit = unit_for(parrot, settings, python_of(there), ())
     save_record(parrot, settings, Record(version="1", environment=there, supervisor="voicemode", unit=unit))
-    stopped, failed = (Sight(None, None, Supervised(state=state, enabled=True)) for state in ("stopped", "failed"))
+    stopped, failed = (Survey(None, None, Supervised(state=state, enabled=True)) for state in ("stopped", "failed"))
     assert plan(wish(parrot, settings), stopped, supervisor).environment == there
     again = plan(wish(parrot, settings), failed, supervisor)
     assert (again.recipe is not None, again.environment != there, again.upgrade) == (True, True, True)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.endpoints import answers, endpoint, hangs_after, routes, speech_api
 from voicemode.config import Settings
-from voicemode.speech.base import Kind, Listed, Offer, Speaker, Transcriber, Voice
+from voicemode.speech.base import Kind, Listed, Offer, Synthesizer, Transcriber, Voice
 from voicemode.speech.openai.address import Endpoint
 from voicemode.speech.openai.catalogue import choose_tts_model, choose_voice, languages_of_models, languages_of_voices
 from voicemode.speech.openai.client import SpeechClient, open_http
@@ -127,6 +127,6 @@ def test_the_voices_of_openai_are_part_of_its_offer_without_asking() -> None:
 async def test_the_client_is_what_the_providers_need(http: httpx2.AsyncClient) -> None:
     speech = SpeechClient(Endpoint("http://127.0.0.1:1/v1"), http, Settings())
     ears: Transcriber = speech
-    voice: Speaker = speech
+    voice: Synthesizer = speech
     assert not ears.streams
     assert voice.offer == Offer()

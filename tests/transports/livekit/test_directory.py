@@ -17,7 +17,7 @@ from voicemode.config import Settings
 from voicemode.errors import ConfigError, LocalOnlyError, RoomError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import Access, access_to, agent_token, find_access, keys_file, person_token
-from voicemode.transports.livekit.directory import Directory, open_directory, somebody_in_room
+from voicemode.transports.livekit.directory import RoomDirectory, open_directory, somebody_in_room
 
 SECRET = "x" * 40
 ACCESS = Access("wss://rooms.example", "API1", SECRET)
@@ -148,9 +148,9 @@ async def test_rooms_are_listed_with_their_people_and_agents_made_and_ended(acce
 async def test_what_is_wrong_with_a_server_is_said_with_what_to_do(access: Access) -> None:
     async with open_http() as http:
         with pytest.raises(RoomError, match="refuses the key"):
-            await Directory(replace(access, secret=SECRET), http).rooms()
+            await RoomDirectory(replace(access, secret=SECRET), http).rooms()
         with pytest.raises(RoomError, match="voicemode service start livekit"):
-            await Directory(Access("ws://127.0.0.1:9", "API1", SECRET), http).rooms()
+            await RoomDirectory(Access("ws://127.0.0.1:9", "API1", SECRET), http).rooms()
 
 
 @pytest.mark.anyio
@@ -158,7 +158,7 @@ async def test_nothing_is_asked_of_another_machine_where_nothing_may_leave() -> 
     egress.enforce(True)
     async with open_http() as http:
         with pytest.raises(LocalOnlyError):
-            await Directory(ACCESS, http).rooms()
+            await RoomDirectory(ACCESS, http).rooms()
 
 
 @pytest.mark.anyio

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from voicemode.audio.echo.level import FULL_DB, STEP_SECONDS, EchoLevel, Progress
+from voicemode.audio.echo.level import FULL_DB, STEP_SECONDS, EchoLevel, EchoProgress
 from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, Frame
 from voicemode.audio.level import SILENCE_DB, level_db
-from voicemode.audio.turns.barge_in import Heard
+from voicemode.audio.turns.barge_in import CleanedFrame
 
 RATE = 16_000
 """Hertz, of what is cleaned."""
@@ -54,11 +54,11 @@ class Canceller:
         self._level = EchoLevel()
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> EchoProgress | None:
         """None before it is known."""
         return self._level.progress
 
-    def clean(self, frame: Frame, played: Frame, delay_seconds: float) -> Heard:
+    def clean(self, frame: Frame, played: Frame, delay_seconds: float) -> CleanedFrame:
         """10 ms at RATE, while the speaker took the 10 ms `played`, which is heard `delay_seconds` later, more or less."""
         if self._echo:
             self._module.process_reverse_stream(self._packed(played))
@@ -70,7 +70,7 @@ class Canceller:
         echo_db = SILENCE_DB
         if self._echo:
             echo_db = self._level.note(level_db(played), level_db(frame), level_db(Frame(cleaned, RATE)))
-        return Heard(cleaned, RATE, echo_db)
+        return CleanedFrame(cleaned, RATE, echo_db)
 
     def _packed(self, frame: Frame) -> Any:
         return self._audio_frame(bytearray(frame.pcm), frame.rate, 1, len(frame.pcm) // SAMPLE_BYTES)
@@ -84,7 +84,7 @@ class Cleaner:
         self._pcm = bytearray()
         self._step = 0
 
-    def clean(self, frame: Frame, canceller: Canceller | None) -> Iterator[Heard]:
+    def clean(self, frame: Frame, canceller: Canceller | None) -> Iterator[CleanedFrame]:
         """The whole steps that `frame` completes, which may be none. Without a canceller anything may be our voice."""
         self._pcm += frame.pcm
         while len(self._pcm) >= STEP_BYTES:
@@ -93,7 +93,7 @@ class Cleaner:
             played = self._timeline.played(self._step)
             self._step += 1
             if canceller is None:
-                yield Heard(step.pcm, RATE, FULL_DB)
+                yield CleanedFrame(step.pcm, RATE, FULL_DB)
             else:
                 yield canceller.clean(step, played, self._timeline.delay_seconds)
 

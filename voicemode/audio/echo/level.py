@@ -40,7 +40,7 @@ REMOVED_DB = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class EchoProgress:
     """How well our voice is removed, in decibels below full scale, in the last five seconds of it."""
 
     room_db: float
@@ -74,7 +74,7 @@ class EchoLevel:
         self._envelope_db = SILENCE_DB
         self._gain_db = FULL_DB
         self._steps = 0
-        self.progress: Progress | None = None
+        self.progress: EchoProgress | None = None
         """None before our voice has been heard for five seconds."""
 
     def note(self, played_db: float, before_db: float, after_db: float) -> float:
@@ -122,9 +122,9 @@ class EchoLevel:
             for step in range(later, REMEMBERED_STEPS):
                 self._arrive(step)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> EchoProgress:
         _, before, after = zip(*self._while_speaking, strict=True)
-        return Progress(
+        return EchoProgress(
             room_db=share((level for level, _ in self._heard), ROOM_SHARE),
             before_db=share(before, LOUD_SHARE),
             after_db=share(after, LOUD_SHARE),

@@ -61,9 +61,9 @@ class Timeline:
         self._heard_seconds = 0.0
         self._second_bytes = 1
         self._latency_seconds = 0.0
-        self._taken: deque[tuple[float, Track, bytes]] = deque(maxlen=EARLY_CALLS)
+        self._taken: deque[tuple[float, PlaybackTrack, bytes]] = deque(maxlen=EARLY_CALLS)
         """By the speaker, and when, and not placed yet."""
-        self._track: Track | None = None
+        self._track: PlaybackTrack | None = None
         self._silence = silence(STEP_SECONDS, USUAL_RATE)
 
     def open(self, rate: int, latency_seconds: float) -> None:
@@ -90,7 +90,7 @@ class Timeline:
                 self._microphone.note(now - self._heard_seconds, now)
                 self._place()
 
-    def play(self, track: "Track", pcm: bytes) -> None:
+    def play(self, track: "PlaybackTrack", pcm: bytes) -> None:
         """The speaker has taken `pcm`. A new track takes the place of the one before it."""
         with self._lock:
             if self._microphone is not None:
@@ -130,7 +130,7 @@ class Timeline:
             return self._latency_seconds + (self._track.latency_seconds if self._track else 0.0)
 
 
-class Track:
+class PlaybackTrack:
     """What one opened speaker plays, in the microphone's time.
 
     A canceller finds an echo that comes late, and none that seems to come before its cause. So a sound is placed where it

@@ -46,14 +46,14 @@ TURN_SECONDS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Heard(Frame):
+class CleanedFrame(Frame):
     """What a microphone heard, our own voice removed."""
 
     echo_db: float = SILENCE_DB
     """How loud our own voice was in it, at most, in decibels below full scale."""
 
 
-class Call(Enum):
+class InterruptionState(Enum):
     """What an interruption has come to."""
 
     QUIET = "quiet"
@@ -72,10 +72,10 @@ class Overlap:
     """From what is likely to be speech to a call."""
 
     def __init__(self) -> None:
-        self.call = Call.QUIET
+        self.call = InterruptionState.QUIET
         self._speech = self._run = self._pause = 0.0
 
-    def feed(self, likely: bool, seconds: float, *, certain: bool = True) -> Call:
+    def feed(self, likely: bool, seconds: float, *, certain: bool = True) -> InterruptionState:
         """Account for `seconds` more.
 
         Args:
@@ -85,9 +85,9 @@ class Overlap:
         """
         self._count(likely, seconds)
         match self.call:
-            case Call.QUIET | Call.MAYBE:
+            case InterruptionState.QUIET | InterruptionState.MAYBE:
                 self.call = self._begun(certain)
-            case Call.SPEECH | Call.OVER:
+            case InterruptionState.SPEECH | InterruptionState.OVER:
                 self.call = self._going_on()
         return self.call
 
@@ -101,20 +101,20 @@ class Overlap:
         if reached(self._pause, NOTHING_SECONDS):
             self._run = 0.0
 
-    def _begun(self, certain: bool) -> Call:
+    def _begun(self, certain: bool) -> InterruptionState:
         if certain and reached(self._run, SPEECH_SECONDS):
-            return Call.SPEECH
+            return InterruptionState.SPEECH
         if self._run:
-            return Call.MAYBE
+            return InterruptionState.MAYBE
         self._speech = 0.0
-        return Call.QUIET
+        return InterruptionState.QUIET
 
-    def _going_on(self) -> Call:
-        if self.call is Call.OVER and not reached(self._run, SPEECH_SECONDS):
-            return Call.OVER
+    def _going_on(self) -> InterruptionState:
+        if self.call is InterruptionState.OVER and not reached(self._run, SPEECH_SECONDS):
+            return InterruptionState.OVER
         if reached(self._speech, TURN_SECONDS):
-            return Call.TURN
-        return Call.OVER if reached(self._pause, PAUSE_SECONDS) else Call.SPEECH
+            return InterruptionState.TURN
+        return InterruptionState.OVER if reached(self._pause, PAUSE_SECONDS) else InterruptionState.SPEECH
 
 
 class Loudness:
@@ -129,7 +129,7 @@ class Loudness:
         level = level_db(frame)
         self._room.append(level)
         room_db = min(LOUDEST_DB, max(FAINTEST_DB, share(self._room, ROOM_SHARE)))
-        echo_db = frame.echo_db if isinstance(frame, Heard) else SILENCE_DB
+        echo_db = frame.echo_db if isinstance(frame, CleanedFrame) else SILENCE_DB
         stands_out = level >= max(room_db + LOUDER_DB, echo_db - REMOVED_DB)
         self._recent.append((frame.seconds, stands_out, stands_out and level >= echo_db + BEYOND_DB))
         while sum(seconds for seconds, _, _ in self._recent) > RECENT_SECONDS:
@@ -146,7 +146,7 @@ class Loudness:
         return reached(sum(seconds for seconds, _, beyond in self._recent if beyond), BEYOND_SECONDS)
 
 
-class Interruption:
+class InterruptionDetector:
     """Follows one microphone while we speak."""
 
     def __init__(self, vad: Vad) -> None:
@@ -159,7 +159,7 @@ class Interruption:
         self._kept_seconds = 0.0
 
     @property
-    def call(self) -> Call:
+    def call(self) -> InterruptionState:
         """What it has come to so far."""
         return self._overlap.call
 
@@ -168,13 +168,13 @@ class Interruption:
         """What was heard, from before the first sound of the interruption on; a pre-roll while there is none."""
         return list(self._kept)
 
-    def hear(self, frame: Frame) -> Call:
+    def hear(self, frame: Frame) -> InterruptionState:
         """Account for `frame`, 16 kHz, as it came from the microphone: of any length up to 40 ms."""
         self._loudness.hear(frame)
         for piece in self._pieces(frame):
             likely = self._vad.is_speech(piece) or self._vad.probability >= LIKELY
             # What has been told from an echo once may have soft ends.
-            heeded = self._loudness.stands_out or self.call in (Call.SPEECH, Call.OVER)
+            heeded = self._loudness.stands_out or self.call in (InterruptionState.SPEECH, InterruptionState.OVER)
             self._overlap.feed(likely and heeded, piece.seconds, certain=self._loudness.beyond)
         self._keep(frame)
         return self.call
@@ -194,6 +194,6 @@ class Interruption:
     def _keep(self, frame: Frame) -> None:
         self._kept.append(frame)
         self._kept_seconds += frame.seconds
-        limit = PRE_ROLL_SECONDS if self.call is Call.QUIET else MAX_SECONDS
+        limit = PRE_ROLL_SECONDS if self.call is InterruptionState.QUIET else MAX_SECONDS
         while self._kept_seconds - self._kept[0].seconds >= limit:
             self._kept_seconds -= self._kept.popleft().seconds

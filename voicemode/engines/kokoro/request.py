@@ -24,7 +24,7 @@ SLOWEST, FASTEST = 0.25, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class SpeechRequest:
     """One request, valid."""
 
     text: str
@@ -36,7 +36,7 @@ class Ask:
     """Server-sent events instead of the bare sound."""
 
 
-async def read_ask(request: Request) -> Ask:
+async def read_ask(request: Request) -> SpeechRequest:
     """Read and check the request. Raises ApiError, naming the field at fault; unknown fields are ignored."""
     try:
         body = json.loads(await request.body())
@@ -47,11 +47,11 @@ async def read_ask(request: Request) -> Ask:
     return checked(body)
 
 
-def checked(body: Mapping[str, Any]) -> Ask:
+def checked(body: Mapping[str, Any]) -> SpeechRequest:
     model = text(body, "model", MODELS[0])
     if model not in MODELS and not OPENAI.fullmatch(model):
         raise unknown_model(model, MODELS)
-    return Ask(
+    return SpeechRequest(
         text=asked_text(body),
         voice=asked_voice(body),
         format=one_of(tuple(CONTENT_TYPES), body, "response_format", "mp3"),

@@ -78,7 +78,7 @@ class Cut(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WrittenWord:
     """A word with the punctuation around it."""
 
     text: str
@@ -122,12 +122,12 @@ def sentences(text: str) -> Iterator[str]:
             yield from textwrap.wrap(part, LONGEST_SENTENCE, break_long_words=False, break_on_hyphens=False)
 
 
-def plan(words: Iterable[Word], *, speed: float = 1.0, model_speed: float = 1.0) -> Iterator[Chunk]:
+def plan(words: Iterable[WrittenWord], *, speed: float = 1.0, model_speed: float = 1.0) -> Iterator[Chunk]:
     """`words` in chunks, looking ahead no further than it must.
 
     `speed` is that of the speech, `model_speed` the one it is made at: the faster, the less work.
     """
-    source, ahead = iter(words), deque[Word]()
+    source, ahead = iter(words), deque[WrittenWord]()
     allowed, lead_seconds = FIRST, 0.0
     while look_ahead(ahead, source):
         count = best_cut(ahead, allowed)
@@ -137,7 +137,7 @@ def plan(words: Iterable[Word], *, speed: float = 1.0, model_speed: float = 1.0)
         yield chunk
 
 
-def look_ahead(ahead: deque[Word], source: Iterator[Word]) -> bool:
+def look_ahead(ahead: deque[WrittenWord], source: Iterator[WrittenWord]) -> bool:
     """Have the largest chunk there could be in `ahead`, and a word more; false if nothing is left."""
     size = sum(len(word.sound) + 1 for word in ahead)
     while size <= LARGEST and (word := next(source, None)):
@@ -154,7 +154,7 @@ def work_seconds(chunk: Chunk, speed: float) -> float:
     return START_SECONDS + len(chunk.sound) * WORK_SECONDS / speed
 
 
-def best_cut(words: Sequence[Word], allowed: int) -> int:
+def best_cut(words: Sequence[WrittenWord], allowed: int) -> int:
     """How many of `words` the next chunk takes: a sentence, or about `allowed` symbols of it.
 
     Where that would tear a phrase it takes more: a gap is better between phrases than no gap within one.
@@ -171,7 +171,7 @@ def best_cut(words: Sequence[Word], allowed: int) -> int:
     return (fair or [end])[0] + 1
 
 
-def natural(words: Sequence[Word], index: int) -> Cut:
+def natural(words: Sequence[WrittenWord], index: int) -> Cut:
     """How natural it is to stop after `words[index]`, which is not the last."""
     word = words[index]
     if word.mark:
@@ -183,13 +183,13 @@ def natural(words: Sequence[Word], index: int) -> Cut:
     return Cut.AWKWARD if index and words[index - 1].bare in _NAMING else Cut.POSSIBLE
 
 
-def sentence_end(words: Sequence[Word], sizes: Sequence[int]) -> int:
+def sentence_end(words: Sequence[WrittenWord], sizes: Sequence[int]) -> int:
     """The index of the last word of the first sentence; an exclamation like "Sure!" is taken together with the next."""
     ends = (index for index, word in enumerate(words) if word.mark in ENDS and sizes[index] >= SMALLEST - 2)
     return next(ends, len(words) - 1)
 
 
-def join_words(words: Sequence[Word]) -> Chunk:
+def join_words(words: Sequence[WrittenWord]) -> Chunk:
     mark = words[-1].mark
     pause = SENTENCE_PAUSE_SECONDS if mark in ENDS else CLAUSE_PAUSE_SECONDS if mark else 0.0
     return Chunk(" ".join(word.sound for word in words), pause)

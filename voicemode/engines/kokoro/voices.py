@@ -56,7 +56,7 @@ class UnknownVoiceError(VoiceModeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VoiceShare:
     """One voice of a mix."""
 
     name: str
@@ -67,7 +67,7 @@ class Part:
 class Mix:
     """Who speaks: one voice or several at once."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[VoiceShare, ...]
 
     @property
     def british(self) -> bool:
@@ -78,7 +78,7 @@ class Mix:
 def parse_voice(text: str) -> Mix:
     """`af_sky`, `nova`, `af_sky+af_bella`, `af_sky(2)+af_bella(1)`; empty is the default. Raises UnknownVoiceError."""
     found = [_PART.fullmatch(part.strip()) for part in (text.strip().lower() or DEFAULT).split("+")]
-    parts = tuple(Part(known(match["name"]), float(match["weight"] or 1)) for match in found if match)
+    parts = tuple(VoiceShare(known(match["name"]), float(match["weight"] or 1)) for match in found if match)
     if len(parts) < len(found) or len(parts) > MOST_PARTS or not sum(part.weight for part in parts):
         raise UnknownVoiceError(
             f"{text[:80]!r} is neither a voice nor a mix.", hint="A mix is written af_sky+af_bella or af_sky(2)+af_bella(1)."

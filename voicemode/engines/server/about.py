@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
-from voicemode.engines.server.counters import Tally, memory_bytes
+from voicemode.engines.server.counters import Counters, memory_bytes
 from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.metrics import CONTENT_TYPE, Metric, Sample, gauge, render
-from voicemode.engines.server.progress import News
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.progress import EngineProgress
+from voicemode.engines.server.queue import EngineHost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class About:
     """The default one."""
     models: Callable[[], Sequence[str]]
     """Names that requests may use, for /v1/models. Called in a thread."""
-    news: News = field(default_factory=News)
+    news: EngineProgress = field(default_factory=EngineProgress)
     """What it does while it loads its engine."""
     max_body_bytes: int = 1024 * 1024
     """Larger requests are refused with 413."""
@@ -37,7 +37,7 @@ class About:
 class AboutApi:
     """The routes. None of them waits for the engine."""
 
-    def __init__(self, about: About, room: EngineRoom[Any], tally: Tally) -> None:
+    def __init__(self, about: About, room: EngineHost[Any], tally: Counters) -> None:
         self._about = about
         self._room = room
         self._tally = tally
@@ -84,7 +84,7 @@ class AboutApi:
         return JSONResponse(listed(name))
 
 
-def room_metrics(service: str, room: EngineRoom[Any]) -> list[Metric]:
+def room_metrics(service: str, room: EngineHost[Any]) -> list[Metric]:
     """How the engines are just now."""
     labels = ({"service": service, "model": model, "version": __version__} for model in room.loaded)
     loaded = tuple(Sample(1, tuple(each.items())) for each in labels)

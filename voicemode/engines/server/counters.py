@@ -38,7 +38,7 @@ def lookups() -> Counter:
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """May be written from any thread."""
 
     requests: Counter = field(default_factory=requests)

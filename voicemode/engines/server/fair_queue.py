@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Line(Generic[T]):
+class FairQueue(Generic[T]):
     """What waits, in a line for each client. One thing is taken from each client in turn."""
 
     def __init__(self, limit: int) -> None:

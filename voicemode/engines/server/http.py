@@ -19,17 +19,17 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from voicemode.engines.server.about import About, AboutApi
-from voicemode.engines.server.counters import FAILED, Tally
+from voicemode.engines.server.counters import FAILED, Counters
 from voicemode.engines.server.errors import as_api_error, cause, client_gone
 from voicemode.engines.server.guards import BodyLimit, LocalOnly
-from voicemode.engines.server.journal import Journal
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.journal import RequestJournal
+from voicemode.engines.server.queue import EngineHost
 from voicemode.errors import VoiceModeError
 
 T = TypeVar("T")
 
 
-def create_app(about: About, room: EngineRoom[Any], tally: Tally, routes: Sequence[Route]) -> Starlette:
+def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Sequence[Route]) -> Starlette:
     """The application of a server: `routes`, those about itself, limits, guards, OpenAI-shaped errors.
 
     The default model is loaded from the application's start on; requests that need it wait for it.
@@ -53,7 +53,7 @@ def create_app(about: About, room: EngineRoom[Any], tally: Tally, routes: Sequen
         routes=[*routes, *AboutApi(about, room, tally).routes],
         lifespan=lifespan,
         middleware=[
-            Middleware(Journal, room=room, tally=tally, paths={route.path for route in routes}),
+            Middleware(RequestJournal, room=room, tally=tally, paths={route.path for route in routes}),
             Middleware(LocalOnly),
             Middleware(BodyLimit, max_bytes=about.max_body_bytes),
         ],

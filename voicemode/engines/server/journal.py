@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicemode.engines.server.counters import FAILED, Tally
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.counters import FAILED, Counters
+from voicemode.engines.server.queue import EngineHost
 
 log = logging.getLogger("voicemode.services.api")
 
@@ -15,10 +15,10 @@ LOOKING = frozenset({"/health", "/metrics"})
 """Paths of whoever looks after us: not counted, not logged, and no reason to stay."""
 
 
-class Journal:
+class RequestJournal:
     """Keeps the room from being idle during a request, logs and counts it."""
 
-    def __init__(self, app: ASGIApp, *, room: EngineRoom[object], tally: Tally, paths: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, room: EngineHost[object], tally: Counters, paths: Collection[str]) -> None:
         """`paths` are counted by name; all others together, so that nobody can fill the memory with new ones."""
         self._app = app
         self._room = room
@@ -29,7 +29,7 @@ class Journal:
         if scope["type"] != "http" or scope["path"] in LOOKING:
             await self._app(scope, receive, send)
             return
-        entry = Entry(send)
+        entry = AccessRecord(send)
         path = scope["path"] if scope["path"] in self._paths else "other"
         try:
             with self._room.occupied():
@@ -41,7 +41,7 @@ class Journal:
             self._write(entry, path)
             log.info("%s %r %d %.2f s", scope["method"], scope["path"], entry.status, entry.seconds)
 
-    def _write(self, entry: "Entry", path: str) -> None:
+    def _write(self, entry: "AccessRecord", path: str) -> None:
         self._tally.requests.add(path=path, status=str(entry.status))
         if entry.first_byte_seconds is not None:
             self._tally.first_byte.observe(entry.first_byte_seconds, path=path)
@@ -49,7 +49,7 @@ class Journal:
             self._tally.errors.add(path=path)
 
 
-class Entry:
+class AccessRecord:
     """What is seen of one request."""
 
     def __init__(self, send: Send) -> None:

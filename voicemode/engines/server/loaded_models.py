@@ -41,7 +41,7 @@ class Held(Generic[E]):
             self.expiry.cancel()
 
 
-class Shelf(Generic[E]):
+class LoadedModels(Generic[E]):
     """Models by their names. All of it is used from one event loop."""
 
     def __init__(self, load: Callable[[str], E], default: str, *, idle_seconds: float = IDLE_SECONDS) -> None:

@@ -2,12 +2,12 @@
 
 import logging
 
-from voicemode.models.sources import Progress
+from voicemode.models.sources import SourceProgress
 
 log = logging.getLogger(__name__)
 
 
-class News:
+class EngineProgress:
     """The latest, as a sentence. Written by the loading thread, read by the event loop."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class News:
         """All weights are here; what is left takes a second or two."""
         self.text = "loading the engine" if self.text else ""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: SourceProgress) -> None:
         """How far a model has come; a `Report` for `_models.ensure`."""
         self.text = str(progress)
         if progress.source != self._source:

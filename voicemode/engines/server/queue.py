@@ -13,8 +13,8 @@ from typing import Generic, Literal, TypeVar
 
 from voicemode.engines.server.clients import Clients, Peer, owners
 from voicemode.engines.server.errors import ApiError
-from voicemode.engines.server.loaded_models import Shelf, in_thread, seen
-from voicemode.engines.server.scheduler import Turns
+from voicemode.engines.server.loaded_models import LoadedModels, in_thread, seen
+from voicemode.engines.server.scheduler import Scheduler
 from voicemode.errors import VoiceModeError
 
 E = TypeVar("E")
@@ -26,7 +26,7 @@ NOBODY = Peer()
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ModelState:
     """How the default model is."""
 
     status: Literal["loading", "ready", "failed"]
@@ -34,7 +34,7 @@ class State:
     """Why it failed, with what would help."""
 
 
-class EngineRoom(Generic[E]):
+class EngineHost(Generic[E]):
     """Jobs for engines that are loaded in the background; all of it is used from one event loop.
 
     A job is called in a thread with the engine and an event; once the event is set nobody wants the result any more,
@@ -42,11 +42,11 @@ class EngineRoom(Generic[E]):
     """
 
     def __init__(
-        self, shelf: Shelf[E], *, waiting: int = WAITING, name: Callable[[Peer], Awaitable[str]] | None = None
+        self, shelf: LoadedModels[E], *, waiting: int = WAITING, name: Callable[[Peer], Awaitable[str]] | None = None
     ) -> None:
         """At most `waiting` jobs wait. `name` tells clients apart; without it their processes do."""
         self._shelf = shelf
-        self._turns = Turns(waiting)
+        self._turns = Scheduler(waiting)
         self._name = name or Clients(owners).name
         self._jobs: set[asyncio.Task[object]] = set()
         self._busy = 0
@@ -67,12 +67,12 @@ class EngineRoom(Generic[E]):
         await self._shelf.close()
 
     @property
-    def state(self) -> State:
+    def state(self) -> ModelState:
         engine = self._shelf.peek(self._shelf.default)
         if engine is None or not engine.done():
-            return State("loading")
+            return ModelState("loading")
         error = engine.exception()
-        return State("ready") if error is None else State("failed", reason(error))
+        return ModelState("ready") if error is None else ModelState("failed", reason(error))
 
     @property
     def loaded(self) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voicemode.engines.server.errors import ApiError
-from voicemode.engines.server.fair_queue import Line
+from voicemode.engines.server.fair_queue import FairQueue
 
 FIRST_GUESS_SECONDS = 1.0
 """What a job takes, before any was seen."""
@@ -31,12 +31,12 @@ class Ticket:
         return self.ready.done() and not self.called.done()
 
 
-class Turns:
+class Scheduler:
     """All of it is used from one event loop."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         """At most `limit` jobs wait while one has its turn."""
-        self._line: Line[Ticket] = Line(limit)
+        self._line: FairQueue[Ticket] = FairQueue(limit)
         self._clock = clock
         self._taken = False
         self._usual_seconds = FIRST_GUESS_SECONDS

@@ -75,7 +75,7 @@ async def serve_on(
 
 async def serve_as(config: uvicorn.Config, listener: socket.socket, used: "Used", idle_minutes: float | None) -> None:
     """Serve what `config` says on `listener` until it is asked to end, cancelled, or `used` was not for `idle_minutes`."""
-    server = Server(config)
+    server = EngineServer(config)
     async with asyncio.TaskGroup() as tasks:
         watch = tasks.create_task(end_when_idle(server, used, idle_minutes))
         serving = tasks.create_task(server.serve(sockets=[listener]))
@@ -107,7 +107,7 @@ async def end_when_idle(server: uvicorn.Server, used: Used, idle_minutes: float 
     server.should_exit = True
 
 
-class Server(uvicorn.Server):
+class EngineServer(uvicorn.Server):
     """Uvicorn, but a signal that was obeyed is not raised again: ending as asked is a success."""
 
     @contextlib.contextmanager

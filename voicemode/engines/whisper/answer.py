@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from voicemode.audio.frames import Frame
 from voicemode.engines.whisper.languages import LANGUAGES
-from voicemode.engines.whisper.request import Ask
+from voicemode.engines.whisper.request import TranscriptionRequest
 from voicemode.engines.whisper.subtitles import Cue, srt, vtt
-from voicemode.engines.whisper.transcript import Segment, Word
+from voicemode.engines.whisper.transcript import Segment, TimedWord
 
 FRAMES_PER_SECOND = 100
 """Of Whisper's spectrogram, in which OpenAI counts `seek`."""
@@ -41,7 +41,7 @@ def text_of(segments: Iterable[Segment]) -> str:
     return "".join(segment.text for segment in segments).strip()
 
 
-def render(ask: Ask, result: Result) -> Response:
+def render(ask: TranscriptionRequest, result: Result) -> Response:
     """`result` as `ask` wants it."""
     match ask.format:
         case "json":
@@ -65,7 +65,7 @@ def usage(result: Result) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(result.seconds)}
 
 
-def verbose(ask: Ask, result: Result) -> dict[str, Any]:
+def verbose(ask: TranscriptionRequest, result: Result) -> dict[str, Any]:
     language = result.segments[0].language if result.segments else ask.options.language or "en"
     answer: dict[str, Any] = {
         "task": "translate" if ask.options.translate else "transcribe",
@@ -96,5 +96,5 @@ def segment_json(number: int, segment: Segment) -> dict[str, Any]:
     }
 
 
-def word_json(word: Word) -> dict[str, Any]:
+def word_json(word: TimedWord) -> dict[str, Any]:
     return {"word": word.text.strip(), "start": round(word.start_seconds, 2), "end": round(word.end_seconds, 2)}

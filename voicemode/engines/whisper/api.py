@@ -15,16 +15,16 @@ from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import Peer, peer_of
-from voicemode.engines.server.counters import Tally
+from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.errors import as_api_error
 from voicemode.engines.server.http import create_app, event, streamed, unless_gone
-from voicemode.engines.server.loaded_models import Shelf
-from voicemode.engines.server.progress import News
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.loaded_models import LoadedModels
+from voicemode.engines.server.progress import EngineProgress
+from voicemode.engines.server.queue import EngineHost
 from voicemode.engines.server.server import serve
 from voicemode.engines.whisper.answer import Meter, Result, render, text_of
 from voicemode.engines.whisper.models import ANY, installed, not_installed
-from voicemode.engines.whisper.request import Ask, read_ask
+from voicemode.engines.whisper.request import TranscriptionRequest, read_ask
 from voicemode.engines.whisper.transcript import Options, Segment
 from voicemode.errors import VoiceModeError
 from voicemode.models.choice import uses_card, whisper_choice
@@ -37,7 +37,7 @@ LARGEST_UPLOAD = 1024**3
 """Bytes; an hour of CD sound is 635 million."""
 
 
-class Engine(Protocol):
+class TranscriptionEngine(Protocol):
     """What the server needs of WhisperEngine."""
 
     def transcribe(self, frames: Iterable[Frame], options: Options, cancelled: threading.Event) -> Iterator[Segment]: ...
@@ -49,11 +49,11 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
     Raises ServiceError if the port cannot be had.
     """
     hardware = look()
-    default, folder, news = whisper_choice(settings, hardware).model, settings.models_path, News()
+    default, folder, news = whisper_choice(settings, hardware).model, settings.models_path, EngineProgress()
     # One core is left to the rest: threads that wait for each other on a busy machine are many times slower than one.
     threads = choose_threads(settings.whisper_threads, hardware.cores - 1)
 
-    def load(name: str) -> Engine:
+    def load(name: str) -> TranscriptionEngine:
         from voicemode.engines.whisper.engine import load_whisper
 
         if name != default and not status(name, folder).present:
@@ -64,19 +64,21 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
         engine.warm_up()
         return engine
 
-    shelf = Shelf(load, default, idle_seconds=60 * settings.model_idle_minutes)
+    shelf = LoadedModels(load, default, idle_seconds=60 * settings.model_idle_minutes)
     app = whisper_app(shelf, lambda: installed(folder), news)
     serve(app, host=host, port=port or settings.whisper_port, idle_minutes=idle_minutes)
 
 
-def whisper_app(shelf: Shelf[Engine], others: Callable[[], Sequence[str]] = tuple, news: News | None = None) -> Starlette:
+def whisper_app(
+    shelf: LoadedModels[TranscriptionEngine], others: Callable[[], Sequence[str]] = tuple, news: EngineProgress | None = None
+) -> Starlette:
     """The application. `others` are the models that are installed besides the default one; it is called in a thread."""
-    room, tally = EngineRoom(shelf), Tally()
+    room, tally = EngineHost(shelf), Counters()
     about = About(
         service="voicemode-whisper",
         model=shelf.default,
         models=lambda: tuple(dict.fromkeys([ANY, shelf.default, *others()])),
-        news=news or News(),
+        news=news or EngineProgress(),
         max_body_bytes=LARGEST_UPLOAD,
     )
     return create_app(about, room, tally, WhisperApi(room, shelf.default, tally).routes)
@@ -85,7 +87,7 @@ def whisper_app(shelf: Shelf[Engine], others: Callable[[], Sequence[str]] = tupl
 class WhisperApi:
     """The routes. One request is worked on at a time."""
 
-    def __init__(self, room: EngineRoom[Engine], default: str, tally: Tally) -> None:
+    def __init__(self, room: EngineHost[TranscriptionEngine], default: str, tally: Counters) -> None:
         """`default` is the model for who has no choice."""
         self._room = room
         self._default = default
@@ -101,30 +103,32 @@ class WhisperApi:
     async def translations(self, request: Request) -> Response:
         return await self._answer(request, await read_ask(request, self._default, translate=True))
 
-    async def _answer(self, request: Request, ask: Ask) -> Response:
+    async def _answer(self, request: Request, ask: TranscriptionRequest) -> Response:
         if ask.stream:
             return await streamed(request, self._events(ask, peer_of(request)), media_type="text/event-stream")
         with ask.file:
             result = await unless_gone(request, self._transcribe(ask, peer_of(request)))
         return render(ask, result)
 
-    def _heard(self, ask: Ask, meter: Meter, engine: Engine, cancelled: threading.Event) -> Iterator[Segment]:
+    def _heard(
+        self, ask: TranscriptionRequest, meter: Meter, engine: TranscriptionEngine, cancelled: threading.Event
+    ) -> Iterator[Segment]:
         """Called in the engine's thread."""
         with self._tally.work() as work:
             yield from engine.transcribe(meter, ask.options, cancelled)
             work.audio_seconds = meter.seconds
 
-    async def _transcribe(self, ask: Ask, peer: Peer) -> Result:
-        def job(engine: Engine, cancelled: threading.Event) -> Result:
+    async def _transcribe(self, ask: TranscriptionRequest, peer: Peer) -> Result:
+        def job(engine: TranscriptionEngine, cancelled: threading.Event) -> Result:
             meter = Meter(decode_file(ask.file, RATE))
             return Result(list(self._heard(ask, meter, engine, cancelled)), meter.seconds)
 
         return await self._room.run(job, model=ask.model, peer=peer)
 
-    async def _events(self, ask: Ask, peer: Peer) -> AsyncGenerator[bytes, None]:
+    async def _events(self, ask: TranscriptionRequest, peer: Peer) -> AsyncGenerator[bytes, None]:
         """Server-sent events: the text in parts, then all of it."""
 
-        def job(engine: Engine, cancelled: threading.Event) -> Iterator[Segment]:
+        def job(engine: TranscriptionEngine, cancelled: threading.Event) -> Iterator[Segment]:
             return self._heard(ask, Meter(decode_file(ask.file, RATE)), engine, cancelled)
 
         heard: list[Segment] = []

@@ -23,7 +23,7 @@ from voicemode.audio.frames import Frame
 from voicemode.audio.turns.log_mel import FRAMES_PER_SECOND, log_mel, mel_filters
 from voicemode.engines.whisper.missed import missed, pauses
 from voicemode.engines.whisper.split import Stretch, has_speech, stretches
-from voicemode.engines.whisper.transcript import Options, Segment, Word
+from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
 from voicemode.engines.whisper.vocabulary import Vocabulary
 from voicemode.engines.whisper.words import cues, tightened, words_of
 from voicemode.errors import WeightsError
@@ -65,7 +65,7 @@ class Encoded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Reading:
     """One reading of a stretch."""
 
     encoded: Encoded
@@ -116,7 +116,7 @@ class Heard:
             no_speech_prob=self.no_speech,
         )
 
-    def cue(self, language: str, words: Sequence[Word]) -> Segment:
+    def cue(self, language: str, words: Sequence[TimedWord]) -> Segment:
         """The part of it that `words` are."""
         start = words[0].start_seconds
         return replace(
@@ -210,7 +210,7 @@ class WhisperEngine:
 
     def _listen(
         self, stretch: Stretch, encoded: Encoded, asked: Options, cancelled: threading.Event, cuts: int = MOST_CUTS
-    ) -> list[tuple[Stretch, Heard]]:
+    ) -> list[tuple[Stretch, Reading]]:
         """What is read of `stretch`: in parts where, as a whole, some of it is left out; nothing if nobody speaks in it."""
         heard = self._best(stretch, encoded, asked)
         if heard is None:
@@ -224,7 +224,7 @@ class WhisperEngine:
         ]
         return max([(stretch, heard)], list(chain.from_iterable(read)), key=letters)
 
-    def _parts(self, stretch: Stretch, heard: Heard, asked: Options) -> tuple[Stretch, ...]:
+    def _parts(self, stretch: Stretch, heard: Reading, asked: Options) -> tuple[Stretch, ...]:
         """`stretch`, cut so that what `heard` leaves out is read by itself; nothing if it leaves nothing out."""
         loud = stretch.loud()
         # Looking closer takes 20 ms, and only what is beside a pause is left out.
@@ -232,7 +232,7 @@ class WhisperEngine:
         parts = () if at is None else stretch.cut(at)
         return parts if all(has_speech(part.pcm) for part in parts) else ()
 
-    def _best(self, stretch: Stretch, encoded: Encoded, asked: Options) -> Heard | None:
+    def _best(self, stretch: Stretch, encoded: Encoded, asked: Options) -> Reading | None:
         """The best reading of `stretch` as a whole; None if nobody speaks in it."""
         heard = self._read(encoded, asked)
         if heard.doubtful and not has_speech(stretch.pcm):
@@ -244,7 +244,7 @@ class WhisperEngine:
             heard = min(heard, self._read(encoded, otherwise(asked)), key=lambda each: each.ratio)
         return None if heard.silent else heard
 
-    def _read(self, encoded: Encoded, asked: Options) -> Heard:
+    def _read(self, encoded: Encoded, asked: Options) -> Reading:
         prompt = self._vocabulary.prompt(self._start(asked), asked.prompt)
         limit = MOST_TOKENS if encoded.window == FULL_WINDOW else most_tokens(encoded.seconds)
         result = self._model.generate(
@@ -256,7 +256,7 @@ class WhisperEngine:
             **search(asked.temperature),
         )[0]
         tokens = self._vocabulary.text_only(result.sequences_ids[0])
-        return Heard(
+        return Reading(
             encoded=encoded,
             tokens=tokens,
             text=self._vocabulary.decode(tokens),
@@ -277,19 +277,19 @@ class WhisperEngine:
     def _start(self, asked: Options) -> list[int]:
         return self._vocabulary.start(asked.language if self._model.is_multilingual else "", translate=asked.translate)
 
-    def _segments(self, stretch: Stretch, heard: Heard, asked: Options) -> Iterator[Segment]:
+    def _segments(self, stretch: Stretch, heard: Reading, asked: Options) -> Iterator[Segment]:
         if not asked.timed:
             yield heard.segment(asked.language, stretch.start_seconds, stretch.seconds)
             return
         for cue in cues(self._words(stretch, heard, asked)):
             yield heard.cue(asked.language, cue)
 
-    def _words(self, stretch: Stretch, heard: Heard, asked: Options) -> Iterator[Word]:
+    def _words(self, stretch: Stretch, heard: Reading, asked: Options) -> Iterator[TimedWord]:
         loud, pieces = stretch.loud(), self._vocabulary.pieces(heard.tokens)
         for word in words_of(pieces, self._steps(stretch, heard, asked), asked.language):
             yield tightened(word, loud).later(stretch.start_seconds)
 
-    def _steps(self, stretch: Stretch, heard: Heard, asked: Options) -> list[tuple[int, int]]:
+    def _steps(self, stretch: Stretch, heard: Reading, asked: Options) -> list[tuple[int, int]]:
         """Pairs (number of a token, encoder step it was heard at)."""
         frames = max(2, math.ceil(stretch.seconds * FRAMES_PER_SECOND))
         aligned = self._model.align(heard.encoded.features, self._start(asked), [heard.tokens], frames)
@@ -297,7 +297,7 @@ class WhisperEngine:
         return steps
 
 
-def letters(readings: Sequence[tuple[Stretch, Heard]]) -> int:
+def letters(readings: Sequence[tuple[Stretch, Reading]]) -> int:
     """How much was read. Marks do not count: where a sentence is cut, Whisper puts a full stop."""
     return sum(character.isalnum() for _, heard in readings for character in heard.text)
 

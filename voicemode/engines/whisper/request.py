@@ -18,7 +18,7 @@ TRUE, FALSE = ("true", "1"), ("false", "0", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class TranscriptionRequest:
     """One request, valid. Whoever has it closes `file`."""
 
     model: str
@@ -31,7 +31,7 @@ class Ask:
     options: Options
 
 
-async def read_ask(request: Request, default: str, *, translate: bool) -> Ask:
+async def read_ask(request: Request, default: str, *, translate: bool) -> TranscriptionRequest:
     """Read and check the form; `default` is the model for who has no choice. Raises ApiError, naming the field at fault."""
     form = await request.form(max_files=1, max_fields=64)
     try:
@@ -41,13 +41,13 @@ async def read_ask(request: Request, default: str, *, translate: bool) -> Ask:
         raise
 
 
-def checked(form: FormData, default: str, *, translate: bool) -> Ask:
+def checked(form: FormData, default: str, *, translate: bool) -> TranscriptionRequest:
     model = model_for(text(form, "model"), default)
     if translate and english_only(model):
         raise ApiError(400, f"The model {model} knows English only: nothing can be translated. Ask another.", param="model")
     answer = one_of(FORMATS, text(form, "response_format", "json"))
     granularities = asked_granularities(form, answer)
-    return Ask(
+    return TranscriptionRequest(
         model=model,
         file=upload(form),
         format=answer,

@@ -20,7 +20,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TimedWord:
     """A word with its punctuation, and the space before it where there is one. Times are seconds."""
 
     text: str
@@ -28,7 +28,7 @@ class Word:
     end_seconds: float
     tokens: tuple[int, ...]
 
-    def later(self, seconds: float) -> "Word":
+    def later(self, seconds: float) -> "TimedWord":
         return replace(self, start_seconds=self.start_seconds + seconds, end_seconds=self.end_seconds + seconds)
 
 
@@ -47,5 +47,5 @@ class Segment:
     avg_logprob: float
     compression_ratio: float
     no_speech_prob: float
-    words: tuple[Word, ...] = ()
+    words: tuple[TimedWord, ...] = ()
     """Only where `Options.timed` asked for them."""

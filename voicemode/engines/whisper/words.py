@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from voicemode.engines.whisper.transcript import Word
+from voicemode.engines.whisper.transcript import TimedWord
 
 STEP_SECONDS = 0.02
 """The encoder's resolution, and that of `loud`."""
@@ -24,19 +24,19 @@ Piece = tuple[str, list[int]]
 """Whole characters, and the tokens they are made of."""
 
 
-def words_of(pieces: Iterable[Piece], steps: Sequence[tuple[int, int]], language: str) -> list[Word]:
+def words_of(pieces: Iterable[Piece], steps: Sequence[tuple[int, int]], language: str) -> list[TimedWord]:
     """The words that `pieces` make, timed from the start of the audio.
 
     `steps` are pairs (number of a token, encoder step it was heard at), both ascending; the number after the last token
     stands for the end of the text.
     """
     starts = token_starts(steps)
-    words: list[Word] = []
+    words: list[TimedWord] = []
     number = 0
     for text, tokens in pieces:
         begin, end = (starts[min(at, len(starts) - 1)] for at in (number, number + len(tokens)))
         number += len(tokens)
-        piece = Word(text, begin, end, tuple(tokens))
+        piece = TimedWord(text, begin, end, tuple(tokens))
         if words and continues(words[-1], text, language):
             words[-1] = joined(words[-1], piece)
         else:
@@ -52,7 +52,7 @@ def token_starts(steps: Sequence[tuple[int, int]]) -> list[float]:
     return [starts[token] for token in sorted(starts)] or [0.0]
 
 
-def continues(word: Word, text: str, language: str) -> bool:
+def continues(word: TimedWord, text: str, language: str) -> bool:
     """Does the piece `text` belong to `word`?"""
     if text.startswith(" "):
         return not text.strip()
@@ -60,11 +60,11 @@ def continues(word: Word, text: str, language: str) -> bool:
     return only_punctuation or language not in UNSPACED
 
 
-def joined(first: Word, second: Word) -> Word:
-    return Word(first.text + second.text, first.start_seconds, second.end_seconds, first.tokens + second.tokens)
+def joined(first: TimedWord, second: TimedWord) -> TimedWord:
+    return TimedWord(first.text + second.text, first.start_seconds, second.end_seconds, first.tokens + second.tokens)
 
 
-def tightened(word: Word, loud: Sequence[bool]) -> Word:
+def tightened(word: TimedWord, loud: Sequence[bool]) -> TimedWord:
     """`word` without the silence at its edges: an alignment gives every pause to one of the words beside it.
 
     `loud` says for each step of the audio whether there is sound in it.
@@ -81,9 +81,9 @@ def tightened(word: Word, loud: Sequence[bool]) -> Word:
     )
 
 
-def cues(words: Iterable[Word]) -> Iterator[list[Word]]:
+def cues(words: Iterable[TimedWord]) -> Iterator[list[TimedWord]]:
     """`words` in groups that end with a sentence, at a pause, or where a subtitle is full."""
-    cue: list[Word] = []
+    cue: list[TimedWord] = []
     for word in words:
         if cue and ends_before(cue, word):
             yield cue
@@ -93,7 +93,7 @@ def cues(words: Iterable[Word]) -> Iterator[list[Word]]:
         yield cue
 
 
-def ends_before(cue: Sequence[Word], word: Word) -> bool:
+def ends_before(cue: Sequence[TimedWord], word: TimedWord) -> bool:
     return (
         cue[-1].text.rstrip("\"'”»\u300d\u300f)").endswith(SENTENCE_ENDS)
         or word.start_seconds - cue[-1].end_seconds >= PAUSE_SECONDS

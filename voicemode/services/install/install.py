@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from voicemode.config import Settings, env_name, find_setting, load_settings, set_value
 from voicemode.errors import ServiceError
 from voicemode.models.download import reason
-from voicemode.models.models import Status, fetch, sources_from
+from voicemode.models.models import ModelStatus, fetch, sources_from
 from voicemode.models.sources import size_text
 from voicemode.services.command import Report
 from voicemode.services.install.environment import python_of
@@ -114,7 +114,7 @@ class Installation:
     def _tell_of(self, stage: str) -> Report:
         return lambda line: self._report(f"{stage}: {line}")
 
-    async def _fetch(self, model: Status) -> None:
+    async def _fetch(self, model: ModelStatus) -> None:
         await self._report(f"Fetching {model.title}")
         folder = await fetch(model.model, self._settings.models_path, sources_from(self._settings), self._report)
         self._did.append(f"fetched {model.title}, {size_text(model.size_bytes)}, to {folder}; its SHA-256 is as published")

@@ -9,7 +9,7 @@ from voicemode.config import Settings, env_name, find_setting, user_file
 from voicemode.config.change import checked_value
 from voicemode.errors import ArgumentError, ServiceError
 from voicemode.models.choice import chosen
-from voicemode.models.models import Status, status
+from voicemode.models.models import ModelStatus, status
 from voicemode.models.sources import size_text
 from voicemode.services.command import shown
 from voicemode.services.health import Health, health_of
@@ -49,7 +49,7 @@ def wish_for(service: Service, settings: Settings, options: InstallOptions, orig
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Survey:
     """What was seen of a service that may run already."""
 
     owner: Owner | None
@@ -86,7 +86,7 @@ class Plan:
     """The way from how things are to how they should be."""
 
     wish: Wish
-    sight: Sight
+    sight: Survey
     environments: Environments
     environment: Path
     """The folder the service will run from."""
@@ -94,7 +94,7 @@ class Plan:
     """How that is made; None if it is there."""
     fitting: str
     """What else is put into it, as a sentence."""
-    models: tuple[Status, ...]
+    models: tuple[ModelStatus, ...]
     """All that it needs."""
     choice: str
     """Why these, as a sentence; empty where there is nothing to choose."""
@@ -116,7 +116,7 @@ class Plan:
         return self.in_place and not self.wish.choices
 
     @property
-    def missing(self) -> tuple[Status, ...]:
+    def missing(self) -> tuple[ModelStatus, ...]:
         """Models that have to be fetched."""
         return tuple(model for model in self.models if not model.present)
 
@@ -154,15 +154,15 @@ async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
     return await asyncio.to_thread(plan, wish, await see(wish.service, wish.settings, supervisor), supervisor)
 
 
-async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Sight:
+async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Survey:
     """What runs now. Raises ServiceError if a stranger has the port."""
     found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health_of(service, settings))
     if found and not is_ours(service, found, state):
         raise taken(service, settings, found)
-    return Sight(found, state, await supervisor.look(service.name))
+    return Survey(found, state, await supervisor.look(service.name))
 
 
-def plan(wish: Wish, sight: Sight, supervisor: Supervisor) -> Plan:
+def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
     """The way from what is on this disk and in `sight` to `wish`. Blocks. Raises ServiceError."""
     service, settings = wish.service, wish.settings
     environments = Environments(service_dir(service, settings) / "environments")

@@ -41,7 +41,7 @@ ALLOWED = "VOICEMODE_OFFLINE=false VOICEMODE_LOCAL_ONLY=false"
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class ServerProgram:
     path: Path
     version: str
     """As it says it itself."""
@@ -81,7 +81,7 @@ class LiveKitProgram:
         version = (await asyncio.to_thread(ask_version, target)).version
         return f"downloaded LiveKit {version} from {url}; its SHA-256 is the one that the release publishes"
 
-    def find(self, settings: Settings) -> Program | None:
+    def find(self, settings: Settings) -> ServerProgram | None:
         """The one installed on this machine, else the one downloaded before. Blocks. Raises ServiceError if it is too old."""
         path = next((path for path in self._candidates(settings) if os.access(path, os.X_OK) and path.is_file()), None)
         return ask_version(path) if path else None
@@ -118,7 +118,7 @@ def program_of(environment: Path) -> Path:
     return python_of(environment).with_name(NAME)
 
 
-def ask_version(path: Path) -> Program:
+def ask_version(path: Path) -> ServerProgram:
     """Which LiveKit that is. Blocks. Raises ServiceError if it is none, or too old."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
@@ -133,7 +133,7 @@ def ask_version(path: Path) -> Program:
             f"{path} is LiveKit {version}; VoiceMode needs {'.'.join(map(str, OLDEST))} or later.",
             hint=f"Update it, or take it off the PATH; then: {INSTALL}",
         )
-    return Program(path, version)
+    return ServerProgram(path, version)
 
 
 def _environments(settings: Settings) -> Path:

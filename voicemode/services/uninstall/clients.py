@@ -43,7 +43,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ClientConfig:
     """What tells a program to start VoiceMode."""
 
     client: Client
@@ -64,10 +64,10 @@ def clients(home: Path, platform: str = sys.platform) -> tuple[Client, ...]:
     )
 
 
-def entries(client: Client) -> list[Entry]:
+def entries(client: Client) -> list[ClientConfig]:
     """What tells `client` to start VoiceMode; nothing if its file is missing or cannot be understood. Blocks."""
     try:
-        return [Entry(client, keys) for keys in find_entries(json.loads(_read(client.path)), projects=client.projects)]
+        return [ClientConfig(client, keys) for keys in find_entries(json.loads(_read(client.path)), projects=client.projects)]
     except (OSError, ValueError, RecursionError):
         return []
 
@@ -103,7 +103,7 @@ def _programs(words: list[str]) -> Iterator[str]:
             return
 
 
-def remove(client: Client, found: list[Entry]) -> None:
+def remove(client: Client, found: list[ClientConfig]) -> None:
     """Take `found` out of the file of `client`. Blocks. Raises ServiceError; the file is then as it was."""
     try:
         text = _read(client.path)
@@ -125,7 +125,7 @@ def _object(said: Any, key: str) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _less(text: str, found: list[Entry]) -> str:
+def _less(text: str, found: list[ClientConfig]) -> str:
     """`text` without `found`. Raises ValueError if it would say anything else differently."""
     left, wanted = without(text, [entry.keys for entry in found]), json.loads(text)
     for entry in found:

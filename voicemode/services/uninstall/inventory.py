@@ -19,7 +19,7 @@ from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.supervisors.unit import unit_for
-from voicemode.services.uninstall.places import Kind, Place, places, places_of
+from voicemode.services.uninstall.places import Kind, Location, places, places_of
 
 ORDER: tuple[Kind, ...] = ("unit", "environment", "model", "cache", "log", "state", "recording", "config")
 
@@ -86,7 +86,7 @@ def _units(service: Service, settings: Settings, supervisor: Supervisor) -> list
     return [Item(kind="unit", title=title, paths=paths, size_bytes=_size(paths), root=paths[0].parent)]
 
 
-def _found(all_places: Iterable[Place]) -> list[Item]:
+def _found(all_places: Iterable[Location]) -> list[Item]:
     items = (
         Item(kind=p.kind, title=p.title, paths=paths, size_bytes=_size(paths), root=p.root)
         for p in all_places
@@ -108,7 +108,7 @@ def _sorted(items: Iterable[Item]) -> list[Item]:
     return joined
 
 
-def _look(place: Place) -> tuple[Path, ...]:
+def _look(place: Location) -> tuple[Path, ...]:
     """What is there of a place: what is ours in its folder, or the link that is in the way to it."""
     if link := _link(place.folder, place.root):
         return (link,)
@@ -119,7 +119,7 @@ def _look(place: Place) -> tuple[Path, ...]:
     return tuple(sorted(Path(entry.path) for entry in ours))
 
 
-def _fits(entry: os.DirEntry[str], place: Place) -> bool:
+def _fits(entry: os.DirEntry[str], place: Location) -> bool:
     if place.links:
         return entry.is_symlink()
     return not place.sizes or entry.is_symlink() or entry.stat(follow_symlinks=False).st_size in place.sizes

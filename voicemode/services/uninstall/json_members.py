@@ -14,7 +14,7 @@ Keys = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class JsonMember:
     """One `"key": value` of an object, by where it stands in the text."""
 
     key: str
@@ -48,7 +48,7 @@ def _span(text: str, keys: Keys) -> tuple[int, int]:
     return opening + 1, _skip(text, member.end)
 
 
-def _last(text: str, opening: int, key: str) -> Member:
+def _last(text: str, opening: int, key: str) -> JsonMember:
     """The member called `key`; of several, the last counts, as it does for whoever reads the file."""
     found = [member for member in _members(text, opening) if member.key == key]
     if not found:
@@ -56,7 +56,7 @@ def _last(text: str, opening: int, key: str) -> Member:
     return found[-1]
 
 
-def _members(text: str, opening: int) -> Iterator[Member]:
+def _members(text: str, opening: int) -> Iterator[JsonMember]:
     """The members of the object that begins at `opening`."""
     if text[opening : opening + 1] != "{":
         raise ValueError("not an object")
@@ -65,7 +65,7 @@ def _members(text: str, opening: int) -> Iterator[Member]:
         key, after = _decode(text, place)
         value = _skip(text, _skip(text, after) + 1)
         _, end = _decode(text, value)
-        yield Member(key, place, value, end)
+        yield JsonMember(key, place, value, end)
         place = _skip(text, end)
         place = _skip(text, place + 1) if text[place] == "," else place
 

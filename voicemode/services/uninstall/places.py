@@ -23,7 +23,7 @@ BESIDE = r"\.\w{8}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Location:
     """Things of one kind in one folder. Whatever else is in there is not ours."""
 
     kind: Kind
@@ -42,34 +42,34 @@ class Place:
     """Whether only links are meant."""
 
 
-def places(settings: Settings) -> Iterator[Place]:
+def places(settings: Settings) -> Iterator[Location]:
     """Every place there is."""
     for service in services().values():
         yield from places_of(service, settings)
     base = settings.base_dir.expanduser()
-    yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
-    yield Place(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
-    yield Place(kind="state", title="state", folder=settings.state_dir, root=base, names="linger")
+    yield Location(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
+    yield Location(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
+    yield Location(kind="state", title="state", folder=settings.state_dir, root=base, names="linger")
     home = user_file().parent
-    yield Place(
+    yield Location(
         kind="state",
         title="state",
         folder=home / "state" / "hands",
         root=home,
         names=rf"[0-9a-f]{{8}}\.(sock|wait)|\.?[0-9a-f]{{8}}\.port({BESIDE})?",
     )
-    yield Place(kind="model", title="link to the folder of weights", folder=base, root=base, names="models", links=True)
+    yield Location(kind="model", title="link to the folder of weights", folder=base, root=base, names="models", links=True)
     for path in (user_file(), trust_store()):
         name = re.escape(path.name)
         names = rf"{name}|\.{name}(\.lock|{BESIDE})"
-        yield Place(kind="config", title="settings", folder=path.parent, root=path.parent, names=names)
+        yield Location(kind="config", title="settings", folder=path.parent, root=path.parent, names=names)
 
 
-def places_of(service: Service, settings: Settings) -> Iterator[Place]:
+def places_of(service: Service, settings: Settings) -> Iterator[Location]:
     """The places of one service."""
     base, own, name = settings.base_dir.expanduser(), service_dir(service, settings), service.name
     title = service.title
-    yield Place(
+    yield Location(
         kind="environment",
         title=f"environment of {title}",
         folder=own / "environments",
@@ -79,8 +79,8 @@ def places_of(service: Service, settings: Settings) -> Iterator[Place]:
     )
     written = rf"{re.escape(FILE)}|unit\.json|watch\.json|keys\.yaml|dev\.voicemode\.{name}\.plist"
     notes = rf"\.?({written})({BESIDE})?|watch\.lock|stop|{TRIAL}"
-    yield Place(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
-    yield Place(
+    yield Location(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
+    yield Location(
         kind="cache",
         title=f"cache of {title}",
         folder=settings.cache_dir / name,
@@ -88,8 +88,8 @@ def places_of(service: Service, settings: Settings) -> Iterator[Place]:
         names=rf"([0-9a-f]{{64}}|{BESIDE}){re.escape(SOUND)}|livekit_[\w.]+\.(tar\.gz|zip)|checksums\.txt",
         service=name,
     )
-    yield Place(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names(name), service=name)
-    yield Place(
+    yield Location(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names(name), service=name)
+    yield Location(
         kind="state",
         title="state",
         folder=settings.state_dir,
@@ -107,12 +107,14 @@ def log_names(name: str) -> str:
     return rf"{name}\.log(\.\d+)?"
 
 
-def _places_of_model(model: Model, settings: Settings, service: str) -> Iterator[Place]:
+def _places_of_model(model: Model, settings: Settings, service: str) -> Iterator[Location]:
     root = settings.models_path
     files = "|".join(re.escape(file.name) for file in model.files)
     notes = rf"{re.escape(NOTES)}(\.\d+)?|{re.escape(INCOMING)}"
     title, sizes = f"weights of {model.title}", tuple(file.size_bytes for file in model.files)
     folder = root / model.name
-    yield Place(kind="model", title=title, folder=folder, root=root, names=files, service=service, sizes=sizes)
-    yield Place(kind="model", title=title, folder=folder, root=root, names=notes, service=service)
-    yield Place(kind="model", title=title, folder=root, root=root, names=rf"\.{re.escape(model.name)}\.lock", service=service)
+    yield Location(kind="model", title=title, folder=folder, root=root, names=files, service=service, sizes=sizes)
+    yield Location(kind="model", title=title, folder=folder, root=root, names=notes, service=service)
+    yield Location(
+        kind="model", title=title, folder=root, root=root, names=rf"\.{re.escape(model.name)}\.lock", service=service
+    )

@@ -13,7 +13,7 @@ from voicemode.models.sources import size_text
 from voicemode.services import services
 from voicemode.services.manager import Manager
 from voicemode.services.supervisors.supervisor import Supervisor
-from voicemode.services.uninstall.clients import Entry, clients, entries
+from voicemode.services.uninstall.clients import ClientConfig, clients, entries
 from voicemode.services.uninstall.clients import remove as remove_entries
 from voicemode.services.uninstall.inventory import Item, everything, remove, strangers, total_bytes
 
@@ -30,7 +30,7 @@ class Removal:
     """What goes, and what stays."""
 
     going: Sequence[Item]
-    entries: Sequence[Entry]
+    entries: Sequence[ClientConfig]
     """What tells agents' programs to start VoiceMode; goes, too."""
     running: Sequence[str]
     """Servers that are ended first."""

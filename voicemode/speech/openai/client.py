@@ -29,9 +29,9 @@ from voicemode.speech.openai.catalogue import (
 )
 from voicemode.speech.openai.errors import nonsense, translated
 from voicemode.speech.openai.formats import PLAIN, Formats, candidates, sound_type
-from voicemode.speech.openai.listing import Listing, parsed
+from voicemode.speech.openai.listing import EndpointListing, parsed
 from voicemode.speech.openai.upload import form, open_file, recording
-from voicemode.speech.openai.wire import ERROR_BYTES, Answer, Limits, Wire, open_http
+from voicemode.speech.openai.wire import ERROR_BYTES, Response, Timeouts, Wire, open_http
 from voicemode.speech.whole import at_the_end
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class SpeechClient:
         self.endpoint = endpoint
         self._settings = settings
         self._kinds: tuple[Kind, ...] = (kind,) if kind else get_args(Kind)
-        self._wire = Wire(endpoint, http, Limits.of(settings, local=endpoint.is_here))
-        self._lists = Listing(self._wire, clock)
+        self._wire = Wire(endpoint, http, Timeouts.of(settings, local=endpoint.is_here))
+        self._lists = EndpointListing(self._wire, clock)
         self._codecs = has_codecs()
         self._formats = {kind: Formats(self._candidates(kind)) for kind in self._kinds}
 
@@ -102,7 +102,7 @@ class SpeechClient:
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
         """The text of an audio file of any format the endpoint reads, as it words it. Raises ProviderError."""
         fields = await self._transcription_fields(response_format, self._settings.stt_prompt, language)
-        limits = Limits(self._wire.limits.connect_seconds, FILE_SECONDS, FILE_SECONDS, 2 * FILE_SECONDS)
+        limits = Timeouts(self._wire.limits.connect_seconds, FILE_SECONDS, FILE_SECONDS, 2 * FILE_SECONDS)
         with await asyncio.to_thread(open_file, path) as file:
             async with self._wire.ask("POST", "audio/transcriptions", limits, **form(fields, path.name, file)) as answer:
                 body = await answer.text()
@@ -208,7 +208,7 @@ class SpeechClient:
             if not heard:
                 raise ProviderError(f"{self.endpoint} answered with no audio.", transient=True)
 
-    async def _sound_of(self, answer: Answer, asked: str) -> tuple[str, int]:
+    async def _sound_of(self, answer: Response, asked: str) -> tuple[str, int]:
         """Format and, for PCM, rate of the audio that is coming, from what the server says it is."""
         content_type = answer.response.headers.get("content-type", "").lower()
         if content_type.startswith("text/") or "json" in content_type:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from voicemode.errors import NoConnectionError, ProviderError, TooSlowError
 from voicemode.speech.base import Listed
 from voicemode.speech.openai.catalogue import names
-from voicemode.speech.openai.wire import Limits, Wire
+from voicemode.speech.openai.wire import Timeouts, Wire
 
 log = logging.getLogger(__name__)
 
@@ -18,14 +18,14 @@ LOOKUP_AGAIN_SECONDS = 60.0
 """How long a server that was too slow with a list is not asked for any."""
 
 
-class Listing:
+class EndpointListing:
     """The lists of one endpoint, by their path as in "models" or "audio/voices"."""
 
     def __init__(self, wire: Wire, clock: Callable[[], float]) -> None:
         self.known: dict[str, Listed] = {}
         self._wire = wire
         connect_seconds = wire.limits.connect_seconds
-        self._limits = Limits(connect_seconds, LOOKUP_SECONDS, LOOKUP_SECONDS, max(connect_seconds, LOOKUP_SECONDS))
+        self._limits = Timeouts(connect_seconds, LOOKUP_SECONDS, LOOKUP_SECONDS, max(connect_seconds, LOOKUP_SECONDS))
         self._clock = clock
         self._not_before = 0.0
         """When one that was too slow may be asked again."""

@@ -59,7 +59,7 @@ async def _check_permitted(request: "httpx2.Request") -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Timeouts:
     """How long each step of a request may take."""
 
     connect_seconds: float
@@ -71,7 +71,7 @@ class Limits:
     """All of it together, as far as the endpoint is what is waited for."""
 
     @classmethod
-    def of(cls, settings: Settings, *, local: bool) -> "Limits":
+    def of(cls, settings: Settings, *, local: bool) -> "Timeouts":
         return cls(
             settings.connect_timeout_local if local else settings.connect_timeout,
             settings.first_byte_timeout,
@@ -79,7 +79,7 @@ class Limits:
             settings.answer_timeout,
         )
 
-    def longer(self, seconds: float) -> "Limits":
+    def longer(self, seconds: float) -> "Timeouts":
         """For a task that takes an endpoint so much longer."""
         return replace(self, first_byte_seconds=self.first_byte_seconds + seconds, answer_seconds=self.answer_seconds + seconds)
 
@@ -87,13 +87,13 @@ class Limits:
 class Wire:
     """Requests to one endpoint, with its key. Only ever raises ProviderError."""
 
-    def __init__(self, endpoint: Endpoint, http: "httpx2.AsyncClient", limits: Limits) -> None:
+    def __init__(self, endpoint: Endpoint, http: "httpx2.AsyncClient", limits: Timeouts) -> None:
         self.endpoint = endpoint
         self.limits = limits
         self._http = http
 
     @asynccontextmanager
-    async def ask(self, method: str, path: str, limits: Limits | None = None, **content: Any) -> AsyncIterator["Answer"]:
+    async def ask(self, method: str, path: str, limits: Timeouts | None = None, **content: Any) -> AsyncIterator["Response"]:
         """A successful answer whose body is still to be read; leaving early hangs up. Errors of audio are translated, too.
 
         Args:
@@ -112,7 +112,7 @@ class Wire:
             finally:
                 await answer.close()
 
-    async def _send(self, method: str, path: str, limits: Limits, content: Mapping[str, Any]) -> "Answer":
+    async def _send(self, method: str, path: str, limits: Timeouts, content: Mapping[str, Any]) -> "Response":
         import httpx2
 
         progress = _Progress(limits)
@@ -130,7 +130,7 @@ class Wire:
                 response = await self._over_a_living_connection(request, progress)
         except TimeoutError as error:
             raise too_slow(self.endpoint, progress.step, progress.seconds) from error
-        return Answer(self.endpoint, response, limits, progress.left_seconds)
+        return Response(self.endpoint, response, limits, progress.left_seconds)
 
     async def _over_a_living_connection(self, request: "httpx2.Request", progress: "_Progress") -> "httpx2.Response":
         """The head of the answer.
@@ -159,7 +159,7 @@ def _has_answered(error: Exception) -> bool:
 class _Progress:
     """How far a request is. The library reports to it, and it gives each step its time."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Timeouts) -> None:
         self.timeout = asyncio.timeout(None)
         self.step = Step.CONNECT
         self.seconds = limits.connect_seconds
@@ -193,10 +193,10 @@ class _Progress:
         self.timeout.reschedule(min(self._clock() + seconds, self._end))
 
 
-class Answer:
+class Response:
     """An answer whose body is still to be read."""
 
-    def __init__(self, endpoint: Endpoint, response: "httpx2.Response", limits: Limits, left_seconds: float) -> None:
+    def __init__(self, endpoint: Endpoint, response: "httpx2.Response", limits: Timeouts, left_seconds: float) -> None:
         self.response = response
         self._endpoint = endpoint
         self._limits = limits

@@ -37,7 +37,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class RoomMember:
     """Who is in a room."""
 
     identity: str
@@ -47,7 +47,7 @@ class Person:
     """`time.time()` when they joined."""
 
 
-class Directory:
+class RoomDirectory:
     """The rooms of one server. Whatever is asked of it raises RoomError if there is no answer, and LocalOnlyError."""
 
     def __init__(self, access: Access, http: "httpx2.AsyncClient") -> None:
@@ -60,11 +60,11 @@ class Directory:
         rooms = sorted(said.get("rooms", []), key=lambda room: (int(room["creation_time_ms"]), room["name"]))
         return list(await asyncio.gather(*map(self._described, rooms)))
 
-    async def people(self, room: str) -> list[Person]:
+    async def people(self, room: str) -> list[RoomMember]:
         """Who is in `room`, agents too; nobody if there is no such room."""
         said = await self._ask("ListParticipants", {"room": room}, roomAdmin=True, room=room) or {}
         return [
-            Person(who["identity"], who["name"] or who["identity"], who["kind"] == AGENT, float(who["joined_at"]))
+            RoomMember(who["identity"], who["name"] or who["identity"], who["kind"] == AGENT, float(who["joined_at"]))
             for who in said.get("participants", [])
         ]
 
@@ -105,10 +105,10 @@ class Directory:
 
 
 @asynccontextmanager
-async def open_directory(access: Access) -> AsyncIterator[Directory]:
+async def open_directory(access: Access) -> AsyncIterator[RoomDirectory]:
     """The rooms of a server, for who has no HTTP client yet."""
     async with open_http() as http:
-        yield Directory(access, http)
+        yield RoomDirectory(access, http)
 
 
 async def somebody_in_room(settings: Settings, http: "httpx2.AsyncClient") -> bool:
@@ -118,7 +118,7 @@ async def somebody_in_room(settings: Settings, http: "httpx2.AsyncClient") -> bo
         return False
     try:
         async with asyncio.timeout(GLANCE_SECONDS):
-            people = await Directory(access, http).people(settings.livekit_room)
+            people = await RoomDirectory(access, http).people(settings.livekit_room)
     except (TimeoutError, VoiceModeError):
         return False
     return not all(who.agent for who in people)

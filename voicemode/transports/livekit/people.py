@@ -26,7 +26,7 @@ LEFT = (rtc.DisconnectReason.CLIENT_INITIATED, rtc.DisconnectReason.PARTICIPANT_
 """What happened to those who will not come back by themselves."""
 
 
-class Person:
+class RoomPerson:
     """Somebody in the room, also while their connection is lost."""
 
     def __init__(self, identity: str, speaker: str) -> None:
@@ -63,7 +63,7 @@ class Listening:
         self._tasks: list[asyncio.Task[None]] = []
         self._new: asyncio.Queue[Microphone | VoiceModeError | None] = asyncio.Queue()
 
-    def hear(self, person: Person) -> None:
+    def hear(self, person: RoomPerson) -> None:
         """Hear what `person` says, on the track they are on now."""
         ear = self._ears.get(person.identity)
         if ear is None:
@@ -72,7 +72,7 @@ class Listening:
             self._new.put_nowait(Microphone(ear, person.speaker))
         ear.take(person.track)
 
-    def forget(self, person: Person, *, last: bool) -> None:
+    def forget(self, person: RoomPerson, *, last: bool) -> None:
         """They have left; `last` says whether nobody is there any more."""
         if ear := self._ears.pop(person.identity, None):
             ear.end()
@@ -107,7 +107,7 @@ class People:
 
     def __init__(self, room_name: str) -> None:
         self._room_name = room_name
-        self._here: dict[str, Person] = {}
+        self._here: dict[str, RoomPerson] = {}
         self._listeners: set[Listening] = set()
         self._connected = False
         self._wanted = False
@@ -158,7 +158,7 @@ class People:
         """Whether somebody's connection is up."""
         return any(person.present for person in self._here.values())
 
-    def called(self, speaker: str) -> Person | None:
+    def called(self, speaker: str) -> RoomPerson | None:
         """The person called so."""
         return next((person for person in self._here.values() if person.speaker == speaker), None)
 
@@ -221,9 +221,9 @@ class People:
         self._came.set()
         self._hear(who.identity)
 
-    def _welcome(self, who: rtc.RemoteParticipant) -> Person:
+    def _welcome(self, who: rtc.RemoteParticipant) -> RoomPerson:
         name = who.name or who.identity
-        person = Person(who.identity, f"{name} ({who.identity})" if self.called(name) else name)
+        person = RoomPerson(who.identity, f"{name} ({who.identity})" if self.called(name) else name)
         self._here[who.identity] = person
         return person
 
@@ -236,13 +236,13 @@ class People:
             else:
                 self._wait_for(person)
 
-    def _wait_for(self, person: Person) -> None:
+    def _wait_for(self, person: RoomPerson) -> None:
         person.present = False
         person.stays()
         if self._connected:
             person.parting = asyncio.get_running_loop().call_later(RETURN_SECONDS, self._part, person)
 
-    def _part(self, person: Person) -> None:
+    def _part(self, person: RoomPerson) -> None:
         person.stays()
         del self._here[person.identity]
         if not self._here:
@@ -263,7 +263,7 @@ class People:
             self._subscribe(person)
             self._hear(who.identity)
 
-    def _subscribe(self, person: Person) -> None:
+    def _subscribe(self, person: RoomPerson) -> None:
         if person.microphone:
             person.microphone.set_subscribed(self._wanted)
 

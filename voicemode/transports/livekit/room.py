@@ -11,13 +11,13 @@ from livekit import rtc
 
 from voicemode import egress
 from voicemode.config.urls import Address
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.errors import RoomError, VoiceModeError
 from voicemode.tasks import ended, unless
 from voicemode.transports.livekit.access import Access, agent_token, new_identity, refused_key, unreachable
 from voicemode.transports.livekit.people import People
 from voicemode.transports.livekit.screen import Screen
-from voicemode.transports.livekit.voice import Voice
+from voicemode.transports.livekit.voice import RoomVoice
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,14 @@ AGAIN_HINT = "To talk there again, call converse again once somebody is in it: v
 class Presence:
     """Us in one room."""
 
-    def __init__(self, access: Access, room_name: str, called: str, hands: Hands) -> None:
+    def __init__(self, access: Access, room_name: str, called: str, hands: Controls) -> None:
         """`called` is our name there."""
         self._access = access
         self._room_name = room_name
         self._called = called
         self._identity = new_identity()
         self.people = People(room_name)
-        self.voice = Voice(self._audible)
+        self.voice = RoomVoice(self._audible)
         self.screen = Screen(hands, self.people, lambda: self.voice.track_id)
         self._room: rtc.Room | None = None
         self._joining: asyncio.Task[None] | None = None

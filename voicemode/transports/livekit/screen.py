@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from livekit import rtc
 
-from voicemode.controls import Doing, Hands
+from voicemode.controls import Controls, Doing
 from voicemode.tasks import ended
 from voicemode.transports.base import News, Words
 from voicemode.transports.livekit.people import People
@@ -38,7 +38,7 @@ MOST_WRITTEN = 20_000
 class Screen:
     """One for all rooms that we are in, one after the other."""
 
-    def __init__(self, hands: Hands, people: People, our_track: Callable[[], str]) -> None:
+    def __init__(self, hands: Controls, people: People, our_track: Callable[[], str]) -> None:
         """`our_track` is the id of the track our voice is on."""
         self._hands = hands
         self._people = people
@@ -124,7 +124,7 @@ class Screen:
         return json.dumps({"done": done(self._hands, call.payload)})
 
 
-def done(hands: Hands, payload: str) -> bool:
+def done(hands: Controls, payload: str) -> bool:
     """Do what `payload` asks for. Raises RpcError if that is nothing that can be done."""
     try:
         wish = json.loads(payload)["do"]

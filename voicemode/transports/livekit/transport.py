@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Self
 from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import Frames, closing
 from voicemode.config import Settings
-from voicemode.controls import Hands
+from voicemode.controls import Controls
 from voicemode.errors import RoomError
 from voicemode.tasks import alongside
 from voicemode.transports.base import Microphone, News, Played
 from voicemode.transports.livekit.access import Access, access_to
-from voicemode.transports.speaker import Playback
+from voicemode.transports.speaker import SpeakerStream
 
 if TYPE_CHECKING:
     from voicemode.transports.livekit.room import Presence
@@ -27,7 +27,7 @@ class LiveKitTransport:
     echoes = False
     """Browsers remove what they play from what they hear."""
 
-    def __init__(self, find: Callable[[], Access], room_name: str, called: str, hands: Hands) -> None:
+    def __init__(self, find: Callable[[], Access], room_name: str, called: str, hands: Controls) -> None:
         """`find` gives the server, `called` is our name in the room; what people press and write there goes to `hands`."""
         self._find = find
         self._room_name = room_name
@@ -37,7 +37,7 @@ class LiveKitTransport:
         self._lock = asyncio.Lock()
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Hands) -> Self:
+    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
         return cls(partial(access_to, settings), settings.livekit_room, settings.livekit_name, hands)
 
     @asynccontextmanager
@@ -48,7 +48,7 @@ class LiveKitTransport:
 
     async def play(self, frames: Frames, played: Played | None = None) -> Played:
         played = played or Played()
-        playback = Playback(played, Timeline())
+        playback = SpeakerStream(played, Timeline())
         async with closing(frames), alongside(playback.supply(frames)):
             presence = await self._entered()
             async with presence.voice.speaking(playback.fill) as speaker:

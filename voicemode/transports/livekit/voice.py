@@ -27,7 +27,7 @@ IDLE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Speaker:
+class RoomSpeaker:
     """The people's loudspeakers, as a device that is always open."""
 
     rate: int = RATE
@@ -41,7 +41,7 @@ class Speaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class VoiceTrack:
     """Where our voice goes."""
 
     room: rtc.Room
@@ -49,14 +49,14 @@ class Track:
     publication: rtc.LocalTrackPublication
 
 
-class Voice:
+class RoomVoice:
     """One use at a time."""
 
     def __init__(self, audible: Callable[[], bool]) -> None:
         """`audible` says whether anybody could hear us now."""
         self._audible = audible
         self._room: rtc.Room | None = None
-        self._track: Track | None = None
+        self._track: VoiceTrack | None = None
         self._resting: asyncio.Task[None] | None = None
 
     def enter(self, room: rtc.Room | None) -> None:
@@ -70,12 +70,12 @@ class Voice:
         return self._track.publication.sid if self._track else ""
 
     @asynccontextmanager
-    async def speaking(self, fill: Fill) -> AsyncIterator[Speaker]:
+    async def speaking(self, fill: Fill) -> AsyncIterator[RoomSpeaker]:
         """Say what `fill` gives; while nobody could hear it, nothing is taken."""
         await self._wake()
         feeding = asyncio.create_task(self._feed(fill))
         try:
-            yield Speaker()
+            yield RoomSpeaker()
         finally:
             await ended(feeding)
             self._resting = asyncio.create_task(self._rest())
@@ -121,7 +121,7 @@ class Voice:
         finally:
             await ended(publishing)
 
-    async def _published(self, room: rtc.Room) -> Track:
+    async def _published(self, room: rtc.Room) -> VoiceTrack:
         source = rtc.AudioSource(RATE, 1, queue_size_ms=round(QUEUE_SECONDS * 1000))
         local = rtc.LocalAudioTrack.create_audio_track("voice", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True, red=True)
@@ -129,7 +129,7 @@ class Voice:
         with suppress(TimeoutError):
             async with asyncio.timeout(SUBSCRIBED_SECONDS):
                 await publication.wait_for_subscription()
-        return Track(room, source, publication)
+        return VoiceTrack(room, source, publication)
 
     async def _rest(self) -> None:
         await asyncio.sleep(IDLE_SECONDS)
