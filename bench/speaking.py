@@ -13,7 +13,7 @@ from voicemode.audio.frames import join, silence
 from voicemode.services import find
 from voicemode.speech.base import TextToSpeech, Voice
 from voicemode.speech.openai.client import SpeechClient
-from voicemode.text.sentences import Sentences
+from voicemode.speech.sentence_stream import Sentences
 
 TEN_WORDS = "Sure, I have updated the tests and they all pass."
 PARAGRAPH = (

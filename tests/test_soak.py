@@ -17,7 +17,7 @@ from voicemode.conversation.floor import Floor
 from voicemode.conversation.options import TurnOptions
 from voicemode.errors import NotSpokenError, RecordingKeptError
 from voicemode.speech.base import Voice
-from voicemode.text.sentences import Sentences
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.transports.memory import MemoryTransport
 
 TURNS = 2_000

@@ -26,9 +26,9 @@ from voicemode.providers import Account, Providers
 from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai.client import open_http
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.tasks import ended
 from voicemode.text.commands import chosen
-from voicemode.text.sentences import Sentences
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
 from voicemode.warmup import Warmup

@@ -1,4 +1,4 @@
-"""The MCP server on stdio: with `resources`, the only module that knows the MCP library."""
+"""The MCP server on stdio: the only module that knows the MCP library."""
 
 import asyncio
 import inspect
@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
@@ -19,7 +20,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import BaseModel, Field
 
-from voicemode import __version__, resources, tools
+from voicemode import __version__, tools
 from voicemode.app import Runtime, open_app
 from voicemode.config import LoadedSettings, load_settings
 from voicemode.errors import VoiceModeError
@@ -195,7 +196,7 @@ def create_server(load: Callable[[], LoadedSettings] = load_settings, at_end: Ca
         log_level="WARNING",
         tools=[mcp_tool(fn, get_opened, calls) for fn in chosen.values()],
     )
-    resources.add_to(server)
+    add_guide(server)
     return server
 
 
@@ -306,3 +307,21 @@ def end_soon() -> None:
     timer = threading.Timer(GRACE_SECONDS, os._exit, (0,))
     timer.daemon = True
     timer.start()
+
+
+def add_guide(server: MCPServer[Any]) -> None:
+    """Register the guide as a resource and as a prompt, where it costs a model nothing until it reads it."""
+
+    @server.resource("voicemode://guide", name="guide", description="How to talk with a person.", mime_type="text/markdown")
+    def guide() -> str:
+        return guide_text()
+
+    @server.prompt(name="converse", description="Start a spoken conversation.")
+    def start() -> str:
+        wish = "Talk with me by voice: use the converse tool, and keep the conversation going until I say goodbye."
+        return f"{wish}\n\n{guide_text()}"
+
+
+def guide_text() -> str:
+    """The guide for agents, as Markdown."""
+    return (files("voicemode") / "templates" / "guide.md").read_text(encoding="utf-8")

@@ -32,8 +32,8 @@ from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
 from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, speculative
-from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Microphone, News, Played
 
 FRAME_SECONDS = 0.02

@@ -25,9 +25,9 @@ from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import MUTED
 from voicemode.conversation.understanding import Expected
 from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import speculative
 from voicemode.text.commands import chosen
-from voicemode.text.sentences import Sentences
 
 pytestmark = pytest.mark.anyio
 PACED = TurnOptions(rules=Rules(patience_seconds=2.0, max_seconds=20.0), cues=False)

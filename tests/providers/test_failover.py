@@ -11,7 +11,7 @@ from voicemode.errors import NoProviderError, ProviderError
 from voicemode.providers import Account, Distance, EndpointSource, Provider, Providers, ProviderSession
 from voicemode.providers.race import FIRST_HEDGE_SECONDS, Hedge
 from voicemode.speech.base import Offer, Transcript, Voice
-from voicemode.text.sentences import Sentences
+from voicemode.speech.sentence_stream import Sentences
 
 pytestmark = pytest.mark.anyio
 

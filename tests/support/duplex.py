@@ -18,8 +18,8 @@ from voicemode.conversation.result import TurnResult
 from voicemode.conversation.understanding import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.text.commands import chosen
-from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Microphone, News, Played, Words
 
 STEP_SECONDS = 0.02

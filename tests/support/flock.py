@@ -11,7 +11,7 @@ from voicemode.config import Settings
 from voicemode.providers import Provider, Providers, ProviderSession
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
-from voicemode.text.sentences import Sentences
+from voicemode.speech.sentence_stream import Sentences
 
 LETTER_SAMPLES = 1600
 """15 letters a second, as people speak."""

@@ -21,8 +21,8 @@ from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
 from voicemode.engines.whisper.transcript import Options
 from voicemode.speech.base import Transcript, Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.whole import at_the_end
-from voicemode.text.sentences import Sentences
 from voicemode.transports.livekit.access import Access
 from voicemode.transports.livekit.transport import LiveKitTransport
 

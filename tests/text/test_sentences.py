@@ -6,7 +6,8 @@ import pytest
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Voice
-from voicemode.text.sentences import GROUP_CHARS, Sentences, SpokenPart, heard, pieces, requests, sentences
+from voicemode.speech.sentence_stream import Sentences, SpokenPart, heard
+from voicemode.text.sentences import GROUP_CHARS, pieces, requests, sentences
 
 pytestmark = pytest.mark.anyio
 

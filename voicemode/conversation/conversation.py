@@ -16,9 +16,9 @@ from voicemode.conversation.status import Report, StatusFeed
 from voicemode.conversation.turn import CUE_RATE, ConversationTurn, cue
 from voicemode.conversation.utterance import ListenContext
 from voicemode.speech.base import Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.tasks import unless
-from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Transport
 
 

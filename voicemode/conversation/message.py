@@ -9,8 +9,8 @@ from os import urandom
 from voicemode.conversation.status import StatusFeed
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError
 from voicemode.speech.base import Voice
+from voicemode.speech.sentence_stream import Sentences, SpokenPart, heard
 from voicemode.tasks import ended
-from voicemode.text.sentences import Sentences, SpokenPart, heard
 from voicemode.text.spoken import spoken, written
 from voicemode.transports.base import Played, Transport, Words
 

@@ -16,8 +16,8 @@ from voicemode.conversation.result import STOPPED_ALOUD, TurnResult, heard_of
 from voicemode.conversation.status import DEAD_MICROPHONE, MUTED, StatusFeed
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Voice
+from voicemode.speech.sentence_stream import Sentences
 from voicemode.tasks import alongside, unless
-from voicemode.text.sentences import Sentences
 from voicemode.transports.base import Transport
 
 CUE_RATE = 24_000

@@ -19,10 +19,11 @@ from voicemode import __version__
 from voicemode.engines.kokoro.request import SpeechRequest
 from voicemode.engines.kokoro.spelling import speakable
 from voicemode.models.manifests import MODELS
-from voicemode.services.uninstall.places import SOUND
 
 log = logging.getLogger(__name__)
 
+SOUND = ".sound"
+"""Suffix of the cache's files, half-written ones included."""
 LARGEST_PART = 16
 """A sound of more than this part of the cache would drive out too many others."""
 SHAPING = ("onnxruntime", "sanotts", "av")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from voicemode.config import Settings, trust_store, user_file
+from voicemode.engines.kokoro.cache import SOUND
 from voicemode.models.manifests import MODELS, Model
 from voicemode.models.store import INCOMING, NOTES
 from voicemode.services import services
@@ -16,8 +17,6 @@ from voicemode.services.service import Service
 
 Kind = Literal["unit", "environment", "model", "cache", "log", "state", "recording", "config"]
 
-SOUND = ".sound"
-"""Of files of the speech cache, half-written ones included."""
 BESIDE = r"\.\w{8}"
 """What `write_atomically` adds to the name of a file that was not finished."""
 
