@@ -52,17 +52,26 @@ def command(
 
 
 def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
-    kind = next((a for a in get_args(parameter.annotation) if a is not type(None)), parameter.annotation)
-    if get_origin(parameter.annotation) is Literal:
-        kind = click.Choice(get_args(parameter.annotation))
-    required = parameter.default is parameter.empty
+    """The click parameter for one parameter of a tool; `text` is its help."""
+    kind = value_type(parameter.annotation)
+    # click takes a default of None for a value that was given, so a required parameter must have none at all.
+    default: dict[str, Any] = {"required": True} if parameter.default is parameter.empty else {"default": parameter.default}
     if parameter.name in ARGUMENTS:
-        return click.Argument([parameter.name], type=kind, required=required, default=None if required else parameter.default)
+        return click.Argument([parameter.name], type=kind, **{"required": False, **default})
     flag = "--" + parameter.name.replace("_", "-")
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}"
-    shown = parameter.default not in (None, "")
-    return click.Option([flag, parameter.name], type=kind, default=parameter.default, show_default=shown, help=text)
+    return click.Option(
+        [flag, parameter.name], type=kind, show_default=parameter.default not in (None, ""), help=text, **default
+    )
+
+
+def value_type(annotation: Any) -> Any:
+    """The click type for values of `annotation`: a choice for a Literal, `X` for `X | None`, else the class itself."""
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    inner = [part for part in get_args(annotation) if part is not type(None)]
+    return value_type(inner[0]) if inner else annotation
 
 
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:

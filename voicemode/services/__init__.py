@@ -1,16 +1,17 @@
-"""Local servers. A module here without an underscore is one: it defines `SERVICE`."""
+"""Local servers: what each is, and how it is installed, supervised, watched and removed."""
 
 import importlib
-import pkgutil
 
 from voicemode.errors import ServiceError
 from voicemode.services.service import Service
 
+NAMES = ("frontend", "kokoro", "livekit", "whisper")
+"""Modules here that define a `SERVICE`. A new service is a file and its name in this list."""
+
 
 def services() -> dict[str, Service]:
     """Every local server by its name."""
-    names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    found: list[Service] = [importlib.import_module(f"{__name__}.{name}").SERVICE for name in names]
+    found: list[Service] = [importlib.import_module(f"{__name__}.{name}").SERVICE for name in NAMES]
     return {service.name: service for service in found}
 
 
