@@ -7,6 +7,15 @@ python=$venv/bin/python
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 
+# Whether the person agrees: asked at a terminal, unless CI is set or --yes was given. Where nobody can be asked, no.
+agreed() {
+  local answer
+  if [ -n "${CI:-}" ] || [ -n "${yes:-}" ]; then return 0; fi
+  [ -t 0 ] || return 1
+  read -r -p "$1 [y/N] " answer
+  [[ $answer == [yY]* ]]
+}
+
 # Debian packages, as far as that is allowed. They are a help, not a condition: what cannot be had is said, and we go on.
 system_packages() {
   command -v dpkg-query >/dev/null || return 0
@@ -20,6 +29,10 @@ system_packages() {
     say "Not installed, for want of root: ${missing[*]}. If something below fails: sudo apt-get install ${missing[*]}"
     return 0
   fi
+  agreed "Install these system packages: ${missing[*]}?" || {
+    say "Not installed: ${missing[*]}. What needs them is left out. To have them: sudo apt-get install ${missing[*]}"
+    return 0
+  }
   say "Installing system packages: ${missing[*]}"
   "${sudo[@]}" apt-get update -qq || say "The package lists could not be updated."
   # --no-remove: PulseAudio and PipeWire exclude each other, and a desktop's sound is not ours to replace.

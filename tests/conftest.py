@@ -29,26 +29,41 @@ def pytest_configure() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--part", choices=PARTS, help="Only tests that mostly wait, or only those with a sound card or engines.")
+    parser.addoption(
+        "--part", choices=PARTS, help="Only the tests that mostly wait, those with sound or engines, or the quick ones."
+    )
 
 
-PARTS = ("waiting", "real-time")
+PARTS = ("fast", "waiting", "real-time")
 REAL_TIME = {"virtual_sound", "engines", "weights", "us", "network", "browser"}
 """Fixtures of tests that want the machine to themselves: sound, engines, rooms, a page."""
-INSTALLING = ("test_containers", "test_install_services", "test_service_life")
-"""Files of tests that use engines, but need not hear in time."""
+INSTALLING = ("test_containers.py", "services/install/test_install.py", "services/test_service_life.py")
+"""Tests that use engines, but need not hear in time."""
+OUTSIDE = {"wheel", "livekit", "user_systemd"}
+"""Fixtures of tests that install something or run a server that is not ours."""
+SLOW = (
+    *INSTALLING,
+    *("test_install.py", "test_wheels.py", "test_soak.py", "test_egress.py", "frontend", "services/test_watchman.py"),
+    *("services/supervisors", "services/livekit_server", "transports/livekit", "web/test_rooms.py"),
+)
+"""Files and folders of tests that take long without one of those fixtures: real systemd, installers, thousands of turns."""
+HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the other part."""
+    """Leave out the tests of other parts; the fast ones are some of those that wait."""
     if part := config.getoption("part"):
-        config.hook.pytest_deselected(items=[item for item in items if part_of(item) != part])
-        items[:] = [item for item in items if part_of(item) == part]
+        left_out = [item for item in items if part not in parts_of(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if part in parts_of(item)]
 
 
-def part_of(item: pytest.Item) -> str:
-    needs = REAL_TIME & set(getattr(item, "fixturenames", ()))
-    return "real-time" if needs and item.path.stem not in INSTALLING else "waiting"
+def parts_of(item: pytest.Item) -> set[str]:
+    fixtures, place = set(getattr(item, "fixturenames", ())), item.path.relative_to(HERE)
+    if REAL_TIME & fixtures and place.as_posix() not in INSTALLING:
+        return {"real-time"}
+    slow = OUTSIDE & fixtures or any(place.is_relative_to(name) for name in SLOW)
+    return {"waiting"} if slow else {"waiting", "fast"}
 
 
 @pytest.fixture(autouse=True)

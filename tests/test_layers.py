@@ -21,7 +21,7 @@ LAYERS = [
     "audio",
     "text",
     "speech models",
-    "transports warmup control",
+    "transports warmup control plugins",
     "engines",
     "services",
     "providers conversation web",

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from voicemode.cli.config import config
 from voicemode.config import Settings, load_settings, set_value, user_file
+from voicemode.config.groups import GROUPS
 
 
 def voicemode(*arguments: str, typed: str = "", status: int = 0) -> Result:
@@ -21,7 +22,7 @@ def voicemode(*arguments: str, typed: str = "", status: int = 0) -> Result:
 
 
 def row(name: str) -> list[str]:
-    (line,) = [line for line in voicemode().stdout.splitlines() if line.startswith(f"{name} ")]
+    (line,) = [line for line in voicemode().stdout.splitlines() if line.startswith(f"  {name} ")]
     return line.split()
 
 
@@ -38,13 +39,19 @@ def test_the_list_shows_every_setting_with_its_value_and_where_it_comes_from(mon
     assert row("VOICEMODE_TTS_SPEED") == ["VOICEMODE_TTS_SPEED", "1.2", f"{user_file()}:1"]
     assert row("VOICEMODE_VAD") == ["VOICEMODE_VAD", "silero", "environment"]
     assert row("VOICEMODE_LANGUAGE") == ["VOICEMODE_LANGUAGE", "-", "default"]
-    assert len(voicemode("list").stdout.splitlines()) == len(fields(Settings))
+    assert len(voicemode("list").stdout.splitlines()) == len(fields(Settings)) + len(GROUPS)
 
 
 def test_the_list_is_there_for_programs(project: Path) -> None:
     shown = json.loads(voicemode("list", "--json").stdout)
     speed = next(item for item in shown["settings"] if item["name"] == "VOICEMODE_TTS_SPEED")
-    assert speed == {"name": "VOICEMODE_TTS_SPEED", "value": "1.5", "from": f"{project}:3", "doc": "How fast we speak."}
+    assert speed == {
+        "group": "voices",
+        "name": "VOICEMODE_TTS_SPEED",
+        "value": "1.5",
+        "from": f"{project}:3",
+        "doc": "How fast we speak.",
+    }
     assert "is not trusted" in shown["notices"][0]
 
 

@@ -16,7 +16,7 @@ from voicemode.cli.tools import command
 TOOLS = tools.load()
 
 
-def valid(kind: click.ParamType) -> str:
+def valid(kind: click.ParamType[Any]) -> str:
     """A value that this click type takes."""
     if isinstance(kind, click.Choice):
         return str(kind.choices[-1])

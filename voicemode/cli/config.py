@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from dataclasses import Field, fields
+from dataclasses import Field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from voicemode.config import (
     unset_value,
     user_file,
 )
+from voicemode.config.groups import GROUPS, reference
 from voicemode.config.trust import revoke_trust
 from voicemode.config.trust import trust as record_trust
 from voicemode.config.values import printable, render
@@ -53,15 +54,24 @@ def config(ctx: click.Context) -> None:
 def list_settings(as_json: bool = False) -> None:
     """Every setting with its value and where that comes from."""
     loaded = load_settings()
-    rows = [_row(item, loaded) for item in fields(Settings)]
+    rows = [_row(find_setting(name), title, loaded) for title, names in GROUPS.items() for name in names]
     if as_json:
         click.echo(json.dumps({"settings": rows, "notices": loaded.notices}, indent=2, ensure_ascii=False))
         return
     names = max(len(row["name"]) for row in rows)
     values = max(min(len(row["value"]), 40) for row in rows)
-    for row in rows:
-        click.echo(f"{row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
+    for title in GROUPS:
+        click.echo(f"{title}:")
+        for row in rows:
+            if row["group"] == title:
+                click.echo(f"  {row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
     _show_notices(loaded)
+
+
+@config.command("reference")
+def reference_() -> None:
+    """Every setting with its default and meaning, as the Markdown of docs/settings.md."""
+    click.echo(reference(), nl=False)
 
 
 @config.command("get")
@@ -139,8 +149,9 @@ def path() -> None:
     click.echo(str(user_file()))
 
 
-def _row(item: Field[Any], loaded: LoadedSettings) -> dict[str, str]:
+def _row(item: Field[Any], group: str, loaded: LoadedSettings) -> dict[str, str]:
     return {
+        "group": group,
         "name": env_name(item),
         "value": _shown(item, loaded.settings),
         "from": str(loaded.sources[item.name]),

@@ -5,6 +5,7 @@ Order: environment > project file (`.voicemode.env`, nearest upward from the wor
 in this order counts. In lists, `\\,` is a comma that does not separate. Nothing is interpolated: `$` is a `$`.
 
     settings    Settings: every field typed and documented
+    groups      what each setting is about, and their reference
     values      text <-> value
     urls        which address a key may be sent to
     files       reading and rewriting `NAME=VALUE` files

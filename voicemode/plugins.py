@@ -1,0 +1,26 @@
+"""All that a speech provider of another kind is written against; public, and all of it is here.
+
+`PROVIDER = Plugin(name="parrot", kind="stt", build=Parrot)` in a package's entry point `voicemode.providers`, or in a file
+of `~/.voicemode/providers/`, makes `VOICEMODE_STT_BASE_URLS=parrot://127.0.0.1:7000` work. docs/providers.md has the whole.
+"""
+
+from voicemode.audio.frames import Frame, Frames
+from voicemode.config import Settings
+from voicemode.errors import ProviderError
+from voicemode.speech.base import Offer, SpeechToText, Synthesizer, TextToSpeech, Transcriber, Transcript, Voice
+from voicemode.speech.plugin import Plugin
+
+__all__ = [
+    "Frame",
+    "Frames",
+    "Offer",
+    "Plugin",
+    "ProviderError",
+    "Settings",
+    "SpeechToText",
+    "Synthesizer",
+    "TextToSpeech",
+    "Transcriber",
+    "Transcript",
+    "Voice",
+]
