@@ -35,12 +35,12 @@ def test_one_address_may_be_written_in_several_ways(one: str, other: str, same: 
 async def test_what_the_caller_wants_wins_over_the_settings_and_is_checked() -> None:
     async with open_app() as opened:
         app = await opened.now()
-        assert app.manners(max_seconds=5).rules.max_seconds == 5
-        assert app.manners(max_seconds=5).rules.patience_seconds == 5
-        assert app.manners(language="DE").expected.language == "de"
+        assert app.options(max_seconds=5).rules.max_seconds == 5
+        assert app.options(max_seconds=5).rules.patience_seconds == 5
+        assert app.options(language="DE").expected.language == "de"
         assert app.voice("af_bella", 1.5).speed == 1.5
         with pytest.raises(ArgumentError, match="listen_duration_max is 0"):
-            app.manners(max_seconds=0)
+            app.options(max_seconds=0)
         with pytest.raises(ArgumentError, match="language is 'German'"):
             app.voice(language="German")
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.support.chaos import SLOW, Fault
-from tests.support.fakes import QUICK, senses, tone
+from tests.support.fakes import QUICK, detectors, tone
 from tests.support.flock import LIMITS, Flock, flock
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
@@ -83,7 +83,7 @@ async def turns(count: int, flight: Flock, chance: random.Random, tally: Tally, 
             await chance.choice(flight.servers).become(chance.choice([*FAULTS, *[Fault.NONE] * len(FAULTS)]))
         turn = flight.providers.turn()
         speech = turn, Sentences(turn, turn.account.unheard)
-        conversation = Conversation(MemoryTransport(ANSWER), speech, senses, folder, Floor())
+        conversation = Conversation(MemoryTransport(ANSWER), speech, detectors, folder, Floor())
         try:
             await conversation.converse("Shall I?", Voice(), TurnOptions(rules=QUICK, cues=False), silent)
             tally.answered += 1

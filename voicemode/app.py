@@ -69,7 +69,7 @@ class App:
         return Conversation(
             self.transport(await self._whereabouts(transport)),
             speech=(turn, Sentences(turn, turn.account.unheard)),
-            senses=self.hearing.senses,
+            detectors=self.hearing.detectors,
             recordings=self.settings.recordings_dir,
             floor=self.floor,
         )
@@ -82,7 +82,7 @@ class App:
         kinds = {"tts": speaking, "stt": listening}
         await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
-    def manners(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> TurnOptions:
+    def options(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> TurnOptions:
         """How to converse: the settings, with what the caller wants differently."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
@@ -124,7 +124,9 @@ class App:
         name = "local" if name == "auto" else name
         if name not in self.transports:
             module, _, cls = TRANSPORTS[name].partition(":")
-            self.transports[name] = getattr(importlib.import_module(module), cls).from_settings(self.settings, self.floor.hands)
+            self.transports[name] = getattr(importlib.import_module(module), cls).from_settings(
+                self.settings, self.floor.controls
+            )
         return self.transports[name]
 
 
@@ -201,7 +203,7 @@ async def open_app(load: Callable[[], LoadedSettings] = load_settings) -> AsyncI
     async with open_http() as http:
         opened = Runtime(load, http)
         try:
-            async with steerable(opened.floor.hands):
+            async with steerable(opened.floor.controls):
                 yield opened
         finally:
             await opened.close()

@@ -23,7 +23,7 @@ class Bill:
         """Of one core."""
         return 100 * self.busy_seconds / self.heard_seconds
 
-    def senses(self) -> TurnDetectors:
+    def detectors(self) -> TurnDetectors:
         """Fresh ones for a turn, which is put on the bill."""
         model = self.turn_model and ClockedTurnModel(self.turn_model, self)
         return TurnDetectors(vad=ClockedVad(create_vad("auto", AGGRESSIVENESS), self), turn_model=model)

@@ -111,10 +111,10 @@ class Speech(StreamingTranscriber, TextToSpeech, Protocol):
 
 
 async def listen(
-    place: Room, engines: Speech, senses: Callable[[], TurnDetectors], manners: TurnOptions, recordings: Path
+    place: Room, engines: Speech, detectors: Callable[[], TurnDetectors], options: TurnOptions, recordings: Path
 ) -> TurnResult:
     """The turn of the person in `place`, of whom nothing is known."""
-    return await Conversation(place, (engines, Sentences(engines, [])), senses, recordings, Floor()).listen(manners, silent)
+    return await Conversation(place, (engines, Sentences(engines, [])), detectors, recordings, Floor()).listen(options, silent)
 
 
 async def silent(stage: str) -> None:
@@ -125,7 +125,7 @@ async def silent(stage: str) -> None:
 class Bench:
     """What turns are measured with."""
 
-    senses: Callable[[], TurnDetectors]
+    detectors: Callable[[], TurnDetectors]
     """Makes fresh ones for each turn."""
     ears: Callable[[Utterance], Hear]
     recordings: Path
@@ -134,10 +134,10 @@ class Bench:
         """How turns go under a preset or a baseline. Every person is a new one, and nothing is known of their pauses."""
         return Curve(name, tuple(run(self.turn(each, TurnOptions(rules=rules(name), cues=False))) for each in said))
 
-    async def turn(self, utterance: Utterance, manners: TurnOptions) -> Outcome:
+    async def turn(self, utterance: Utterance, options: TurnOptions) -> Outcome:
         """How the person's turn goes, by the loop's clock."""
         place = Room(utterance)
-        heard = await listen(place, Engines(self.ears(utterance)), self.senses, manners, self.recordings)
+        heard = await listen(place, Engines(self.ears(utterance)), self.detectors, options, self.recordings)
         wait = asyncio.get_running_loop().time() - place.last_sound_at
         return outcome(utterance, wait, heard.ended, heard.text)
 
@@ -147,8 +147,8 @@ def measure(names: Sequence[str], said: Sequence[Utterance], kind: Kind, *, ligh
     model = None if light else load_smart_turn(ensure("smart-turn", MODELS))
     memory, bill = Memory(model), Bill(model)
     with TemporaryDirectory(prefix="voicemode-bench-") as folder:
-        bench = Bench(memory.senses, ears(kind), Path(folder))
+        bench = Bench(memory.detectors, ears(kind), Path(folder))
         curves = [bench.curve(name, said) for name in names]
-        replace(bench, senses=bill.senses).curve(NORMAL, [each for each in said if not each.pause_seconds])
+        replace(bench, detectors=bill.detectors).curve(NORMAL, [each for each in said if not each.pause_seconds])
     parts = "speech detector" if light else "speech detector and turn model"
     return curves, [Figure(name=f"{parts}, of one core", values=(bill.percent,), unit="%", at_most=12)]

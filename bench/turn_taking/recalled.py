@@ -21,7 +21,7 @@ class Memory:
     speech: dict[bytes, bool] = field(default_factory=dict)
     finished: dict[bytes, float] = field(default_factory=dict)
 
-    def senses(self) -> TurnDetectors:
+    def detectors(self) -> TurnDetectors:
         """Fresh ones for a turn."""
         model = self.turn_model and RecalledTurnModel(self.turn_model, self.finished)
         return TurnDetectors(vad=RecalledVad(create_vad("auto", AGGRESSIVENESS), self.speech), turn_model=model)

@@ -195,7 +195,7 @@ def test_what_is_missing_is_counted_at_both_ends(text: str, start: int, end: int
 
 
 def test_a_turn_is_measured_without_waiting(tmp_path: Path) -> None:
-    bench = Bench(Memory(None).senses, ears("careless"), tmp_path)
+    bench = Bench(Memory(None).detectors, ears("careless"), tmp_path)
     curve = bench.curve("700ms", utterances([recorded()], (1.3,)))
     whole, paused = curve.outcomes
     assert whole.text == "He was not an ill disposed young man."

@@ -23,12 +23,12 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and pseudo-t
 
 
 @pytest.fixture
-async def hands(home: Path) -> AsyncIterator[Controls]:
+async def controls(home: Path) -> AsyncIterator[Controls]:
     """Those of a program that runs, and can be reached as soon as this is here."""
-    hands = Controls()
-    async with steerable(hands):
+    controls = Controls()
+    async with steerable(controls):
         await reaches(lambda: bool(doors(folder())))
-        yield hands
+        yield controls
 
 
 async def reaches(holds: Callable[[], bool]) -> None:
@@ -56,17 +56,17 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str, s
     ("command", "doing", "said"),
     [("stop", "speaking", "Stopped."), ("skip", "speaking", "Skipped."), ("send", "listening", "Sent.")],
 )
-async def test_a_command_reaches_the_conversation(command: str, doing: Doing, said: str, hands: Controls) -> None:
-    hands.now(doing)
+async def test_a_command_reaches_the_conversation(command: str, doing: Doing, said: str, controls: Controls) -> None:
+    controls.now(doing)
     assert await voicemode(command) == (0, said, "")
     async with asyncio.timeout(WAIT_SECONDS):
         match command:
             case "stop":
-                await hands.stopped()
+                await controls.stopped()
             case "skip":
-                await hands.skipped()
+                await controls.skipped()
             case _:
-                assert hands.sending
+                assert controls.sending
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_a_command_reaches_the_conversation(command: str, doing: Doing, sa
         ("hold --up", "Nothing is held."),
     ],
 )
-async def test_with_nothing_to_do_it_says_so_and_ends_with_1(command: str, complaint: str, hands: Controls) -> None:
+async def test_with_nothing_to_do_it_says_so_and_ends_with_1(command: str, complaint: str, controls: Controls) -> None:
     assert await voicemode(*command.split()) == (1, "", f"Error: {complaint}")
 
 
@@ -91,15 +91,15 @@ async def test_where_nothing_runs_it_says_what_to_do(command: str) -> None:
     assert err == 'Error: No conversation is running. Begin one with an agent, or: voicemode converse "Hello"'
 
 
-async def test_it_can_be_muted_and_unmuted(hands: Controls) -> None:
+async def test_it_can_be_muted_and_unmuted(controls: Controls) -> None:
     for command, muted in [("mute", True), ("mute", True), ("mute toggle", False), ("mute toggle", True), ("mute off", False)]:
         code, out, _ = await voicemode(*command.split())
         assert code == 0
         assert out == ("Muted: nothing is heard." if muted else "No longer muted.")
-        assert hands.state.muted is muted
-    hands.mute(on=True)
+        assert controls.state.muted is muted
+    controls.mute(on=True)
     await voicemode("unmute")
-    assert not hands.state.muted
+    assert not controls.state.muted
 
 
 async def test_a_conversation_that_begins_later_is_muted_too(home: Path) -> None:
@@ -113,10 +113,10 @@ async def test_a_conversation_that_begins_later_is_muted_too(home: Path) -> None
             assert later.state.muted is muted
 
 
-async def test_what_goes_on_is_shown(hands: Controls) -> None:
+async def test_what_goes_on_is_shown(controls: Controls) -> None:
     assert "idle" in (await voicemode("now"))[1]
-    hands.now("speaking")
-    hands.mute(on=True)
+    controls.now("speaking")
+    controls.mute(on=True)
     code, out, _ = await voicemode("now")
     assert (code, out) == (0, f"speaking      muted  {Path.cwd()}  (pid {os.getpid()})")
     (shown,) = json.loads((await voicemode("now", "--json"))[1])
@@ -128,65 +128,65 @@ async def test_where_nothing_runs_that_is_shown() -> None:
     assert await voicemode("now", "--json") == (0, "[]", "")
 
 
-async def test_a_program_that_does_not_answer_is_told_of(hands: Controls) -> None:
+async def test_a_program_that_does_not_answer_is_told_of(controls: Controls) -> None:
     hanging = open_door(folder())
     code, out, err = await voicemode("now")
     assert (code, out.split()[0], err) == (0, "idle", "1 running conversation did not answer.")
     code, _, err = await voicemode("mute")
     assert (code, err) == (1, "Error: 1 running conversation did not answer, and may still hear you.")
-    assert hands.state.muted
+    assert controls.state.muted
     hanging.close()
 
 
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, signal.SIGINT])
-async def test_it_is_held_exactly_as_long_as_the_command_lives(number: signal.Signals, hands: Controls) -> None:
-    hands.now("listening")
+async def test_it_is_held_exactly_as_long_as_the_command_lives(number: signal.Signals, controls: Controls) -> None:
+    controls.now("listening")
     process = await begun("hold")
     assert process.stderr is not None
     assert await asyncio.wait_for(process.stderr.readline(), WAIT_SECONDS) == b"Recording until this command ends.\n"
-    assert hands.state == ControlState("listening", held=True)
+    assert controls.state == ControlState("listening", held=True)
     process.send_signal(number)
     code, out, _ = await ended(process)
-    await reaches(lambda: not hands.state.held)
-    assert hands.sending
+    await reaches(lambda: not controls.state.held)
+    assert controls.sending
     assert (code, out) == ((0, "Sent.") if number == signal.SIGINT else (-number, ""))
 
 
 @POSIX
 @pytest.mark.parametrize("end", ["Enter", "Ctrl-C"])
-async def test_in_a_terminal_a_key_ends_it(end: str, hands: Controls) -> None:
+async def test_in_a_terminal_a_key_ends_it(end: str, controls: Controls) -> None:
     import pty
 
     ours, theirs = pty.openpty()
-    hands.now("listening")
+    controls.now("listening")
     process = await begun("hold", stdin=theirs)
     os.close(theirs)
     assert process.stderr is not None
     assert await asyncio.wait_for(process.stderr.readline(), WAIT_SECONDS) == b"Recording until Enter.\n"
-    assert hands.state.held
+    assert controls.state.held
     if end == "Enter":
         os.write(ours, b"\n")
     else:
         process.send_signal(signal.SIGINT)
     assert await ended(process) == (0, "Sent.", "")
-    await reaches(lambda: not hands.state.held)
+    await reaches(lambda: not controls.state.held)
     os.close(ours)
 
 
-async def test_it_can_be_held_by_two_commands(hands: Controls) -> None:
-    hands.now("listening")
+async def test_it_can_be_held_by_two_commands(controls: Controls) -> None:
+    controls.now("listening")
     assert (await voicemode("hold", "--down"))[0] == 0
-    assert hands.state == ControlState("listening", held=True)
+    assert controls.state == ControlState("listening", held=True)
     assert await voicemode("hold", "--up") == (0, "Sent.", "")
-    assert hands.state == ControlState("listening")
-    assert hands.sending
+    assert controls.state == ControlState("listening")
+    assert controls.sending
 
 
 async def test_the_end_of_the_conversation_ends_the_command() -> None:
-    hands = Controls()
-    hands.now("listening")
-    async with steerable(hands):
+    controls = Controls()
+    controls.now("listening")
+    async with steerable(controls):
         await reaches(lambda: bool(doors(folder())))
         process = await begun("hold")
         assert process.stderr is not None

@@ -50,9 +50,9 @@ def make_door(request: pytest.FixtureRequest) -> MakeDoor:
 
 
 @asynccontextmanager
-async def served(hands: Controls, door: Door, limits: VisitorLimits = UNLIKELY) -> AsyncIterator[None]:
-    """`hands` can be reached through `door`."""
-    task = asyncio.create_task(Channel(hands, door, limits).serve())
+async def served(controls: Controls, door: Door, limits: VisitorLimits = UNLIKELY) -> AsyncIterator[None]:
+    """`controls` can be reached through `door`."""
+    task = asyncio.create_task(Channel(controls, door, limits).serve())
     try:
         yield
     finally:
@@ -62,9 +62,9 @@ async def served(hands: Controls, door: Door, limits: VisitorLimits = UNLIKELY) 
 
 
 def doing(what: Doing) -> Controls:
-    hands = Controls()
-    hands.now(what)
-    return hands
+    controls = Controls()
+    controls.now(what)
+    return controls
 
 
 async def asked(verb: Verb, place: Path) -> Told:
@@ -131,20 +131,20 @@ async def test_it_is_told_whether_there_was_something_to_do(
 
 
 async def test_stop_skip_and_send_reach_the_conversation(place: Path, make_door: MakeDoor) -> None:
-    hands = doing("speaking")
-    async with served(hands, make_door(place)), asyncio.timeout(WAIT_SECONDS):
+    controls = doing("speaking")
+    async with served(controls, make_door(place)), asyncio.timeout(WAIT_SECONDS):
         await asked(Verb.SKIP, place)
-        await hands.skipped()
-        hands.now("listening")
+        await controls.skipped()
+        controls.now("listening")
         await asked(Verb.SEND, place)
-        assert hands.sending
+        assert controls.sending
         await asked(Verb.STOP, place)
-        await hands.stopped()
+        await controls.stopped()
 
 
 async def test_an_answer_says_who_does_what_where(place: Path, make_door: MakeDoor) -> None:
-    hands = doing("listening")
-    async with served(hands, make_door(place)):
+    controls = doing("listening")
+    async with served(controls, make_door(place)):
         (answer,) = (await asked(Verb.MUTE, place)).answers
     assert (answer.doing, answer.muted, answer.held, answer.pid) == ("listening", True, False, os.getpid())
     assert answer.folder == str(Path.cwd())
@@ -161,41 +161,41 @@ async def test_only_those_are_steered_who_have_something_to_do_but_all_are_muted
 
 
 async def test_it_is_held_exactly_as_long_as_the_visit_lasts(place: Path, make_door: MakeDoor) -> None:
-    hands = doing("listening")
-    async with served(hands, make_door(place)):
+    controls = doing("listening")
+    async with served(controls, make_door(place)):
         async with visiting_meanwhile(Verb.HOLD, place):
-            assert hands.state.held
-            assert not hands.sending
-        await reaches(lambda: not hands.state.held)
-    assert hands.sending, "letting go ends the turn"
+            assert controls.state.held
+            assert not controls.sending
+        await reaches(lambda: not controls.state.held)
+    assert controls.sending, "letting go ends the turn"
 
 
 async def test_what_was_pressed_is_held_until_it_is_released(place: Path, make_door: MakeDoor) -> None:
-    hands = doing("listening")
-    async with served(hands, make_door(place)):
+    controls = doing("listening")
+    async with served(controls, make_door(place)):
         assert (await asked(Verb.PRESS, place)).did
-        assert hands.state == ControlState("listening", held=True)
+        assert controls.state == ControlState("listening", held=True)
         assert (await asked(Verb.RELEASE, place)).did
-        assert hands.state == ControlState("listening")
-        assert hands.sending
+        assert controls.state == ControlState("listening")
+        assert controls.sending
         assert not (await asked(Verb.RELEASE, place)).did
 
 
 async def test_what_was_pressed_by_somebody_who_is_gone_is_let_go(place: Path, make_door: MakeDoor) -> None:
-    hands = doing("listening")
-    async with served(hands, make_door(place), VisitorLimits(press_seconds=0.2)):
+    controls = doing("listening")
+    async with served(controls, make_door(place), VisitorLimits(press_seconds=0.2)):
         await asked(Verb.PRESS, place)
-        await reaches(lambda: not hands.state.held)
+        await reaches(lambda: not controls.state.held)
 
 
 @pytest.mark.parametrize("verb", [Verb.HOLD, Verb.PRESS])
 async def test_the_end_of_the_program_lets_go(verb: Verb, place: Path, make_door: MakeDoor) -> None:
-    hands = doing("listening")
+    controls = doing("listening")
     async with AsyncExitStack() as stack:
-        async with served(hands, make_door(place)):
+        async with served(controls, make_door(place)):
             await stack.enter_async_context(visiting_meanwhile(verb, place))
-            assert hands.state.held
-        assert not hands.state.held
+            assert controls.state.held
+        assert not controls.state.held
 
 
 @pytest.mark.parametrize(
@@ -216,11 +216,11 @@ async def test_the_end_of_the_program_lets_go(verb: Verb, place: Path, make_door
     ],
 )
 async def test_nonsense_ends_the_visit_and_nothing_else(words: bytes, place: Path, make_door: MakeDoor) -> None:
-    hands = doing("speaking")
+    controls = doing("speaking")
     door = make_door(place)
-    async with served(hands, door, VisitorLimits(request_seconds=0.3)):
+    async with served(controls, door, VisitorLimits(request_seconds=0.3)):
         assert await said(door, words) == b""
-        assert hands.state.doing == "speaking"
+        assert controls.state.doing == "speaking"
         assert (await asked(Verb.STOP, place)).did
 
 
@@ -233,10 +233,10 @@ async def test_a_crowd_that_says_nothing_is_turned_away(place: Path, make_door: 
 
 @pytest.mark.parametrize("token", ["", "wrong", "é", "0" * 64])
 async def test_who_does_not_know_the_token_is_refused(token: str, place: Path, caplog: pytest.LogCaptureFixture) -> None:
-    hands, door = doing("speaking"), port_door(place)
-    async with served(hands, door):
+    controls, door = doing("speaking"), port_door(place)
+    async with served(controls, door):
         assert await said(door, json.dumps({"verb": "mute", "token": token}).encode() + b"\n") == b""
-    assert not hands.state.muted
+    assert not controls.state.muted
     assert "was refused" in caplog.text
     assert door.token not in caplog.text
 
@@ -266,19 +266,19 @@ async def heard_by_nobody(door: Door) -> str:
 @AS_ROOT
 async def test_another_user_cannot_come_near(place: Path) -> None:
     place.parent.chmod(0o755)
-    async with served(hands := Controls(), door := socket_door(place)):
+    async with served(controls := Controls(), door := socket_door(place)):
         assert await heard_by_nobody(door) == "PermissionError"
-    assert not hands.state.muted
+    assert not controls.state.muted
 
 
 @AS_ROOT
 async def test_another_user_is_refused_even_where_the_modes_let_them_in(place: Path) -> None:
-    hands, door = Controls(), socket_door(place)
+    controls, door = Controls(), socket_door(place)
     for path, mode in ((place.parent, 0o755), (place, 0o755), (door.path, 0o777)):
         path.chmod(mode)
-    async with served(hands, door):
+    async with served(controls, door):
         assert await heard_by_nobody(door) in ("b''", "ConnectionResetError")
-    assert not hands.state.muted
+    assert not controls.state.muted
 
 
 def test_the_uid_of_a_peer_is_read_as_macos_writes_it() -> None:
@@ -392,10 +392,10 @@ async def test_a_file_that_names_no_port_is_no_door(note: str, place: Path) -> N
 
 
 async def test_a_program_that_hangs_keeps_nobody_else_waiting(place: Path, make_door: MakeDoor) -> None:
-    hands, hanging = doing("speaking"), make_door(place)
-    async with served(hands, make_door(place)), asyncio.timeout(WAIT_SECONDS):
+    controls, hanging = doing("speaking"), make_door(place)
+    async with served(controls, make_door(place)), asyncio.timeout(WAIT_SECONDS):
         asking = asyncio.create_task(asked(Verb.SKIP, place))
-        await hands.skipped()
+        await controls.skipped()
         told = await asking
     hanging.close()
     assert (told.did, told.silent) == (True, 1)
@@ -421,8 +421,8 @@ async def test_an_answer_that_means_nothing_counts_as_none(answer: bytes, place:
 
 
 async def test_a_running_program_has_a_door_until_it_ends(home: Path) -> None:
-    hands = doing("speaking")
-    async with steerable(hands):
+    controls = doing("speaking")
+    async with steerable(controls):
         await reaches(lambda: bool(doors(folder())))
         assert (await asked(Verb.STOP, folder())).did
     assert doors(folder()) == []
@@ -447,8 +447,8 @@ async def test_a_program_that_can_have_no_door_runs_all_the_same(home: Path, cap
 async def test_many_programs_can_be_steered_at_once(place: Path, make_door: MakeDoor) -> None:
     all_hands = [doing("listening") for _ in range(8)]
     async with AsyncExitStack() as stack:
-        for hands in all_hands:
-            await stack.enter_async_context(served(hands, make_door(place)))
+        for controls in all_hands:
+            await stack.enter_async_context(served(controls, make_door(place)))
         told = await asked(Verb.SEND, place)
     assert len(told.answers) == 8
-    assert all(hands.sending for hands in all_hands)
+    assert all(controls.sending for controls in all_hands)

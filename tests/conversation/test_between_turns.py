@@ -98,7 +98,7 @@ async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_
     talk = conversation(place, Ears(), tmp_path, floor)
     listening = asyncio.create_task(talk.listen(MANNERS, Stages()))
     await until(lambda: "listening" in place.shown)
-    floor.hands.write("yes")
+    floor.controls.write("yes")
     assert await talk.meanwhile() == "", "another agent, whose turn has just ended"
     assert (await listening).text == "yes"
 
@@ -124,7 +124,7 @@ async def test_who_talks_over_a_message_that_wants_no_answer_is_heard_all_the_sa
 
 async def test_nothing_is_heard_between_turns_while_muted(tmp_path: Path) -> None:
     floor, place, talk = await between_turns(tmp_path, MORE, until=0.0)
-    floor.hands.mute(True)
+    floor.controls.mute(True)
     await place.until(6.0)
     assert await talk.meanwhile() == ""
     await floor.meanwhile.close()
@@ -152,8 +152,8 @@ async def test_the_end_of_the_program_leaves_what_was_not_told_on_disk(tmp_path:
     assert place.open == 0
     assert asyncio.all_tasks() == before
     (path,) = tmp_path.glob("*.wav")
-    with wave.open(str(path)) as tape:
-        assert tape.getnframes() > 1.5 * 16_000
+    with wave.open(str(path)) as recording:
+        assert recording.getnframes() > 1.5 * 16_000
 
 
 async def test_a_turn_on_another_transport_closes_the_microphone_and_tells_what_was_said(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ async def test_a_turn_on_another_transport_closes_the_microphone_and_tells_what_
 
 async def test_what_is_typed_between_turns_comes_with_the_next_without_any_setting(tmp_path: Path) -> None:
     floor, place = Floor(), Duplex([Person([YES])], closed=True)
-    floor.hands.write("and do not forget the tests")
+    floor.controls.write("and do not forget the tests")
     talk = conversation(place, Ears("yes"), tmp_path, floor)
     heard = await talk.listen(MANNERS, Stages())
     assert (heard.text, heard.ended) == ("yes", "silence")
@@ -193,7 +193,7 @@ async def test_a_turn_that_a_hand_has_stopped_leaves_no_recording_and_no_open_mi
     floor, place = Floor(), Duplex([Person([Says(0.3, 9.0)])], closed=True)
     turn = asyncio.create_task(conversation(place, Ears(), tmp_path, floor).listen(KEEPING, Stages()))
     await place.until(2.0)
-    floor.hands.stop()
+    floor.controls.stop()
     assert (await turn).ended == "stopped"
     assert place.open == 0
     assert list(tmp_path.glob("*.wav")) == []

@@ -28,11 +28,11 @@ class Mute(ScriptedTransport):
 
 
 async def converse(
-    transport: ScriptedTransport, speech: FakeSpeech, folder: Path, manners: TurnOptions = MANNERS
+    transport: ScriptedTransport, speech: FakeSpeech, folder: Path, options: TurnOptions = MANNERS
 ) -> tuple[Playback, TurnResult, Stages]:
     stages = Stages(transport)
     async with asyncio.timeout(10):
-        said, heard = await conversation(transport, speech, folder).converse("How are you?", Voice(), manners, stages)
+        said, heard = await conversation(transport, speech, folder).converse("How are you?", Voice(), options, stages)
     return said, heard, stages
 
 
@@ -224,10 +224,10 @@ async def test_a_cue_that_cannot_be_played_does_not_fail_the_turn(tmp_path: Path
 
 
 async def test_pronunciations_work_both_ways(tmp_path: Path) -> None:
-    manners = TurnOptions(rules=QUICK, pronounce=(("nginx", "engine x"),), cues=False)
+    options = TurnOptions(rules=QUICK, pronounce=(("nginx", "engine x"),), cues=False)
     transport, speech = ScriptedTransport(ANSWER), FakeSpeech("restart engine x please")
     async with asyncio.timeout(10):
-        _, heard = await conversation(transport, speech, tmp_path).converse("Is nginx up?", Voice(), manners, Stages(transport))
+        _, heard = await conversation(transport, speech, tmp_path).converse("Is nginx up?", Voice(), options, Stages(transport))
     assert speech.said == ["Is engine x up?"]
     assert heard.text == "restart nginx please"
 

@@ -42,9 +42,9 @@ def hub(weights: Callable[[str], Path]) -> Iterator[str]:
 async def test_it_is_fetched_where_weights_may_be_and_heard_with_from_then_on(hub: str, tmp_path: Path) -> None:
     hearing = Detectors(Settings(models_dir=tmp_path, hf_endpoint=hub))
     await hearing.load(ignore)
-    assert hearing.senses().turn_model is None, "loading fetches nothing"
+    assert hearing.detectors().turn_model is None, "loading fetches nothing"
     await hearing.fetch(ignore)
-    assert hearing.senses().turn_model is not None
+    assert hearing.detectors().turn_model is not None
 
 
 @pytest.mark.parametrize("settings", [Settings(offline=True), Settings(local_only=True), Settings(turn_model="off")])
@@ -55,7 +55,7 @@ async def test_where_it_may_not_be_fetched_it_is_done_without_silently(
     for _ in range(2):
         await hearing.fetch(ignore)
         await hearing.load(ignore)
-    assert hearing.senses().turn_model is None
+    assert hearing.detectors().turn_model is None
     assert not settings.models_path.exists()
     assert caplog.text == ""
 

@@ -189,7 +189,7 @@ async def test_where_we_hear_ourselves_nobody_interrupts(tmp_path: Path) -> None
 @pytest.mark.parametrize("how", ["setting", "muted"])
 async def test_nobody_interrupts_who_may_not_or_has_muted_the_microphone(how: str, tmp_path: Path) -> None:
     floor = Floor()
-    floor.hands.mute(how == "muted")
+    floor.controls.mute(how == "muted")
     place = Duplex([Person([Says(1.0, 2.0)])], closed=True)
     said, heard = await talk(place, Ears(), tmp_path, replace(MANNERS, barge_in=how != "setting"), floor=floor)
     assert heard.ended == "no speech"
@@ -200,7 +200,7 @@ async def test_what_is_said_before_muting_counts_and_what_is_said_after_it_does_
     floor, place, speech = Floor(), Duplex([Person([Says(1.0, 9.0)])], closed=True), Ears("no")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
     await place.until(1.4)
-    floor.hands.mute(on=True)
+    floor.controls.mute(on=True)
     _, heard = await turn
     assert heard.text == "no"
     loud = [sample for sample in memoryview(speech.heard[-1].pcm).cast("h") if sample > 1]
@@ -212,7 +212,7 @@ async def test_a_hand_that_stops_us_tells_what_was_heard_and_after_the_message_t
         floor, place = Floor(), Duplex([Person()], closed=True)
         turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
         await place.until(moment)
-        floor.hands.stop()
+        floor.controls.stop()
         said, answer = await turn
         assert (answer.ended, said.heard, bool(said.unheard)) == ("stopped", heard, bool(heard))
 
@@ -222,7 +222,7 @@ async def test_whoever_silences_us_what_can_be_read_is_what_was_heard(how: str, 
     floor, place = Floor(), Duplex([Person()], closed=True)
     turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
     await place.until(1.0)
-    {"a hand": floor.hands.stop, "the agent": turn.cancel, "a skip": floor.hands.skip}[how]()
+    {"a hand": floor.controls.stop, "the agent": turn.cancel, "a skip": floor.controls.skip}[how]()
     await asyncio.wait([turn])
     cut = [each for each in place.shown if isinstance(each, Words)][-1]
     assert place.words() == [("", "Word1 word2 word3")]
@@ -233,7 +233,7 @@ async def test_an_answer_sent_by_hand_without_a_word_is_no_noise(tmp_path: Path)
     floor, place, speech = Floor(), Duplex([Person([Says(1.0, 1.5)])], closed=True), Ears("")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
     await place.until(2.0)
-    assert floor.hands.send()
+    assert floor.controls.send()
     _, heard = await turn
     assert (heard.ended, speech.said) == ("sent", [MESSAGE])
 
@@ -242,9 +242,9 @@ async def test_push_to_talk_silences_us_and_records(tmp_path: Path) -> None:
     floor, place, speech = Floor(), Duplex([Person([Says(1.5, 1.0)])], closed=True), Ears("held")
     turn = asyncio.create_task(talk(place, speech, tmp_path, floor=floor))
     await place.until(1.0)
-    floor.hands.hold(down=True)
+    floor.controls.hold(down=True)
     await place.until(3.0)
-    floor.hands.hold(down=False)
+    floor.controls.hold(down=False)
     said, heard = await turn
     assert (heard.text, heard.ended, said.heard) == ("held", "sent", "Word1 word2 word3")
     assert heard.audio_seconds == pytest.approx(2.0, abs=0.1)
@@ -274,7 +274,7 @@ async def test_typing_silences_us_and_is_the_answer(tmp_path: Path) -> None:
     floor, place = Floor(), Duplex([Person()])
     turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
     await place.until(1.0)
-    floor.hands.write("the left one", "Anna")
+    floor.controls.write("the left one", "Anna")
     said, heard = await turn
     assert (heard.text, heard.ended, said.heard, said.skipped) == ("the left one", "typed", "Word1 word2 word3", False)
 
@@ -300,7 +300,7 @@ async def test_cancelled_at_any_moment_everything_is_closed(
     assert asyncio.all_tasks() == before
     assert place.open == 0
     assert not floor.lock.locked()
-    assert floor.hands.state.doing == "idle"
+    assert floor.controls.state.doing == "idle"
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.3, 5.2, 6.2])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fakes import QUICK, FakeSpeech, down, senses, tone
+from tests.support.fakes import QUICK, FakeSpeech, detectors, down, tone
 from voicemode.audio.frames import Frame, Frames, silence, stream
 from voicemode.audio.turns.endpointer import TurnState
 from voicemode.conversation.monitor import Observer, Outcome, TurnSnapshot
@@ -24,7 +24,7 @@ def microphone(*said: Frame) -> Frames:
 
 async def watched(ears: FakeSpeech, mic: Frames) -> tuple[list[TurnSnapshot], Outcome]:
     glimpses = list[TurnSnapshot]()
-    observer = Observer(senses, QUICK, ears, Expected())
+    observer = Observer(detectors, QUICK, ears, Expected())
     return glimpses, await observer.turn(mic, glimpses.append)
 
 

@@ -39,11 +39,11 @@ def test_who_said_what_is_told_where_there_are_several(lines: list[SpokenLine], 
 
 
 async def company(
-    folder: Path, *people: Person, speech: Ears | None = None, manners: TurnOptions = MANNERS
+    folder: Path, *people: Person, speech: Ears | None = None, options: TurnOptions = MANNERS
 ) -> tuple[str, str, str]:
     """Text, end and note of a turn that begins with listening."""
     place = Duplex(people)
-    _, heard = await talk(place, speech or Ears("", TEXTS), folder, manners, message="")
+    _, heard = await talk(place, speech or Ears("", TEXTS), folder, options, message="")
     assert place.open == 0
     return heard.text, heard.ended, heard.note
 
@@ -116,22 +116,22 @@ SHORT = replace(MANNERS, rules=replace(MANNERS.rules, patience_seconds=0.1))
 
 
 async def test_where_there_is_nobody_a_clock_ends_the_turn(tmp_path: Path) -> None:
-    assert (await company(tmp_path, manners=SHORT))[1] == "no speech"
+    assert (await company(tmp_path, options=SHORT))[1] == "no speech"
 
 
 async def test_where_everybody_has_left_a_clock_ends_the_turn(tmp_path: Path) -> None:
-    assert (await company(tmp_path, Person(name="Anna", leaves_at=0.2), manners=SHORT))[1] == "no speech"
+    assert (await company(tmp_path, Person(name="Anna", leaves_at=0.2), options=SHORT))[1] == "no speech"
 
 
 async def test_a_network_that_is_lost_in_the_middle_of_a_word_ends_it(tmp_path: Path) -> None:
     anna = Person([Says(0.05, 9.0, 9001)], "Anna", stalls_at=1.0)
-    assert (await company(tmp_path, anna, manners=SHORT))[0] == "I think so."
+    assert (await company(tmp_path, anna, options=SHORT))[0] == "I think so."
 
 
 async def test_two_who_never_stop_are_ended_together(tmp_path: Path) -> None:
     short = replace(MANNERS, rules=Rules(silence_seconds=0.5, max_seconds=3.0))
     anna, ben = Person([Says(0.3, 60.0, 9001)], "Anna"), Person([Says(0.5, 60.0, 9002)], "Ben")
-    text, ended, _ = await company(tmp_path, anna, ben, manners=short)
+    text, ended, _ = await company(tmp_path, anna, ben, options=short)
     assert (text, ended) == ("Anna: I think so.\nBen: So do I.", "too long")
 
 
@@ -154,7 +154,7 @@ async def test_what_is_typed_comes_with_what_was_said(tmp_path: Path) -> None:
     turn = asyncio.create_task(talk(place, Ears("", TEXTS), tmp_path, message="", floor=floor))
     await asyncio.sleep(0)
     await place.until(1.0)
-    floor.hands.write("I cannot talk", "Ben")
+    floor.controls.write("I cannot talk", "Ben")
     _, heard = await turn
     assert (heard.text, heard.ended) == ("Anna: I think so.\nBen: I cannot talk", "typed")
 

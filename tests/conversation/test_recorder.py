@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fakes import senses, tone
+from tests.support.fakes import detectors, tone
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.endpointer import Rules, TurnState
 from voicemode.controls import Controls
@@ -16,12 +16,12 @@ RULES = Rules(silence_seconds=1.0, patience_seconds=3.0, max_seconds=60.0)
 
 def record(folder: Path, *heard: Frame) -> tuple[Frame, Recorder, Recording]:
     """The turn in what is `heard`, with its recorder and its tape."""
-    tape = Recording(folder)
-    recorder = Recorder(senses(), RULES, tape, Controls())
+    recording = Recording(folder)
+    recorder = Recorder(detectors(), RULES, recording, Controls())
     for frame in heard:
         recorder.hear(frame)
-    tape.close()
-    return recorder.finish(), recorder, tape
+    recording.close()
+    return recorder.finish(), recorder, recording
 
 
 @pytest.mark.anyio
@@ -39,10 +39,10 @@ async def test_what_is_said_at_once_is_kept_from_its_first_sample(tmp_path: Path
 
 @pytest.mark.anyio
 async def test_silence_leaves_no_file(tmp_path: Path) -> None:
-    audio, recorder, tape = record(tmp_path, tone(5, 1))
+    audio, recorder, recording = record(tmp_path, tone(5, 1))
     assert recorder.endpointer.turn is TurnState.NO_SPEECH
     assert audio.pcm == b""
-    assert not tape.kept
+    assert not recording.kept
     assert list(tmp_path.glob("*.wav")) == []
 
 
@@ -60,29 +60,29 @@ def test_a_quiet_microphone_is_not_dead() -> None:
 
 @pytest.mark.anyio
 async def test_the_tape_holds_the_whole_turn_for_its_owner_only(tmp_path: Path) -> None:
-    audio, _, tape = record(tmp_path / "new", tone(1, 1), tone(3), tone(2, 1))
-    with wave.open(str(tape.path)) as file:
+    audio, _, recording = record(tmp_path / "new", tone(1, 1), tone(3), tone(2, 1))
+    with wave.open(str(recording.path)) as file:
         assert file.readframes(file.getnframes()) == audio.pcm
         assert file.getframerate() == 16_000
-    assert tape.path.stat().st_mode & 0o777 == 0o600
-    assert tape.path.parent.stat().st_mode & 0o777 == 0o700
+    assert recording.path.stat().st_mode & 0o777 == 0o600
+    assert recording.path.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.anyio
 async def test_an_unfinished_file_can_be_read_before_the_tape_is_closed(tmp_path: Path) -> None:
-    tape = Recording(tmp_path)
-    tape.write(tone(1.5))
-    await asyncio.get_running_loop().run_in_executor(None, tape.close)
-    with wave.open(str(tape.path)) as file:
+    recording = Recording(tmp_path)
+    recording.write(tone(1.5))
+    await asyncio.get_running_loop().run_in_executor(None, recording.close)
+    with wave.open(str(recording.path)) as file:
         assert file.getnframes() == 1.5 * 16_000
-    tape.discard()
-    assert not tape.path.exists()
+    recording.discard()
+    assert not recording.path.exists()
 
 
 @pytest.mark.anyio
 async def test_a_disk_that_fails_costs_the_copy_and_not_the_turn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("not a folder")
-    audio, _, tape = record(tmp_path / "file", tone(3), tone(2, 1))
+    audio, _, recording = record(tmp_path / "file", tone(3), tone(2, 1))
     assert audio.seconds == pytest.approx(4, abs=0.05)
-    assert not tape.kept
+    assert not recording.kept
     assert len([entry for entry in caplog.records if "cannot be written" in entry.message]) == 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, record, senses, tone
+from tests.support.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, detectors, record, tone
 from voicemode.audio.frames import Chunks, Frame, Frames
 from voicemode.audio.turns.endpointer import PAUSE_SECONDS, WAITS, Rules
 from voicemode.controls import Controls
@@ -80,9 +80,9 @@ def rechunked(frames: Iterable[Frame]) -> Iterator[Frame]:
 class Live(ScriptedTransport):
     """A microphone whose person acts as soon as a stage is reported, and speaks `script` again at each turn."""
 
-    def __init__(self, *script: Frame, hands: Controls) -> None:
+    def __init__(self, *script: Frame, controls: Controls) -> None:
         super().__init__(script)
-        self.hands = hands
+        self.controls = controls
 
     async def _listen(self) -> Frames:
         while True:
@@ -101,20 +101,20 @@ class Live(ScriptedTransport):
 async def turn(
     speech: FakeSpeech,
     *script: Frame,
-    manners: TurnOptions = PACED,
+    options: TurnOptions = PACED,
     floor: Floor | None = None,
     folder: Path,
     model: Melody | None = None,
 ) -> tuple[Playback, TurnResult]:
     floor = floor or Floor()
-    transport = Live(*script, hands=floor.hands)
+    transport = Live(*script, controls=floor.controls)
 
     def make() -> TurnDetectors:
         return TurnDetectors(vad=LoudnessVad(), turn_model=model)
 
     conversation = Conversation(transport, (speech, Sentences(speech, [])), make, folder, floor)
     async with asyncio.timeout(10):
-        return await conversation.converse("How are you?", Voice(), manners, Stages(transport))
+        return await conversation.converse("How are you?", Voice(), options, Stages(transport))
 
 
 async def test_what_was_transcribed_at_the_pause_is_not_transcribed_again(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ async def test_a_turn_model_that_fails_costs_its_opinion_only(tmp_path: Path, ca
 
 async def test_a_pace_makes_the_wait_longer(tmp_path: Path) -> None:
     patient = replace(PACED, rules=replace(PACED.rules, pace="patient"))
-    _, heard = await turn(EarlySpeech("I am fine."), tone(1), tone(5, 1), manners=patient, folder=tmp_path)
+    _, heard = await turn(EarlySpeech("I am fine."), tone(1), tone(5, 1), options=patient, folder=tmp_path)
     assert heard.audio_seconds == pytest.approx(1.0 + WAITS["patient"].usual, abs=0.1)
 
 
@@ -179,21 +179,21 @@ async def test_the_speakers_pauses_are_remembered_for_the_next_turn(tmp_path: Pa
 
 async def test_a_word_ends_the_turn_and_is_not_part_of_it(tmp_path: Path) -> None:
     speech = EarlySpeech("I think that the. Over.")
-    _, heard = await turn(speech, tone(1), tone(5, 1), manners=STEERED, folder=tmp_path)
+    _, heard = await turn(speech, tone(1), tone(5, 1), options=STEERED, folder=tmp_path)
     assert (heard.text, heard.ended) == ("I think that the.", 'said "over"')
     assert heard.audio_seconds < 1.3
 
 
 async def test_a_word_holds_the_turn_open(tmp_path: Path) -> None:
     speech = EarlySpeech("Let me think.", "Let me think. Blue.")
-    _, heard = await turn(speech, tone(1), tone(8, 1), tone(1), tone(5, 1), manners=STEERED, folder=tmp_path)
+    _, heard = await turn(speech, tone(1), tone(8, 1), tone(1), tone(5, 1), options=STEERED, folder=tmp_path)
     assert heard.text == "Let me think. Blue."
 
 
 async def test_a_word_has_the_message_said_again(tmp_path: Path) -> None:
     speech = EarlySpeech("Repeat that.", "Fine.")
     speech.texts = ["Repeat that.", "Fine."]
-    _, heard = await turn(speech, tone(1), tone(5, 1), manners=STEERED, folder=tmp_path)
+    _, heard = await turn(speech, tone(1), tone(5, 1), options=STEERED, folder=tmp_path)
     assert heard.text == "Fine."
     assert speech.said == ["How are you?"] * 2
     assert list(tmp_path.glob("*.wav")) == []
@@ -230,15 +230,15 @@ class Endless(FakeSpeech):
 
 
 async def acted(
-    speech: FakeSpeech, stage: str, act: str, folder: Path, *script: Frame, manners: TurnOptions = PACED
+    speech: FakeSpeech, stage: str, act: str, folder: Path, *script: Frame, options: TurnOptions = PACED
 ) -> tuple[Playback, TurnResult, Live]:
     floor = Floor()
-    transport = Live(*script, hands=floor.hands)
-    report = Acting(transport, stage, getattr(floor.hands, act))
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
+    transport = Live(*script, controls=floor.controls)
+    report = Acting(transport, stage, getattr(floor.controls, act))
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
     async with asyncio.timeout(10):
-        said, heard = await conversation.converse("How are you?", Voice(), manners, report)
-    assert floor.hands.state.doing == "idle"
+        said, heard = await conversation.converse("How are you?", Voice(), options, report)
+    assert floor.controls.state.doing == "idle"
     return said, heard, transport
 
 
@@ -260,14 +260,14 @@ async def test_stopping_ends_everything_at_once(stage: str, tmp_path: Path) -> N
 
 async def test_sending_ends_the_turn_in_the_middle_of_a_word(tmp_path: Path) -> None:
     floor = Floor()
-    transport = Live(tone(30), hands=floor.hands)
+    transport = Live(tone(30), controls=floor.controls)
     speech, stages = FakeSpeech("yes please"), Stages(transport)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, tmp_path, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(replace(PACED, rules=QUICK), stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
             await asyncio.sleep(0)
-        assert floor.hands.send()
+        assert floor.controls.send()
         heard = await answer
     assert (heard.text, heard.ended) == ("yes please", "sent")
     assert heard.audio_seconds < 30
@@ -280,7 +280,7 @@ async def test_sending_without_a_word_is_told(tmp_path: Path) -> None:
 
 async def test_nothing_is_heard_while_muted_and_that_is_told(tmp_path: Path) -> None:
     floor, speech = Floor(), FakeSpeech()
-    floor.hands.mute(True)
+    floor.controls.mute(True)
     _, heard = await turn(speech, tone(3), floor=floor, folder=tmp_path)
     assert (heard.text, heard.ended, heard.note) == ("", "no speech", MUTED)
     assert speech.heard == []
@@ -289,16 +289,16 @@ async def test_nothing_is_heard_while_muted_and_that_is_told(tmp_path: Path) -> 
 
 async def test_push_to_talk_records_exactly_while_it_is_held_and_also_when_muted(tmp_path: Path) -> None:
     floor, speech = Floor(), FakeSpeech("quiet words")
-    floor.hands.mute(True)
-    floor.hands.hold(True)
-    transport = Live(tone(1.5, 2), hands=floor.hands)
+    floor.controls.mute(True)
+    floor.controls.hold(True)
+    transport = Live(tone(1.5, 2), controls=floor.controls)
     stages = Stages(transport)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, tmp_path, floor)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(PACED, stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
             await asyncio.sleep(0)
-        floor.hands.hold(False)
+        floor.controls.hold(False)
         heard = await answer
     assert (heard.text, heard.ended) == ("quiet words", "sent")
     assert speech.heard[0].pcm.startswith(tone(1, 2).pcm)
@@ -313,8 +313,8 @@ async def test_cancelled_at_any_moment_everything_is_closed_and_nothing_said_is_
     script: list[tuple[int, int]], steps: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, floor, speech = tmp_path_factory.mktemp("turn"), Floor(), EarlySpeech("and the")
-    transport = Live(*(tone(frames * 0.02, level) for level, frames in script), hands=floor.hands)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
+    transport = Live(*(tone(frames * 0.02, level) for level, frames in script), controls=floor.controls)
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
     before = asyncio.all_tasks()
     task = asyncio.create_task(conversation.converse("Well?", Voice(), PACED, Stages(transport)))
     for _ in range(steps):
@@ -325,20 +325,20 @@ async def test_cancelled_at_any_moment_everything_is_closed_and_nothing_said_is_
     await floor.settle()
     assert asyncio.all_tasks() == before
     assert not transport.open
-    assert floor.hands.state.doing == "idle"
+    assert floor.controls.state.doing == "idle"
     assert not floor.lock.locked()
     for path in folder.glob("*.wav"):
-        with wave.open(str(path)) as tape:
-            assert tape.getnframes() > 0
+        with wave.open(str(path)) as recording:
+            assert recording.getnframes() > 0
 
 
 async def test_every_frame_of_a_turn_is_on_the_tape(tmp_path: Path) -> None:
     speech = EarlySpeech("I think that the", "I think that the sky is blue.")
     keep = replace(PACED, save_audio=True)
     script = (tone(1), tone(1.3, 1), tone(1))
-    _, heard = await turn(speech, *script, tone(5, 1), manners=keep, folder=tmp_path)
+    _, heard = await turn(speech, *script, tone(5, 1), options=keep, folder=tmp_path)
     (path,) = tmp_path.glob("*.wav")
-    with wave.open(str(path)) as tape:
-        pcm = tape.readframes(tape.getnframes())
+    with wave.open(str(path)) as recording:
+        pcm = recording.readframes(recording.getnframes())
     assert pcm.startswith(b"".join(frame.pcm for frame in script))
     assert len(pcm) / 32_000 == pytest.approx(heard.audio_seconds)

@@ -164,22 +164,22 @@ class Duplex:
         return [(each.speaker, each.text) for each in latest.values()]
 
 
-def senses() -> TurnDetectors:
+def detectors() -> TurnDetectors:
     return TurnDetectors(vad=LoudnessVad())
 
 
 def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(place, (speech, Sentences(speech, [])), senses, folder, floor or Floor())
+    return Conversation(place, (speech, Sentences(speech, [])), detectors, folder, floor or Floor())
 
 
 async def talk(
     place: Duplex,
     speech: Ears,
     folder: Path,
-    manners: TurnOptions = MANNERS,
+    options: TurnOptions = MANNERS,
     message: str = MESSAGE,
     floor: Floor | None = None,
 ) -> tuple[Playback, TurnResult]:
     """One turn."""
     async with asyncio.timeout(20):
-        return await conversation(place, speech, folder, floor).converse(message, Voice(), manners, Stages())
+        return await conversation(place, speech, folder, floor).converse(message, Voice(), options, Stages())

@@ -249,10 +249,10 @@ class Stages(list[str]):
 
 
 def conversation(transport: Transport, speech: FakeSpeech, recordings: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(transport, (speech, Sentences(speech, [])), senses, recordings, floor or Floor())
+    return Conversation(transport, (speech, Sentences(speech, [])), detectors, recordings, floor or Floor())
 
 
-def senses() -> TurnDetectors:
+def detectors() -> TurnDetectors:
     return TurnDetectors(vad=LoudnessVad())
 
 

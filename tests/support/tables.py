@@ -74,7 +74,7 @@ class Table:
     """An agent in a room, and what it talks with."""
 
     transport: LiveKitTransport
-    hands: Controls
+    controls: Controls
     conversation: Conversation
     recordings: Path
 
@@ -93,10 +93,10 @@ class Table:
 async def table(access: Access, room: str, folder: Path, engine: "WhisperEngine | None" = None) -> AsyncIterator[Table]:
     """An agent who joins `room` when it first talks, and leaves at the end."""
     floor, speech = Floor(), Speech(engine)
-    transport = LiveKitTransport(lambda: access, room, "Agent", floor.hands)
-    senses = lambda: TurnDetectors(vad=create_vad("auto", 2))  # noqa: E731
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), senses, folder, floor)
+    transport = LiveKitTransport(lambda: access, room, "Agent", floor.controls)
+    detectors = lambda: TurnDetectors(vad=create_vad("auto", 2))  # noqa: E731
+    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
     try:
-        yield Table(transport, floor.hands, conversation, folder)
+        yield Table(transport, floor.controls, conversation, folder)
     finally:
         await transport.close()

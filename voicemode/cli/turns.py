@@ -30,9 +30,9 @@ async def watch(app: App, turns: int) -> None:
     await app.ready(speaking=False, listening=True)
     # A turn goes without it; a picture of all that there is does not.
     await app.readiness.wait(app.report, "turn model")
-    manners = app.manners()
+    options = app.options()
     ears = app.providers.turn(speculate=app.settings.speculate)
-    observer = Observer(app.hearing.senses, manners.rules, ears, manners.expected)
+    observer = Observer(app.hearing.detectors, options.rules, ears, options.expected)
     with picture(sys.stdout) as shown:
         async with one(app.transport()) as mic:
             spoken = 0

@@ -35,9 +35,9 @@ class VisitorLimits:
 
 
 @asynccontextmanager
-async def steerable(hands: Controls) -> AsyncIterator[None]:
-    """Let the person reach `hands` from outside for as long as this lasts. Nothing waits for it, and it never fails."""
-    task = asyncio.create_task(_run(hands))
+async def steerable(controls: Controls) -> AsyncIterator[None]:
+    """Let the person reach `controls` from outside for as long as this lasts. Nothing waits for it, and it never fails."""
+    task = asyncio.create_task(_run(controls))
     try:
         yield
     finally:
@@ -47,7 +47,7 @@ async def steerable(hands: Controls) -> AsyncIterator[None]:
             log.error("The control channel broke down.", exc_info=error)
 
 
-async def _run(hands: Controls) -> None:
+async def _run(controls: Controls) -> None:
     try:
         place = folder()
         door = await _opened(place)
@@ -57,9 +57,9 @@ async def _run(hands: Controls) -> None:
     try:
         # Who mutes everybody writes that down first, and then asks through the doors: one of both is noticed.
         if await asyncio.to_thread(begins_muted, place):
-            hands.mute(on=True)
+            controls.mute(on=True)
         await asyncio.to_thread(sweep, place)
-        await Channel(hands, door).serve()
+        await Channel(controls, door).serve()
     finally:
         door.close()
 
@@ -77,11 +77,11 @@ async def _opened(place: Path) -> Door:
 class Channel:
     """Serves whoever comes through one door, many at a time."""
 
-    def __init__(self, hands: Controls, door: Door, limits: VisitorLimits = VisitorLimits()) -> None:
-        self._hands = hands
+    def __init__(self, controls: Controls, door: Door, limits: VisitorLimits = VisitorLimits()) -> None:
+        self._controls = controls
         self._door = door
         self._limits = limits
-        self._talk_key = TalkKey(hands, limits.press_seconds)
+        self._talk_key = TalkKey(controls, limits.press_seconds)
         self._visitors: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
@@ -138,7 +138,7 @@ class Channel:
                 await asyncio.get_running_loop().sock_recv(visitor, 1)
 
     async def _tell(self, visitor: socket.socket, *, did: bool) -> None:
-        state = self._hands.state
+        state = self._controls.state
         answer = ControlReply(did, state.doing, state.muted, state.held, working_folder(), os.getpid())
         async with asyncio.timeout(self._limits.request_seconds):
             await asyncio.get_running_loop().sock_sendall(visitor, line(answer))
@@ -147,13 +147,13 @@ class Channel:
         """Do what `verb` says; False if there is nothing to do it to."""
         match verb:
             case Verb.STOP:
-                return self._hands.stop()
+                return self._controls.stop()
             case Verb.SKIP:
-                return self._hands.skip()
+                return self._controls.skip()
             case Verb.SEND:
-                return self._hands.send()
+                return self._controls.send()
             case Verb.MUTE | Verb.UNMUTE:
-                self._hands.mute(verb is Verb.MUTE)
+                self._controls.mute(verb is Verb.MUTE)
                 return True
             case Verb.PRESS:
                 return self._talk_key.press()

@@ -10,9 +10,9 @@ from voicemode.controls import Controls
 class TalkKey:
     """Held by visitors as long as they stay, or pressed until somebody releases it."""
 
-    def __init__(self, hands: Controls, press_seconds: float) -> None:
+    def __init__(self, controls: Controls, press_seconds: float) -> None:
         """What nobody releases is let go after `press_seconds`: whoever pressed it is gone."""
-        self._hands = hands
+        self._controls = controls
         self._press_seconds = press_seconds
         self._letting_go: asyncio.TimerHandle | None = None
 
@@ -24,7 +24,7 @@ class TalkKey:
             yield did
         finally:
             if did:
-                self._hands.hold(down=False)
+                self._controls.hold(down=False)
 
     def press(self) -> bool:
         """Down until `release`; False as above."""
@@ -39,13 +39,13 @@ class TalkKey:
         pressed = self._letting_go is not None
         self._forget()
         if pressed:
-            self._hands.hold(down=False)
+            self._controls.hold(down=False)
         return pressed
 
     def _down(self) -> bool:
-        if self._hands.state.doing not in ("speaking", "listening"):
+        if self._controls.state.doing not in ("speaking", "listening"):
             return False
-        self._hands.hold(down=True)
+        self._controls.hold(down=True)
         return True
 
     def _forget(self) -> None:

@@ -24,37 +24,37 @@ class BetweenTurns:
 
     def __init__(self, listen_seconds: float = LISTEN_SECONDS) -> None:
         self._listen_seconds = listen_seconds
-        self._audience: Participants | None = None
+        self._participants: Participants | None = None
         self._listening: asyncio.Task[None] | None = None
         self._said: list[Utterance] = []
         self._typed: list[Typed] = []
         self._several = False
 
-    def begin(self, audience: Participants, kept: Callable[[], None]) -> None:
-        """A turn has ended: `audience` is heard on, and ours to close. `kept` is called whenever something was said."""
-        self._audience = audience
-        self._listening = asyncio.create_task(self._listen(audience, kept))
+    def begin(self, participants: Participants, kept: Callable[[], None]) -> None:
+        """A turn has ended: `participants` is heard on, and ours to close. `kept` is called whenever something was said."""
+        self._participants = participants
+        self._listening = asyncio.create_task(self._listen(participants, kept))
 
     async def end(self, *, pause: bool = False) -> Participants | None:
         """A turn begins: those who were heard until now, if they still can be. With a `pause`, once nobody speaks."""
-        audience, listening = self._audience, self._listening
-        if audience is not None and pause:
+        participants, listening = self._participants, self._listening
+        if participants is not None and pause:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE_WAIT_SECONDS):
-                    await audience.quiet()
-            audience.finish()
-        if listening is not None and self._audience is None:
+                    await participants.quiet()
+            participants.finish()
+        if listening is not None and self._participants is None:
             await asyncio.wait([listening])
-        audience, self._audience, self._listening = self._audience, None, None
-        if audience is not None and listening is not None:
+        participants, self._participants, self._listening = self._participants, None, None
+        if participants is not None and listening is not None:
             # Not waited for: whoever is cancelled here would leave a microphone that nobody closes.
             listening.cancel()
-            self._take_from(audience)
-        return audience
+            self._take_from(participants)
+        return participants
 
-    def hears(self, audience: Participants) -> bool:
-        """Whether `audience` is heard between turns now."""
-        return self._audience is audience
+    def hears(self, participants: Participants) -> bool:
+        """Whether `participants` is heard between turns now."""
+        return self._participants is participants
 
     def note(self, typed: Iterable[Typed]) -> None:
         """Keep what was written before a turn began."""
@@ -69,15 +69,15 @@ class BetweenTurns:
         said, self._said, typed, self._typed = self._said, [], self._typed, []
         for utterance in said:
             if utterance.answer:
-                utterance.tape.discard()
+                utterance.recording.discard()
         text = text_of([*lines_of(said, ()), *typed_lines(typed)], several=self._several)
         return "\n".join(filter(None, [text, *(str(utterance.error) for utterance in said if utterance.error)]))
 
     async def stop(self) -> None:
         """Hear nothing more until the next turn has ended."""
-        audience = await self.end()
-        if audience is not None:
-            await audience.close()
+        participants = await self.end()
+        if participants is not None:
+            await participants.close()
 
     async def close(self) -> None:
         """The same for ever. What was not told stays on disk."""
@@ -86,12 +86,12 @@ class BetweenTurns:
         for utterance in said:
             await utterance.close()
 
-    async def _listen(self, audience: Participants, kept: Callable[[], None]) -> None:
+    async def _listen(self, participants: Participants, kept: Callable[[], None]) -> None:
         try:
             async with asyncio.timeout(self._listen_seconds):
                 while True:
-                    await audience.spoken()
-                    for utterance in self._take_from(audience):
+                    await participants.spoken()
+                    for utterance in self._take_from(participants):
                         await utterance.settle()
                         await utterance.close()
                         if utterance.answer and utterance.answer.transcript.text:
@@ -100,14 +100,14 @@ class BetweenTurns:
             log.info("No turn came for %g s: the microphone is closed.", self._listen_seconds)
         except AudioDeviceError as error:
             log.warning("What is said between turns is no longer heard: %s", error)
-        audience.finish()
-        self._take_from(audience)
-        self._audience = None
-        await audience.close()
+        participants.finish()
+        self._take_from(participants)
+        self._participants = None
+        await participants.close()
 
-    def _take_from(self, audience: Participants) -> list[Utterance]:
-        said = audience.take()
-        audience.disown(said)
+    def _take_from(self, participants: Participants) -> list[Utterance]:
+        said = participants.take()
+        participants.disown(said)
         self._said += said
-        self._several = audience.several
+        self._several = participants.several
         return said

@@ -29,45 +29,45 @@ class Conversation:
         self,
         transport: Transport,
         speech: tuple[StreamingTranscriber, Sentences],
-        senses: Callable[[], TurnDetectors],
+        detectors: Callable[[], TurnDetectors],
         recordings: Path,
         floor: Floor,
     ) -> None:
-        """`senses` makes fresh ones for each turn."""
+        """`detectors` makes fresh ones for each turn."""
         self._transport = transport
         self._stt, self._tts = speech
-        self._senses = senses
+        self._detectors = detectors
         self._recordings = recordings
         self._floor = floor
-        self._hands = floor.hands
+        self._controls = floor.controls
 
-    async def say(self, text: str, voice: Voice, manners: TurnOptions, report: Report) -> Playback:
+    async def say(self, text: str, voice: Voice, options: TurnOptions, report: Report) -> Playback:
         """Speak; return when the last word was heard, or the person wants to hear no more. Raises NotSpokenError."""
-        async with self._turn(manners, report, speaking=True) as (exchange, audience):
-            spoken = await unless(self._hands.stopped(), exchange.speak(text, voice))
+        async with self._turn(options, report, speaking=True) as (exchange, participants):
+            spoken = await unless(self._controls.stopped(), exchange.speak(text, voice))
             if spoken is None:
                 return exchange.broken_off
             if spoken[1] is not Verdict.STOP:
-                self._hear_on(audience, manners)
+                self._hear_on(participants, options)
             return spoken[0]
 
-    async def listen(self, manners: TurnOptions, report: Report) -> TurnResult:
+    async def listen(self, options: TurnOptions, report: Report) -> TurnResult:
         """The person's next turn."""
-        return (await self.converse("", Voice(), manners, report))[1]
+        return (await self.converse("", Voice(), options, report))[1]
 
-    async def converse(self, text: str, voice: Voice, manners: TurnOptions, report: Report) -> tuple[Playback, TurnResult]:
+    async def converse(self, text: str, voice: Voice, options: TurnOptions, report: Report) -> tuple[Playback, TurnResult]:
         """Speak and hear the answer. The microphone is open before we fall silent, so a quick answer is not clipped.
 
         Raises NotSpokenError, and then has listened for nothing.
         """
-        async with self._turn(manners, report, speaking=bool(text.strip())) as (exchange, audience):
-            await audience.open()
-            exchanged = await unless(self._hands.stopped(), exchange.run(text, voice))
+        async with self._turn(options, report, speaking=bool(text.strip())) as (exchange, participants):
+            await participants.open()
+            exchanged = await unless(self._controls.stopped(), exchange.run(text, voice))
             if exchanged is None:
-                await audience.discard()
+                await participants.discard()
                 return exchange.broken_off, TurnResult("", "stopped", "The person stopped the turn.")
             if exchanged[1].ended != STOPPED_ALOUD:
-                self._hear_on(audience, manners)
+                self._hear_on(participants, options)
             return exchanged
 
     async def meanwhile(self) -> str:
@@ -76,54 +76,54 @@ class Conversation:
 
     @asynccontextmanager
     async def _turn(
-        self, manners: TurnOptions, report: Report, *, speaking: bool
+        self, options: TurnOptions, report: Report, *, speaking: bool
     ) -> AsyncIterator[tuple[ConversationTurn, Participants]]:
         """While no other goes on."""
-        telling = StatusFeed(report, self._hands, self._transport)
+        status = StatusFeed(report, self._controls, self._transport)
         async with self._floor.lock:
             await self._floor.settle()
-            with self._hands.turn():
-                self._floor.meanwhile.note(self._hands.take())
+            with self._controls.turn():
+                self._floor.meanwhile.note(self._controls.take())
                 try:
-                    async with self._heard(self._means(manners, telling), pause=speaking) as audience:
-                        yield ConversationTurn(self._tts, audience, manners, telling, self._floor), audience
+                    async with self._heard(self._context(options, status), pause=speaking) as participants:
+                        yield ConversationTurn(self._tts, participants, options, status, self._floor), participants
                 finally:
-                    self._floor.meanwhile.note(self._hands.take())
-                    telling.end()
+                    self._floor.meanwhile.note(self._controls.take())
+                    status.end()
                     await self._transport.show("idle")
 
     @asynccontextmanager
-    async def _heard(self, means: ListenContext, *, pause: bool) -> AsyncIterator[Participants]:
+    async def _heard(self, context: ListenContext, *, pause: bool) -> AsyncIterator[Participants]:
         """Those who were heard since the last turn, or will be once they are to; closed in the end, or heard on."""
         meanwhile = self._floor.meanwhile
-        audience = await meanwhile.end(pause=pause)
-        if audience is not None and not (audience.is_open and audience.transport is self._transport):
-            await audience.close()
-            audience = None
-        audience = audience or Participants(self._transport, self._floor.pauses.__getitem__, means)
+        participants = await meanwhile.end(pause=pause)
+        if participants is not None and not (participants.is_open and participants.transport is self._transport):
+            await participants.close()
+            participants = None
+        participants = participants or Participants(self._transport, self._floor.pauses.__getitem__, context)
         try:
-            audience.begin(means)
-            yield audience
+            participants.begin(context)
+            yield participants
         finally:
-            if not meanwhile.hears(audience):
-                await audience.close()
+            if not meanwhile.hears(participants):
+                await participants.close()
 
-    def _hear_on(self, audience: Participants, manners: TurnOptions) -> None:
+    def _hear_on(self, participants: Participants, options: TurnOptions) -> None:
         """Between turns, if the person wants that."""
-        if manners.keep_listening and audience.is_open:
-            self._floor.meanwhile.begin(audience, lambda: self._floor.leave(self._kept_cue(manners)))
+        if options.keep_listening and participants.is_open:
+            self._floor.meanwhile.begin(participants, lambda: self._floor.leave(self._kept_cue(options)))
 
-    async def _kept_cue(self, manners: TurnOptions) -> None:
-        await cue(self._transport, done_cue(CUE_RATE), wanted=manners.cues)
+    async def _kept_cue(self, options: TurnOptions) -> None:
+        await cue(self._transport, done_cue(CUE_RATE), wanted=options.cues)
 
-    def _means(self, manners: TurnOptions, telling: StatusFeed) -> ListenContext:
+    def _context(self, options: TurnOptions, status: StatusFeed) -> ListenContext:
         return ListenContext(
             stt=self._stt,
-            senses=self._senses,
+            detectors=self._detectors,
             recordings=self._recordings,
-            hands=self._hands,
-            telling=telling,
-            rules=manners.rules,
-            expected=manners.expected,
-            may_interrupt=manners.barge_in,
+            controls=self._controls,
+            status=status,
+            rules=options.rules,
+            expected=options.expected,
+            may_interrupt=options.barge_in,
         )

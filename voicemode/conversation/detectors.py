@@ -24,7 +24,7 @@ class Detectors:
         self._settings = settings
         self._turn_model: TurnModel | None = None
 
-    def senses(self) -> TurnDetectors:
+    def detectors(self) -> TurnDetectors:
         """Fresh ones, for one turn. Raises ConfigError."""
         vad = create_vad(self._settings.vad, self._settings.vad_aggressiveness)
         return TurnDetectors(vad=vad, turn_model=self._turn_model)

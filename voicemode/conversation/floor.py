@@ -17,7 +17,7 @@ class Floor:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         """Held while something is said or heard."""
-        self.hands = Controls()
+        self.controls = Controls()
         self.meanwhile = BetweenTurns()
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
         """By speaker: seconds they last paused for before going on."""

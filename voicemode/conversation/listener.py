@@ -15,7 +15,7 @@ from voicemode.transports.base import Microphone
 class Host(Protocol):
     """Whoever has people listened to."""
 
-    def overhearing(self) -> Interruption:
+    def interruption(self) -> Interruption:
         """What hears somebody talk over us."""
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
@@ -42,7 +42,7 @@ class Listener:
 
     def __init__(self, microphone: Microphone, host: Host) -> None:
         self.speaker = microphone.speaker
-        self.overhearing: Interruption | None = None
+        self.interruption: Interruption | None = None
         """While we speak."""
         self.tired = False
         """They were waited for in vain."""
@@ -78,17 +78,17 @@ class Listener:
     def overhear(self) -> None:
         """From now on we speak."""
         self.finish()
-        if self.overhearing is not None:
-            self.overhearing.close()
-        self.overhearing = self._host.overhearing()
+        if self.interruption is not None:
+            self.interruption.close()
+        self.interruption = self._host.interruption()
 
     def listen(self) -> None:
         """From now on we listen. Who has begun to talk over us is heard from their first sound on."""
-        overhearing, self.overhearing = self.overhearing, None
+        interruption, self.interruption = self.interruption, None
         self.tired = False
-        if overhearing is not None:
-            overhearing.close()
-            self._take_up(overhearing)
+        if interruption is not None:
+            interruption.close()
+            self._take_up(interruption)
         elif self._utterance is not None and not self.busy:
             self._begin_anew(self._utterance)
         if self.gone:
@@ -103,8 +103,8 @@ class Listener:
                 self._host.dropped(utterance)
 
     def _hear(self, frame: Frame) -> None:
-        if self.overhearing is not None:
-            self.overhearing.hear(frame)
+        if self.interruption is not None:
+            self.interruption.hear(frame)
         else:
             self._listen(frame)
 
@@ -120,8 +120,8 @@ class Listener:
         if complete or utterance.busy is not was_busy:
             self._host.changed()
 
-    def _take_up(self, overhearing: Interruption) -> None:
-        certain, kept = overhearing.call is not InterruptionState.MAYBE, overhearing.kept
+    def _take_up(self, interruption: Interruption) -> None:
+        certain, kept = interruption.call is not InterruptionState.MAYBE, interruption.kept
         if kept:
             utterance = self._utterance = self._host.utterance(self.speaker, over_us=True)
             if certain:
@@ -140,8 +140,8 @@ class Listener:
 
     def _leave(self) -> None:
         self.gone = True
-        if self.overhearing is None:
+        if self.interruption is None:
             self.finish()
-        elif self.overhearing.kept:
-            self.overhearing.take()
+        elif self.interruption.kept:
+            self.interruption.take()
         self._host.changed()

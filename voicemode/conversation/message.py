@@ -54,14 +54,14 @@ class Message:
         self._segments: list[str] = []
         """Of the parts that have begun to sound."""
 
-    async def play(self, transport: Transport, tts: Sentences, telling: StatusFeed) -> bool:
+    async def play(self, transport: Transport, tts: Sentences, status: StatusFeed) -> bool:
         """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
 
         Of a message that breaks off, whatever the reason, what was heard is shown in place of what would have been.
         """
         frames = tts.synthesize(self.words, self._voice)
         self._parts = tts.parts
-        showing = asyncio.create_task(self._follow(telling))
+        showing = asyncio.create_task(self._follow(status))
         try:
             await transport.play(frames, self.played)
             self.complete = True
@@ -69,15 +69,15 @@ class Message:
             raise NotSpokenError(error, started_at=self.played.started_at, seconds=self.played.seconds) from error
         finally:
             await ended(showing)
-            await (self._show(math.inf, telling) if self.complete else self._break_off(telling))
+            await (self._show(math.inf, status) if self.complete else self._break_off(status))
         return True
 
-    async def _break_off(self, telling: StatusFeed) -> None:
+    async def _break_off(self, status: StatusFeed) -> None:
         for number, (part, text) in enumerate(zip(self._parts, self._heard(), strict=True)):
             shown = number < len(self._segments)
             if text != part.text if shown else text:
                 segment = self._segments[number] if shown else urandom(6).hex()
-                await telling.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
+                await status.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
 
     def spoken(self, *, skipped: bool = False) -> Playback:
         """How far it is."""
@@ -95,10 +95,10 @@ class Message:
     def _heard(self) -> list[str]:
         return heard(self._parts, self.played.seconds, self._voice.speed)
 
-    async def _follow(self, telling: StatusFeed) -> None:
+    async def _follow(self, status: StatusFeed) -> None:
         """Show each part when it begins to sound."""
         while len(self._segments) < len(self._parts):
-            await self._show(self.played.seconds, telling)
+            await self._show(self.played.seconds, status)
             await asyncio.sleep(max(LOOK_SECONDS, self._next_at - self.played.seconds))
 
     @property
@@ -106,7 +106,7 @@ class Message:
         """Seconds of audio before the next part."""
         return sum(part.seconds for part in self._parts[: len(self._segments)])
 
-    async def _show(self, seconds: float, telling: StatusFeed) -> None:
+    async def _show(self, seconds: float, status: StatusFeed) -> None:
         """Show the parts that have begun after `seconds`."""
         while len(self._segments) < len(self._parts) and self.played.started_at is not None and self._next_at <= seconds:
             before = self._parts[: len(self._segments)]
@@ -114,7 +114,7 @@ class Message:
                 return
             self._segments.append(urandom(6).hex())
             text = self._parts[len(self._segments) - 1].text
-            await telling.words(Words(self._written(text), segment=self._segments[-1]))
+            await status.words(Words(self._written(text), segment=self._segments[-1]))
 
     def _written(self, text: str) -> str:
         return written(text, self._pronounce)

@@ -66,10 +66,10 @@ class Observer:
     """Watches one turn after the other, of one speaker."""
 
     def __init__(
-        self, senses: Callable[[], TurnDetectors], rules: Rules, ears: StreamingTranscriber, expected: Expected
+        self, detectors: Callable[[], TurnDetectors], rules: Rules, ears: StreamingTranscriber, expected: Expected
     ) -> None:
-        """As a conversation hears; `senses` makes fresh ones for each turn."""
-        self._senses = senses
+        """As a conversation hears; `detectors` makes fresh ones for each turn."""
+        self._detectors = detectors
         self._rules = rules
         self._ears = ears
         self._expected = expected
@@ -77,9 +77,9 @@ class Observer:
 
     async def turn(self, mic: Frames, look: Callable[[TurnSnapshot], None]) -> Outcome:
         """Hear the next turn in `mic`, telling `look` of each frame what it has come to."""
-        senses = self._senses()
-        recorder = Recorder(senses, self._rules, Unkept(Path()), Controls(), self._pauses)
-        sight = TurnMonitor(recorder, senses)
+        detectors = self._detectors()
+        recorder = Recorder(detectors, self._rules, Unkept(Path()), Controls(), self._pauses)
+        sight = TurnMonitor(recorder, detectors)
         understanding = LiveTranscription(self._ears, recorder, self._expected, sight.read)
         # Where no text is made at the pauses it has no say in when the turn ends, and may cost money.
         reading = alongside(understood(understanding)) if recorder.reading else nullcontext()
@@ -107,12 +107,12 @@ class Observer:
 class TurnMonitor:
     """Of one recorder."""
 
-    def __init__(self, recorder: Recorder, senses: TurnDetectors) -> None:
+    def __init__(self, recorder: Recorder, detectors: TurnDetectors) -> None:
         self.last = TurnSnapshot()
         self.dead = False
         """The microphone has delivered nothing but digital zeros."""
         self._recorder = recorder
-        self._vad = senses.vad
+        self._vad = detectors.vad
         self._pulse = Pulse()
         self._text = ""
 

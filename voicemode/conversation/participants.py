@@ -25,9 +25,9 @@ SLACK_SECONDS = 1.0
 class Participants:
     """Open from `open` to `close`. Their turn has ended when everybody who has begun has ended."""
 
-    def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], means: ListenContext) -> None:
+    def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], context: ListenContext) -> None:
         """`pauses` gives those that a speaker has made so far."""
-        self.means = means
+        self.context = context
         self.said: list[Utterance] = []
         """In this turn, in the order they began in."""
         self.transport = transport
@@ -61,14 +61,14 @@ class Participants:
     async def _close(self) -> None:
         if self._hosting is not None:
             await ended(self._hosting)
-        for overhearing in self._overhearings:
-            overhearing.close()
+        for interruption in self._interruptions:
+            interruption.close()
         await ended(*self._working)
         left = set(self._open_utterances)
         await self.release(left)
         for utterance in left:
-            if utterance.tape.kept:
-                log.warning("A turn ended early; what was said is kept in %s", utterance.tape.path)
+            if utterance.recording.kept:
+                log.warning("A turn ended early; what was said is kept in %s", utterance.recording.path)
 
     def check(self) -> None:
         """Raise why nobody can be heard: AudioDeviceError. What was said in a room before it ended comes first."""
@@ -117,12 +117,12 @@ class Participants:
     @property
     def verdict(self) -> Verdict:
         """What those who talk over us want. It is to stop, or to say it again, only if nobody says anything else."""
-        wanted = {each.verdict for each in self._overhearings if each.kept or each.verdict is not Verdict.NOTHING}
+        wanted = {each.verdict for each in self._interruptions if each.kept or each.verdict is not Verdict.NOTHING}
         return wanted.pop() if len(wanted) == 1 else Verdict.TURN if wanted - {Verdict.NOTHING} else Verdict.NOTHING
 
-    def begin(self, means: ListenContext) -> None:
-        """A turn begins; hear it with `means`."""
-        self.means = means
+    def begin(self, context: ListenContext) -> None:
+        """A turn begins; hear it with `context`."""
+        self.context = context
         self._listeners = [listener for listener in self._listeners if not listener.gone]
         self._names = {listener.speaker for listener in self._listeners}
 
@@ -146,7 +146,7 @@ class Participants:
 
     async def answer(self) -> TurnState:
         """Wait until their turn is over, and say why. Raises AudioDeviceError."""
-        turn = await unless(self.means.hands.sent(), self._until_over())
+        turn = await unless(self.context.controls.sent(), self._until_over())
         if turn is None:
             self.finish(TurnState.SENT)
         return turn or TurnState.SENT
@@ -181,7 +181,7 @@ class Participants:
         utterances = list(self._open_utterances)
         await self.release(utterances)
         for utterance in utterances:
-            utterance.tape.discard()
+            utterance.recording.discard()
 
     async def release(self, utterances: Iterable[Utterance]) -> None:
         """They are done with."""
@@ -215,12 +215,12 @@ class Participants:
 
     @property
     def _longest(self) -> float:
-        return self.means.rules.max_seconds + SLACK_SECONDS
+        return self.context.rules.max_seconds + SLACK_SECONDS
 
     @property
     def _deadline(self) -> float:
         """By the loop's clock: where there is no microphone, or its frames do not come, no time passes in audio."""
-        return min(self._heard_at + self.means.rules.patience_seconds + SLACK_SECONDS, self._began_at + self._longest)
+        return min(self._heard_at + self.context.rules.patience_seconds + SLACK_SECONDS, self._began_at + self._longest)
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """What is being said ends here."""
@@ -228,8 +228,8 @@ class Participants:
             listener.finish(turn)
 
     @property
-    def _overhearings(self) -> list[Interruption]:
-        return [listener.overhearing for listener in self._listeners if listener.overhearing is not None]
+    def _interruptions(self) -> list[Interruption]:
+        return [listener.interruption for listener in self._listeners if listener.interruption is not None]
 
     async def _change(self) -> None:
         self._changed.clear()
@@ -264,18 +264,18 @@ class Participants:
 
     # What listeners ask of their host.
 
-    def overhearing(self) -> Interruption:
-        means = self.means
-        ears = means.stt, means.expected
-        return Interruption(InterruptionDetector(means.senses().vad), ears, self)
+    def interruption(self) -> Interruption:
+        context = self.context
+        ears = context.stt, context.expected
+        return Interruption(InterruptionDetector(context.detectors().vad), ears, self)
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
-        utterance = Utterance(self.means, speaker, self._pauses(speaker), over_us=over_us)
+        utterance = Utterance(self.context, speaker, self._pauses(speaker), over_us=over_us)
         self._open_utterances.add(utterance)
         return utterance
 
     async def heard_nothing(self) -> None:
-        await self.means.telling.dead()
+        await self.context.status.dead()
 
     def frame_came(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()
@@ -297,16 +297,16 @@ class Participants:
 
     def changed(self) -> None:
         if self._ours is not None:
-            self._ours.volume = min((each.volume for each in self._overhearings), default=1.0)
+            self._ours.volume = min((each.volume for each in self._interruptions), default=1.0)
         self._changed.set()
 
     @property
     def deaf(self) -> bool:
         """Whether nobody can begin to interrupt us."""
-        return not self.means.may_interrupt or self.transport.echoes
+        return not self.context.may_interrupt or self.transport.echoes
 
     @property
     def muted(self) -> bool:
         """Whether nothing is to be heard at the moment."""
-        hands = self.means.hands.state
-        return hands.muted and not hands.held
+        controls = self.context.controls.state
+        return controls.muted and not controls.held

@@ -53,10 +53,10 @@ class Recorder:
 
     def __init__(
         self,
-        senses: TurnDetectors,
+        detectors: TurnDetectors,
         rules: Rules,
-        tape: Recording,
-        hands: Controls,
+        recording: Recording,
+        controls: Controls,
         pauses: MutableSequence[float] | None = None,
     ) -> None:
         """`pauses` are those that the same speaker has made so far, in seconds; those of this turn are added."""
@@ -65,12 +65,12 @@ class Recorder:
         """Told by whoever understands the turn what they make of it."""
         self.reading = False
         """Whether somebody makes a text of the turn at each pause."""
-        self._vad = senses.vad
-        self._chunks = Chunks(senses.vad.frame_seconds)
-        self._ear = TurnPredictor(senses.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
+        self._vad = detectors.vad
+        self._chunks = Chunks(detectors.vad.frame_seconds)
+        self._ear = TurnPredictor(detectors.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
         self._tail = Tail()
-        self._tape = tape
-        self._hands = hands
+        self._recording = recording
+        self._controls = controls
         self._pre_roll_seconds = PRE_ROLL_SECONDS + rules.onset_seconds
         self.kept: list[Frame] = []
         """The turn so far, or what would belong to it if it began now."""
@@ -89,7 +89,7 @@ class Recorder:
     @property
     def held(self) -> bool:
         """Whether a hand holds the turn open."""
-        return self._hands.state.held
+        return self._controls.state.held
 
     def expect(self) -> None:
         """It is known that what comes begins with this turn: the first frame belongs to it, and the first sound begins it."""
@@ -117,18 +117,18 @@ class Recorder:
         await self._ear.close()
 
     def _hear(self, frame: Frame, *, earlier: bool) -> TurnState:
-        hands = self._hands.state
-        if self._hands.sending:
+        controls = self._controls.state
+        if self._controls.sending:
             self.endpointer.end(TurnState.SENT)
         if self.endpointer.turn.done:
             return self.endpointer.turn
-        if hands.muted and not (hands.held or earlier):
+        if controls.muted and not (controls.held or earlier):
             return self.endpointer.feed(is_speech=False, seconds=frame.seconds)
-        if hands.held and not self._begun:
+        if controls.held and not self._begun:
             # Exactly what is said while it is held.
             self.kept.clear()
             self.endpointer.begin()
-        return self._take(frame, held=hands.held)
+        return self._take(frame, held=controls.held)
 
     def _take(self, frame: Frame, *, held: bool) -> TurnState:
         self._was_held = self._was_held or held
@@ -161,4 +161,4 @@ class Recorder:
 
     def _pass_on(self, frame: Frame, *, is_speech: bool) -> None:
         self.outlet.put(frame, is_speech=is_speech)
-        self._tape.write(frame)
+        self._recording.write(frame)

@@ -22,16 +22,16 @@ async def nobody(stage: str) -> None:
 class StatusFeed:
     """Of one conversation."""
 
-    def __init__(self, report: Report, hands: Controls, transport: Transport) -> None:
+    def __init__(self, report: Report, controls: Controls, transport: Transport) -> None:
         self._report = report
-        self._hands = hands
+        self._controls = controls
         self._transport = transport
 
     async def now(self, doing: Doing) -> None:
         """What we do from now on."""
-        self._hands.now(doing)
+        self._controls.now(doing)
         await self._transport.show(doing)
-        if doing == "listening" and self._hands.state.muted:
+        if doing == "listening" and self._controls.state.muted:
             await self._report(MUTED)
         if doing != "idle":
             await self._report(doing)

@@ -29,14 +29,16 @@ RESUMES = 3
 class ConversationTurn:
     """We speak, they answer."""
 
-    def __init__(self, tts: Sentences, audience: Participants, manners: TurnOptions, telling: StatusFeed, floor: Floor) -> None:
+    def __init__(
+        self, tts: Sentences, participants: Participants, options: TurnOptions, status: StatusFeed, floor: Floor
+    ) -> None:
         self._tts = tts
-        self._transport = audience.transport
-        self._audience = audience
-        self._manners = manners
-        self._telling = telling
+        self._transport = participants.transport
+        self._participants = participants
+        self._options = options
+        self._status = status
         self._floor = floor
-        self._hands = floor.hands
+        self._controls = floor.controls
         self._message = Message("", Voice())
         self._before = Playback(None, 0.0)
         """Of a message with which we went on after a noise."""
@@ -69,59 +71,59 @@ class ConversationTurn:
 
         Raises NotSpokenError, and AudioDeviceError if nobody can be heard.
         """
-        message = self._message = Message(text, voice, self._manners.pronounce)
+        message = self._message = Message(text, voice, self._options.pronounce)
         verdict = Verdict.NOTHING
         if message.words:
-            self._audience.overhear(message.played)
-            await self._telling.now("speaking")
-            playing = unless(self._audience.taken(), message.play(self._transport, self._tts, self._telling))
-            await unless(self._hands.skipped(), playing)
-            verdict = self._audience.verdict
+            self._participants.overhear(message.played)
+            await self._status.now("speaking")
+            playing = unless(self._participants.taken(), message.play(self._transport, self._tts, self._status))
+            await unless(self._controls.skipped(), playing)
+            verdict = self._participants.verdict
         if verdict in (Verdict.NOTHING, Verdict.TURN):
-            self._audience.listen()
-        self._audience.check()
-        skipped = not (message.complete or self._hands.typed or verdict is not Verdict.NOTHING)
+            self._participants.listen()
+        self._participants.check()
+        skipped = not (message.complete or self._controls.typed or verdict is not Verdict.NOTHING)
         return self._before.then(message.spoken(skipped=skipped)), verdict
 
     async def _hear(self) -> TurnResult:
         ended = await self._answer()
-        said = self._audience.take()
-        if not (said or self._hands.typed):
+        said = self._participants.take()
+        if not (said or self._controls.typed):
             return self._nobody_spoke(ended)
         ended_at = time.monotonic()
-        await self._telling.now("transcribing")
+        await self._status.now("transcribing")
         self._floor.leave(self._cue(done_cue(CUE_RATE)))
         for utterance in said:
             await utterance.settle()
-        await self._audience.release(said)
-        heard = heard_of(said, self._hands.take(), ended, self._manners.pronounce, several=self._audience.several)
+        await self._participants.release(said)
+        heard = heard_of(said, self._controls.take(), ended, self._options.pronounce, several=self._participants.several)
         for utterance in said:
-            if utterance.answer and not self._manners.save_audio:
-                utterance.tape.discard()
-        note = " ".join(filter(None, [heard.note, self._audience.trouble]))
+            if utterance.answer and not self._options.save_audio:
+                utterance.recording.discard()
+        note = " ".join(filter(None, [heard.note, self._participants.trouble]))
         return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)
 
     async def _answer(self) -> TurnState:
         """Why their turn is over."""
-        interrupted = self._audience.busy
-        self._hands.now("listening")
+        interrupted = self._participants.busy
+        self._controls.now("listening")
         try:
             async with alongside(self._cue(listening_cue(CUE_RATE), wanted=not interrupted)):
-                await self._telling.now("listening")
-                return await self._audience.answer()
+                await self._status.now("listening")
+                return await self._participants.answer()
         except AudioDeviceError as error:
-            raise self._audience.failure(error) from error
+            raise self._participants.failure(error) from error
 
     async def _cue(self, tone: Frame, *, wanted: bool = True) -> None:
-        await cue(self._transport, tone, wanted=wanted and self._manners.cues)
+        await cue(self._transport, tone, wanted=wanted and self._options.cues)
 
     def _nobody_spoke(self, ended: TurnState) -> TurnResult:
         if ended is TurnState.SENT:
             return TurnResult("", "sent", "The person sent an answer without a word.")
-        if self._hands.state.muted:
+        if self._controls.state.muted:
             return TurnResult("", ended.value, MUTED)
-        waited = f"Nobody spoke within {self._manners.rules.patience_seconds:g} s."
-        return TurnResult("", ended.value, DEAD_MICROPHONE if self._audience.dead else waited)
+        waited = f"Nobody spoke within {self._options.rules.patience_seconds:g} s."
+        return TurnResult("", ended.value, DEAD_MICROPHONE if self._participants.dead else waited)
 
 
 async def cue(transport: Transport, tone: Frame, *, wanted: bool) -> None:

@@ -26,13 +26,13 @@ class ListenContext:
     """What people are heard with in a turn."""
 
     stt: StreamingTranscriber
-    senses: Callable[[], TurnDetectors]
+    detectors: Callable[[], TurnDetectors]
     """Makes fresh ones."""
     recordings: Path
-    hands: Controls
+    controls: Controls
     rules: Rules
     expected: Expected
-    telling: StatusFeed
+    status: StatusFeed
     may_interrupt: bool = False
     """Whether a person who talks over us is heard."""
 
@@ -40,7 +40,7 @@ class ListenContext:
 class Utterance:
     """What one person says in one go. It is understood while it is said, and on disk until it has arrived."""
 
-    def __init__(self, means: ListenContext, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
+    def __init__(self, context: ListenContext, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
         """`over_us`: it began while we spoke."""
         self.speaker = speaker
         self.segment = urandom(6).hex()
@@ -50,12 +50,12 @@ class Utterance:
         """Once it is settled, and nobody knows what was said: where that is kept."""
         self.audio = Frame(b"", RATE)
         """Once it is complete."""
-        self.tape = Recording(means.recordings)
-        self.recorder = Recorder(means.senses(), means.rules, self.tape, means.hands, pauses)
-        self._telling = means.telling
-        phrases = means.expected.phrases if over_us else listening(means.expected.phrases)
-        expected = replace(means.expected, phrases=phrases)
-        understanding = LiveTranscription(means.stt, self.recorder, expected, self._partly)
+        self.recording = Recording(context.recordings)
+        self.recorder = Recorder(context.detectors(), context.rules, self.recording, context.controls, pauses)
+        self._status = context.status
+        phrases = context.expected.phrases if over_us else listening(context.expected.phrases)
+        expected = replace(context.expected, phrases=phrases)
+        understanding = LiveTranscription(context.stt, self.recorder, expected, self._partly)
         self._work = asyncio.create_task(understanding.understand())
 
     @property
@@ -93,17 +93,17 @@ class Utterance:
             self.error = self.failure(error)
         else:
             if self.answer.transcript.text:
-                await self._telling.words(Words(self.answer.transcript.text, self.speaker, segment=self.segment))
+                await self._status.words(Words(self.answer.transcript.text, self.speaker, segment=self.segment))
 
     def failure(self, error: VoiceModeError) -> VoiceModeError:
         """`error`, and where what was said is kept."""
-        return self.tape.failure(error) if self.begun else error
+        return self.recording.failure(error) if self.begun else error
 
     async def close(self) -> None:
         """Nothing goes on after it. Its recording stays on disk."""
-        self.tape.close()
+        self.recording.close()
         await ended(self._work)
         await self.recorder.close()
 
     async def _partly(self, text: str) -> None:
-        await self._telling.words(Words(text, self.speaker, final=False, segment=self.segment))
+        await self._status.words(Words(text, self.speaker, final=False, segment=self.segment))

@@ -106,16 +106,16 @@ async def converse(
         raise ArgumentError(
             "There is nothing to say and nothing to wait for.", hint="Give a message, or wait_for_response=true."
         )
-    manners = app.manners(language=language, max_seconds=listen_duration_max, pace=pace)
+    options = app.options(language=language, max_seconds=listen_duration_max, pace=pace)
     how = replace(app.voice(voice, speed, instructions, language), model=model)
     called_at, account = time.monotonic(), Account()
     conversation = await app.conversation(transport, account)
     await app.ready(speaking=bool(message.strip()), listening=wait_for_response)
     try:
         if wait_for_response:
-            said, heard = await conversation.converse(message, how, manners, app.report)
+            said, heard = await conversation.converse(message, how, options, app.report)
         else:
-            said, heard = await conversation.say(message, how, manners, app.report), NOT_ASKED
+            said, heard = await conversation.say(message, how, options, app.report), NOT_ASKED
     except NotSpokenError as error:
         told = unspoken(message, error, account, called_at, question=wait_for_response)
         return replace(told, meanwhile=await conversation.meanwhile())

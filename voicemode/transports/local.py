@@ -50,7 +50,7 @@ class LocalTransport:
         self._cleaning = cleaning or Cleaning("off", Processing())
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
+    def from_settings(cls, settings: Settings, controls: Controls) -> Self:
         devices = settings.input_device, settings.output_device, settings.audio_backend
         return cls(*devices, cleaning=Cleaning.from_settings(settings))
 

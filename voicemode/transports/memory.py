@@ -23,7 +23,7 @@ class MemoryTransport:
         self.open = False
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
+    def from_settings(cls, settings: Settings, controls: Controls) -> Self:
         return cls()
 
     @asynccontextmanager

@@ -41,7 +41,7 @@ AGAIN_HINT = "To talk there again, call converse again once somebody is in it: v
 class Presence:
     """Us in one room."""
 
-    def __init__(self, access: Access, room_name: str, called: str, hands: Controls) -> None:
+    def __init__(self, access: Access, room_name: str, called: str, controls: Controls) -> None:
         """`called` is our name there."""
         self._access = access
         self._room_name = room_name
@@ -49,7 +49,7 @@ class Presence:
         self._identity = new_identity()
         self.people = People(room_name)
         self.voice = RoomVoice(self._audible)
-        self.screen = Screen(hands, self.people, lambda: self.voice.track_id)
+        self.screen = Screen(controls, self.people, lambda: self.voice.track_id)
         self._room: rtc.Room | None = None
         self._joining: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None

@@ -38,9 +38,9 @@ MOST_WRITTEN = 20_000
 class Screen:
     """One for all rooms that we are in, one after the other."""
 
-    def __init__(self, hands: Controls, people: People, our_track: Callable[[], str]) -> None:
+    def __init__(self, controls: Controls, people: People, our_track: Callable[[], str]) -> None:
         """`our_track` is the id of the track our voice is on."""
-        self._hands = hands
+        self._controls = controls
         self._people = people
         self._our_track = our_track
         self._room: rtc.Room | None = None
@@ -115,16 +115,16 @@ class Screen:
             log.warning("What somebody wrote has not come whole: %s", error)
             return
         if speaker := self._people.name_of(identity):
-            self._hands.write(text[:MOST_WRITTEN], speaker)
+            self._controls.write(text[:MOST_WRITTEN], speaker)
 
     async def _press(self, call: rtc.RpcInvocationData) -> str:
         """A button: {"do": …} → {"done": whether there was something to do it to}."""
         if not self._people.name_of(call.caller_identity):
             raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "only people have hands")
-        return json.dumps({"done": done(self._hands, call.payload)})
+        return json.dumps({"done": done(self._controls, call.payload)})
 
 
-def done(hands: Controls, payload: str) -> bool:
+def done(controls: Controls, payload: str) -> bool:
     """Do what `payload` asks for. Raises RpcError if that is nothing that can be done."""
     try:
         wish = json.loads(payload)["do"]
@@ -132,12 +132,12 @@ def done(hands: Controls, payload: str) -> bool:
         wish = ""
     match wish:
         case "stop":
-            return hands.stop()
+            return controls.stop()
         case "skip":
-            return hands.skip()
+            return controls.skip()
         case "send":
-            return hands.send()
+            return controls.send()
         case "mute" | "unmute":
-            hands.mute(wish == "mute")
+            controls.mute(wish == "mute")
             return True
     raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, 'expected {"do": stop, skip, send, mute or unmute}')

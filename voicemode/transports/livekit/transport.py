@@ -27,18 +27,18 @@ class LiveKitTransport:
     echoes = False
     """Browsers remove what they play from what they hear."""
 
-    def __init__(self, find: Callable[[], Access], room_name: str, called: str, hands: Controls) -> None:
-        """`find` gives the server, `called` is our name in the room; what people press and write there goes to `hands`."""
+    def __init__(self, find: Callable[[], Access], room_name: str, called: str, controls: Controls) -> None:
+        """`find` gives the server, `called` is our name in the room; what people press and write there goes to `controls`."""
         self._find = find
         self._room_name = room_name
         self._called = called
-        self._hands = hands
+        self._controls = controls
         self._presence: Presence | None = None
         self._lock = asyncio.Lock()
 
     @classmethod
-    def from_settings(cls, settings: Settings, hands: Controls) -> Self:
-        return cls(partial(access_to, settings), settings.livekit_room, settings.livekit_name, hands)
+    def from_settings(cls, settings: Settings, controls: Controls) -> Self:
+        return cls(partial(access_to, settings), settings.livekit_room, settings.livekit_name, controls)
 
     @asynccontextmanager
     async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
@@ -80,4 +80,4 @@ class LiveKitTransport:
             from voicemode.transports.livekit.room import Presence
         except ModuleNotFoundError as error:
             raise RoomError("Rooms need a package.", hint="pip install 'voicemode[livekit]'") from error
-        return Presence(self._find(), self._room_name, self._called, self._hands)
+        return Presence(self._find(), self._room_name, self._called, self._controls)
