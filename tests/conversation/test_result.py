@@ -20,7 +20,7 @@ BROKEN = reply(Playback(1.0, 2.0, heard="We are", unheard="nearly done."), TurnR
         (BROKEN, 'no [They broke in after "We are". Not spoken: nearly done.]'),
         (replace(WHOLE, meanwhile="and tests"), "[Said before this turn: and tests]\nyes"),
         (replace(WHOLE, text="Anna: yes\nBen: no"), "Anna: yes\nBen: no"),
-        (reply(Playback(1.0, 2.0), NOT_ASKED, Account(), 0.0), "Playback."),
+        (reply(Playback(1.0, 2.0), NOT_ASKED, Account(), 0.0), "Spoken."),
         (
             reply(Playback(1.0, 2.0, skipped=True, heard="We", unheard="are."), NOT_ASKED, Account(), 0.0),
             f'{SKIPPED}\nThey broke in after "We".\nNot spoken: are.',

