@@ -83,7 +83,7 @@ class App:
         await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
     def options(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> TurnOptions:
-        """How to converse: the settings, with what the caller wants differently."""
+        """Return the options of a turn: the settings, with what the caller wants differently."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
             raise ArgumentError(f"listen_duration_max is {max_seconds:g}; it must be 1 to 3600 seconds.")
@@ -106,7 +106,7 @@ class App:
         )
 
     def voice(self, name: str = "", speed: float | None = None, instructions: str = "", language: str = "") -> Voice:
-        """How to speak: the settings, with what the caller wants differently."""
+        """Return the voice to speak with: the settings, with what the caller wants differently."""
         if speed is not None and not 0.25 <= speed <= 4.0:
             raise ArgumentError(f"speed is {speed:g}; it must be 0.25 to 4.0, where 1.0 is normal.")
         return Voice(name, speed or self.settings.tts_speed, instructions, checked_language(language) or self.settings.language)

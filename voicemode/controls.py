@@ -1,4 +1,4 @@
-"""What a person's hand asks for while a turn goes on: from another terminal, with a hot key or a headset."""
+"""Controls of a running turn: stop, skip, send, mute, hold; from another terminal, with a hot key or a headset."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ Doing = Literal["idle", "speaking", "listening", "transcribing"]
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a person wrote instead of saying it."""
+    """A written answer."""
 
     text: str
     speaker: str = ""
@@ -19,7 +19,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class ControlState:
-    """What goes on."""
+    """State of the controls and of the turn."""
 
     doing: Doing = "idle"
     muted: bool = False
@@ -80,18 +80,18 @@ class Controls:
             self._ask(self._send, "speaking", "listening")
 
     def take(self) -> list[Typed]:
-        """What was written since the last time, in order."""
+        """Return what was written since the last call, in order."""
         typed, self._typed = self._typed, []
         return typed
 
     @property
     def typed(self) -> bool:
-        """Whether there is something to take."""
+        """True if there is something to take."""
         return bool(self._typed)
 
     @property
     def sending(self) -> bool:
-        """Whether the person's turn is to end now."""
+        """True if the person's turn is to end now."""
         return self._send.is_set()
 
     async def sent(self) -> None:
@@ -117,7 +117,7 @@ class Controls:
                 request.clear()
 
     def now(self, doing: Doing) -> None:
-        """What the turn does from now on."""
+        """Set what the turn does from now on."""
         self._doing = doing
         if doing == "speaking" and not self._typed:
             self._skip.clear()

@@ -30,7 +30,7 @@ class EgressGuard:
 
     def __init__(self) -> None:
         self.closed = False
-        """Whether nothing may leave."""
+        """True if nothing may leave."""
         self._installed = False
         self._proxies: frozenset[int] = frozenset()
         """Ports of this machine where a proxy would carry out what it is given."""
@@ -58,7 +58,7 @@ class EgressGuard:
             raise LocalOnlyError(f"On port {port} is a proxy, which would carry out what it is given")
 
     def check_address(self, family: object, address: Any) -> None:
-        """The same for the address of a socket, whatever that looks like in its `family`."""
+        """Check the address of a socket, whatever its form in its `family`."""
         if family in INTERNET and isinstance(address, tuple) and len(address) > 1:
             self.check(address[0], address[1])
         elif self.closed and address is not None and family not in INTERNAL:
@@ -105,7 +105,7 @@ def enforce(local_only: bool) -> None:
 
 
 def active() -> bool:
-    """Whether nothing may leave."""
+    """True if nothing may leave."""
     return _GUARD.closed
 
 

@@ -65,7 +65,7 @@ class UnsupportedAudioError(VoiceModeError):
 
 
 class Remedy(IntEnum):
-    """What a person can do about an endpoint that failed; what helps soonest comes first."""
+    """Steps a person can take about an endpoint that failed; what helps soonest comes first."""
 
     START = 0
     """A command on this machine starts or mends it."""
@@ -170,7 +170,7 @@ def shortened(text: str) -> str:
 
 
 def on_this_machine(name: str) -> bool:
-    """Whether an endpoint called `name` is at a loopback address."""
+    """True if an endpoint called `name` is at a loopback address."""
     host = (urlsplit(name).hostname or "") if "://" in name else ""
     return host in ("localhost", "::1") or host.startswith("127.")
 

@@ -247,7 +247,7 @@ def shown(result: Any) -> CallToolResult:
 
 
 def takes_forms(ctx: Context[Any, Any]) -> bool:
-    """Whether the client can ask the person something in writing."""
+    """True if the client can ask the person something in writing."""
     able = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
     return able is not None and (able.form is not None or able.url is None)
 

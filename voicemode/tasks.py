@@ -20,7 +20,7 @@ async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[
 
 
 async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
-    """What `work` returns; None if `signal` returns first: then `work` is cancelled and waited for."""
+    """Return the result of `work`; None if `signal` returns first: then `work` is cancelled and waited for."""
     waiting, working = asyncio.create_task(signal), asyncio.create_task(work)
     try:
         await asyncio.wait([waiting, working], return_when=asyncio.FIRST_COMPLETED)
@@ -30,7 +30,7 @@ async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, 
 
 
 async def surely(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns. It is done to its end, even if whoever waits for it is cancelled, once or again and again."""
+    """Run `work` to its end and return its result, even if the caller is cancelled, once or again and again."""
     task = asyncio.create_task(work)
     await asyncio.wait([task])
     return task.result()

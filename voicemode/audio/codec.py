@@ -65,7 +65,7 @@ class Encoder(Protocol):
 
     def encode(self, frame: Frame) -> bytes: ...
     def finish(self) -> bytes:
-        """What is still owed, and the end of the file. The encoder is of no use afterwards."""
+        """Return the remaining bytes and the end of the file. The encoder is of no use afterwards."""
         ...
 
 
@@ -189,7 +189,7 @@ def _decode_wav(file: BinaryIO, rate: int) -> Iterator[Frame]:
 
 
 def has_codecs() -> bool:
-    """Whether formats other than PCM and WAV can be read and written here."""
+    """True if formats other than PCM and WAV can be read and written here."""
     return importlib.util.find_spec("av") is not None
 
 

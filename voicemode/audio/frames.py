@@ -65,7 +65,7 @@ class Chunks:
         self._pending = bytearray()
 
     def cut(self, frame: Frame) -> Iterator[Frame]:
-        """What is full with `frame`; the rest waits for the next one."""
+        """Return the chunks that `frame` completes; the rest waits for the next one."""
         self._pending += frame.pcm
         size = round(frame.rate * self._seconds) * SAMPLE_BYTES
         while len(self._pending) >= size:
@@ -83,7 +83,7 @@ async def rechunk(frames: Frames, seconds: float) -> Frames:
 
 
 async def stream(*items: T) -> AsyncIterator[T]:
-    """What is already here, as a stream."""
+    """Turn frames that are already here into a stream."""
     for item in items:
         yield item
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""How loud is it?"""
+"""Loudness of PCM."""
 
 import math
 

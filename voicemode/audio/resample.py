@@ -21,7 +21,7 @@ class Resampler:
         self._position = 0
 
     def convert(self, frame: Frame) -> Frame:
-        """What `frame` completes: about as long, less a filter's length at the first and more in `finish`."""
+        """Return the resampled part that `frame` completes: about as long, less a filter at first and more in `finish`."""
         if frame.rate == self.rate:
             return frame
         if frame.rate != self._source:

@@ -15,7 +15,7 @@ _ENDLESS = 0xFFFFFF00
 
 @dataclass(frozen=True, slots=True)
 class WavFormat:
-    """How the samples of a WAV file are stored."""
+    """Sample format of a WAV file."""
 
     rate: int
     """Samples per second."""

@@ -11,7 +11,7 @@ from voicemode.errors import VoiceModeError
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What we expect to go wrong is said in a sentence, not in a traceback; cancelling and Ctrl-C are an exit code."""
+    """Show expected failures as a sentence, not a traceback; cancelling and Ctrl-C become an exit code."""
     from asyncio import CancelledError
 
     try:

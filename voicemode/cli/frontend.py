@@ -177,7 +177,7 @@ def code_of(link: str) -> list[str]:
 
 
 def shown(link: str) -> bool:
-    """Whether a browser with windows could be asked to open `link`."""
+    """True if a browser with windows could be asked to open `link`."""
     import webbrowser
 
     try:

@@ -1,4 +1,4 @@
-"""What goes on, on stderr: a line for each stage; how far a stage is, as a bar that is drawn anew in its line."""
+"""Progress on stderr: a line for each stage, and a bar for a stage that is measured."""
 
 import re
 import shutil

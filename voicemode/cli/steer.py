@@ -122,7 +122,7 @@ def switch(state: Literal["on", "off", "toggle"]) -> None:
 
 
 def muted(told: Told) -> bool:
-    """Whether there is nobody left to mute."""
+    """True if there is nobody left to mute."""
     return all(answer.muted for answer in told.answers) if told.answers else begins_muted(folder())
 
 
@@ -183,5 +183,5 @@ def described(answer: ControlReply) -> str:
 
 
 def shown(answer: ControlReply) -> dict[str, object]:
-    """What a status bar needs to know."""
+    """Return the state as a status bar needs it."""
     return {name: value for name, value in asdict(answer).items() if name != "did"}

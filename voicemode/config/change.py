@@ -30,7 +30,7 @@ def set_value(name: str, value: str, *, path: Path | None = None) -> Path:
 
 
 def checked_value(name: str, value: str) -> Any:
-    """What the text `value` is as the setting `name`. Raises ConfigError if it is not allowed."""
+    """Return the text `value` parsed as the setting `name`. Raises ConfigError if it is not allowed."""
     item = find_setting(name)
     try:
         quote(value)

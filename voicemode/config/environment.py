@@ -1,4 +1,4 @@
-"""What a program that we start gets to know: the settings it reads and what its system needs. No secret."""
+"""Environment of the programs we start: the settings they read and what their system needs. No secret."""
 
 import os
 import sys
@@ -42,7 +42,7 @@ def uv_that_started_us() -> str:
 
 
 def unit_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]:
-    """What is written into the unit of a service that reads the settings `names` (fields).
+    """Return the environment written into the unit of a service that reads the settings `names` (fields).
 
     Others can read it: no secret. It must not differ with who writes it: nothing else of this environment.
     """
@@ -55,7 +55,7 @@ def forbid_telemetry() -> None:
 
 
 def colours_wanted() -> bool:
-    """Whether the person has nothing against colours in the terminal (no-color.org)."""
+    """True if the person has nothing against colours in the terminal (no-color.org)."""
     return not os.environ.get("NO_COLOR")
 
 

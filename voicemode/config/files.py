@@ -67,7 +67,7 @@ def read_env_file(path: Path) -> EnvFile | None:
 
 
 def parse_bindings(path: Path, text: str, *, strict: bool = True) -> Iterator[Binding]:
-    """What `text` consists of; with `strict`, raises ConfigError for what cannot be read."""
+    """Parse `text` into its bindings; with `strict`, raises ConfigError for what cannot be read."""
     from dotenv.parser import parse_stream
 
     for binding in parse_stream(io.StringIO(text)):

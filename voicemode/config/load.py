@@ -92,7 +92,7 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
 
 
 def changed(loaded: LoadedSettings) -> bool:
-    """Whether a settings file has been written, added or removed since; a few stat calls."""
+    """True if a settings file has been written, added or removed since; a few stat calls."""
     return any(mark(path) != before for path, before in loaded.stamp)
 
 

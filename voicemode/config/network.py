@@ -1,4 +1,4 @@
-"""What the environment says of ways out of this machine that are not settings of ours."""
+"""Ways out of this machine that the environment names and that are not settings of ours."""
 
 import os
 import re

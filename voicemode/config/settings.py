@@ -248,7 +248,7 @@ class Settings:
 
     @property
     def cache_dir(self) -> Path:
-        """What could be made again."""
+        """Folder of files that could be made again."""
         return self.base_dir.expanduser() / "cache"
 
     @property

@@ -10,12 +10,12 @@ from voicemode.errors import ConfigError
 
 
 def is_trusted(store: Path, file: EnvFile) -> bool:
-    """Whether exactly these bytes at this path have been trusted."""
+    """True if exactly these bytes at this path have been trusted."""
     return _load(store).get(str(file.path)) == _digest(file)
 
 
 def was_trusted(store: Path, file: EnvFile) -> bool:
-    """Whether these or other bytes at this path have been trusted."""
+    """True if these or other bytes at this path have been trusted."""
     return str(file.path) in _load(store)
 
 

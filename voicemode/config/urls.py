@@ -33,17 +33,17 @@ class Address(NamedTuple):
         return cls(parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme, 0), segments)
 
     def covers(self, other: "Address") -> bool:
-        """Whether `other` is this address or below it; `/v1` covers `/v1/audio`, not `/v10`."""
+        """True if `other` is this address or below it; `/v1` covers `/v1/audio`, not `/v10`."""
         return self[:3] == other[:3] and other.path[: len(self.path)] == self.path
 
     @property
     def confidential(self) -> bool:
-        """Whether nobody on the way can read what is sent."""
+        """True if nobody on the way can read what is sent."""
         return self.scheme in ENCRYPTED or self.is_here
 
     @property
     def is_here(self) -> bool:
-        """Whether it is on this machine."""
+        """True if it is on this machine."""
         return is_loopback(self.host)
 
     @property
@@ -52,7 +52,7 @@ class Address(NamedTuple):
 
 
 def same_address(url: str, other: str) -> bool:
-    """Whether two URLs mean the same, however they are written: this machine has several names."""
+    """True if two URLs mean the same, however they are written: this machine has several names."""
     one, two = (Address.parse(text) for text in (url, other))
     hosts = one.host == two.host or (is_loopback(one.host) and is_loopback(two.host))
     return hosts and (one.scheme, one.port, one.path) == (two.scheme, two.port, two.path)

@@ -41,7 +41,7 @@ def is_path(item: Field[Any]) -> bool:
 
 
 def allowed(item: Field[Any]) -> str:
-    """What a field accepts, for messages and the template; empty where any text will do."""
+    """Describe the values a field accepts, for messages and the template; empty where any text will do."""
     kind = item.type
     if kind is bool:
         return "true or false"

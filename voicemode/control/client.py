@@ -16,7 +16,7 @@ ANSWER_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of a request."""
+    """Result of a request."""
 
     answers: tuple[ControlReply, ...]
     silent: int
@@ -24,7 +24,7 @@ class Told:
 
     @property
     def did(self) -> bool:
-        """Whether anybody had something to do it to."""
+        """True if anybody had something to do it to."""
         return any(answer.did for answer in self.answers)
 
 
@@ -81,7 +81,7 @@ def _said(way: Way, verb: Verb) -> bool:
 
 
 def _answer(connection: socket.socket, deadline: float) -> ControlReply | None:
-    """What a program answers until `deadline`, a time of the monotonic clock; None if nothing that makes sense."""
+    """Return a program's answer by `deadline`, a time of the monotonic clock; None if none that makes sense came."""
     said = b""
     try:
         while not said.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""How one gets in to a running program. All of it blocks, shortly."""
+"""Ways in to a running program. All of it blocks, shortly."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Door:
     """What a visitor has to know; empty where the kernel tells who comes."""
 
     def admits(self, visitor: socket.socket, token: str) -> bool:
-        """Whether `visitor`, who says `token`, is the person this program runs for."""
+        """True if `visitor`, who says `token`, is the person this program runs for."""
         if not self.token:
             return peer_uid(visitor) == os.geteuid()
         from hmac import compare_digest
@@ -124,7 +124,7 @@ def make_private(place: Path) -> None:
 
 
 def is_ours(place: Path) -> bool:
-    """Whether `place` is a folder, not a link to one, and belongs to us."""
+    """True if `place` is a folder, not a link to one, and belongs to us."""
     try:
         status = place.lstat()
     except OSError:
@@ -133,7 +133,7 @@ def is_ours(place: Path) -> bool:
 
 
 def is_private(place: Path) -> bool:
-    """Whether nobody else can enter the folder `place`."""
+    """True if nobody else can enter the folder `place`."""
     return sys.platform == "win32" or not stat.S_IMODE(place.lstat().st_mode) & 0o077
 
 
@@ -168,7 +168,7 @@ def keep_muted(place: Path, on: bool) -> None:
 
 
 def begins_muted(place: Path) -> bool:
-    """Whether a program that begins now is muted."""
+    """True if a program that begins now is muted."""
     return is_ours(place) and is_private(place) and (place / MUTED).exists()
 
 

@@ -1,4 +1,4 @@
-"""What is said over the channel: one line of JSON each way. Pure."""
+"""Messages of the control channel: one line of JSON each way. Pure."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ MAX_ANSWER_BYTES = 65_536
 
 
 class Verb(StrEnum):
-    """What can be asked of a running program."""
+    """Requests that a running program takes."""
 
     LOOK = "look"
     STOP = "stop"
@@ -40,7 +40,7 @@ class ControlRequest:
 @dataclass(frozen=True, slots=True)
 class ControlReply:
     did: bool
-    """Whether there was something to do it to."""
+    """True if there was something to do it to."""
     doing: str
     """idle, speaking, listening or transcribing."""
     muted: bool

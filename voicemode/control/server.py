@@ -24,7 +24,7 @@ REST_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class VisitorLimits:
-    """What visitors may take."""
+    """Limits on what visitors may take."""
 
     visitors: int = 16
     """At a time; more are turned away."""
@@ -115,7 +115,7 @@ class Channel:
         await asyncio.gather(*self._visitors, return_exceptions=True)
 
     async def _meet(self, visitor: socket.socket) -> None:
-        """What a visitor says wrong, or not at all, ends their visit and nothing else."""
+        """Serve one visitor: an error of theirs ends their visit and nothing else."""
         with visitor:
             visitor.settimeout(0)
             try:
@@ -164,7 +164,7 @@ class Channel:
 
 
 async def read_line(visitor: socket.socket) -> bytes:
-    """What a visitor says, up to the end of the line. Raises MalformedError if it is too long, or breaks off."""
+    """Read one line of a visitor. Raises MalformedError if it is too long, or breaks off."""
     said = b""
     while not said.endswith(b"\n"):
         piece = await asyncio.get_running_loop().sock_recv(visitor, MAX_REQUEST_BYTES)

@@ -1,4 +1,4 @@
-"""What people say and write while the agent works: kept for the next turn."""
+"""Speech and text of people while the agent works: kept for the next turn."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ class BetweenTurns:
         return participants
 
     def hears(self, participants: Participants) -> bool:
-        """Whether `participants` is heard between turns now."""
+        """True if `participants` is heard between turns now."""
         return self._participants is participants
 
     def note(self, typed: Iterable[Typed]) -> None:
@@ -61,7 +61,7 @@ class BetweenTurns:
         self._typed += typed
 
     async def tell(self) -> str:
-        """What was kept, for the agent; it is forgotten here. What nobody understood stays on disk, and that is told."""
+        """Return what was kept, for the agent, and forget it. A recording nobody understood stays on disk; that is told."""
         while unsettled := [utterance for utterance in self._said if not utterance.settled]:
             await unsettled[0].settle()
             await unsettled[0].close()
@@ -80,7 +80,7 @@ class BetweenTurns:
             await participants.close()
 
     async def close(self) -> None:
-        """The same for ever. What was not told stays on disk."""
+        """Stop for good. Recordings that were not told stay on disk."""
         await self.stop()
         said, self._said = self._said, []
         for utterance in said:

@@ -71,7 +71,7 @@ class Conversation:
             return exchanged
 
     async def meanwhile(self) -> str:
-        """What was said and written between turns, and has not been told yet."""
+        """Return what was said and written between turns, and has not been told yet."""
         return await self._floor.meanwhile.tell()
 
     @asynccontextmanager

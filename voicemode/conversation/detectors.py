@@ -1,4 +1,4 @@
-"""What a person's turns are heard with."""
+"""Detectors that a person's turns are heard with."""
 
 import asyncio
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ from voicemode.warmup import Tell
 
 
 def hears_melody(settings: Settings) -> bool:
-    """Whether a turn model is wanted, and what runs it is installed."""
+    """True if a turn model is wanted, and what runs it is installed."""
     return settings.turn_model == "auto" and all(find_spec(module) for module in ("onnxruntime", "numpy"))
 
 

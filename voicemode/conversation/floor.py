@@ -1,4 +1,4 @@
-"""What the turns of a running program share."""
+"""State that the turns of a running program share."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -12,7 +12,7 @@ PAUSES_KEPT = 30
 
 
 class Floor:
-    """Whoever asks people something: only one turn goes on at a time."""
+    """The right to speak and listen: only one turn goes on at a time."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()

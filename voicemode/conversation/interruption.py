@@ -24,7 +24,7 @@ STALL_SECONDS = 2.0
 
 
 class Verdict(Enum):
-    """What somebody who talks over us wants."""
+    """Decision about what somebody who talks over us wants."""
 
     NOTHING = "nothing"
     """It was a cough, or a sign that they listen."""
@@ -34,7 +34,7 @@ class Verdict(Enum):
 
 
 def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
-    """What the few words of `text` want."""
+    """Return what the few words of `text` want."""
     match heed(text, phrases).action:
         case "stop":
             return Verdict.STOP
@@ -44,15 +44,15 @@ def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
 
 
 class Speaking(Protocol):
-    """Whoever has us overhear people."""
+    """Interface an Interruption needs from its owner."""
 
     @property
     def deaf(self) -> bool:
-        """Whether nobody can begin to interrupt us."""
+        """True if nobody can begin to interrupt us."""
 
     @property
     def muted(self) -> bool:
-        """Whether nothing is to be heard at the moment."""
+        """True if nothing is to be heard at the moment."""
 
     def changed(self) -> None:
         """Somebody's `call` or `verdict` is another now."""
@@ -81,12 +81,12 @@ class Interruption:
 
     @property
     def volume(self) -> float:
-        """Of our voice."""
+        """Volume of our voice."""
         return VOLUMES.get(self.call, 0.0)
 
     @property
     def kept(self) -> list[Frame]:
-        """What was said so far, from before its first sound on."""
+        """Frames heard so far, from before the first sound on."""
         return [] if self.call is InterruptionState.QUIET else self._interruption.kept
 
     def hear(self, frame: Frame) -> None:
@@ -107,7 +107,7 @@ class Interruption:
         self._expect_frames(None)
 
     def _forget(self) -> None:
-        """Nobody says anything, whatever it seemed."""
+        """Discard the interruption: nobody speaks after all."""
         if self.call is not InterruptionState.QUIET:
             self._interruption.resume()
             self._become(InterruptionState.QUIET)

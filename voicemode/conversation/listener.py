@@ -13,13 +13,13 @@ from voicemode.transports.base import Microphone
 
 
 class Host(Protocol):
-    """Whoever has people listened to."""
+    """Interface a Listener needs from its owner."""
 
     def interruption(self) -> Interruption:
-        """What hears somebody talk over us."""
+        """Return a new Interruption, for while we speak."""
 
     def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
-        """What hears what they say next."""
+        """Return a new Utterance of `speaker`."""
 
     async def heard_nothing(self) -> None:
         """A microphone delivers only digital silence."""
@@ -58,7 +58,7 @@ class Listener:
 
     @property
     def busy(self) -> bool:
-        """Whether they speak, or begin to, while we listen."""
+        """True if they speak, or begin to, while we listen."""
         return self._utterance is not None and self._utterance.busy
 
     async def run(self) -> None:
@@ -95,7 +95,7 @@ class Listener:
             self.finish()
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
-        """What they say ends here."""
+        """End the current utterance here."""
         utterance, self._utterance = self._utterance, None
         if utterance is not None:
             utterance.finish(turn)

@@ -1,4 +1,4 @@
-"""What we say: how far it is, and what of it was heard when it broke off."""
+"""A message of ours: how far it is, and how much of it was heard when it broke off."""
 
 import asyncio
 import math
@@ -15,7 +15,7 @@ from voicemode.text.spoken import spoken, written
 from voicemode.transports.base import Played, Transport, Words
 
 LOOK_SECONDS = 0.05
-"""Whether the next part sounds is looked after this often at most."""
+"""True if the next part sounds is looked after this often at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Message:
         self.words = spoken(text, pronounce, voice.language)
         """As they are said; empty if there is nothing to say."""
         self.complete = not self.words
-        """Whether all of it was heard."""
+        """True if all of it was heard."""
         self._voice = voice
         self._pronounce = pronounce
         self._parts: Sequence[SpokenPart] = ()
@@ -80,7 +80,7 @@ class Message:
                 await status.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
 
     def spoken(self, *, skipped: bool = False) -> Playback:
-        """How far it is."""
+        """Return how far the message is."""
         told = "", ""
         if not self.complete:
             texts = self._heard()

@@ -24,7 +24,7 @@ NO_EVIDENCE = Evidence()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnSnapshot:
-    """What is known at one moment of a turn."""
+    """State of a turn at one moment."""
 
     level_db: float = SILENCE_DB
     speech: float = 0.0
@@ -41,7 +41,7 @@ class TurnSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a turn ended."""
+    """Outcome of a turn."""
 
     ended: str
     """Why, in the words that the agent is told."""
@@ -105,7 +105,7 @@ class Observer:
 
 
 class TurnMonitor:
-    """Of one recorder."""
+    """Watches one recorder."""
 
     def __init__(self, recorder: Recorder, detectors: TurnDetectors) -> None:
         self.last = TurnSnapshot()

@@ -1,4 +1,4 @@
-"""How a conversation is held."""
+"""Options of a turn."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from voicemode.conversation.understanding import Expected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnOptions:
-    """What the settings say, and what the caller wants differently."""
+    """Options of a turn: the settings, with what the caller wants differently."""
 
     rules: Rules = field(default_factory=Rules)
     cues: bool = True

@@ -55,7 +55,7 @@ class Participants:
         self.check()
 
     async def close(self) -> None:
-        """Nobody is heard any more, and nothing goes on. What was said and not understood stays on disk."""
+        """Close all microphones and end all work. Recordings that were not understood stay on disk."""
         await surely(self._close())
 
     async def _close(self) -> None:
@@ -111,12 +111,12 @@ class Participants:
 
     @property
     def several(self) -> bool:
-        """Whether it has to be told who said what."""
+        """True if it has to be told who said what."""
         return len(self._names) > 1
 
     @property
     def verdict(self) -> Verdict:
-        """What those who talk over us want. It is to stop, or to say it again, only if nobody says anything else."""
+        """Decision of those who talk over us. It is to stop, or to say it again, only if nobody says anything else."""
         wanted = {each.verdict for each in self._interruptions if each.kept or each.verdict is not Verdict.NOTHING}
         return wanted.pop() if len(wanted) == 1 else Verdict.TURN if wanted - {Verdict.NOTHING} else Verdict.NOTHING
 
@@ -152,7 +152,7 @@ class Participants:
         return turn or TurnState.SENT
 
     def take(self) -> list[Utterance]:
-        """What was said and is complete; it is the caller's to `release`."""
+        """Return the complete utterances; they are the caller's to `release`."""
         complete = [utterance for utterance in self.said if utterance.turn.done]
         self.said = [utterance for utterance in self.said if not utterance.turn.done]
         return complete
@@ -177,7 +177,7 @@ class Participants:
         return self.said[0].failure(error) if self.said else error
 
     async def discard(self) -> None:
-        """Nobody wants to know what was said."""
+        """Drop everything said in this turn."""
         utterances = list(self._open_utterances)
         await self.release(utterances)
         for utterance in utterances:
@@ -223,7 +223,7 @@ class Participants:
         return min(self._heard_at + self.context.rules.patience_seconds + SLACK_SECONDS, self._began_at + self._longest)
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
-        """What is being said ends here."""
+        """End all utterances here."""
         for listener in self._listeners:
             listener.finish(turn)
 
@@ -302,11 +302,11 @@ class Participants:
 
     @property
     def deaf(self) -> bool:
-        """Whether nobody can begin to interrupt us."""
+        """True if nobody can begin to interrupt us."""
         return not self.context.may_interrupt or self.transport.echoes
 
     @property
     def muted(self) -> bool:
-        """Whether nothing is to be heard at the moment."""
+        """True if nothing is to be heard at the moment."""
         controls = self.context.controls.state
         return controls.muted and not controls.held

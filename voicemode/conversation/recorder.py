@@ -23,7 +23,7 @@ CERTAIN_SECONDS = 0.001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetectors:
-    """What a turn is heard with."""
+    """Detectors of one turn."""
 
     vad: Vad
     turn_model: TurnModel | None = None
@@ -31,7 +31,7 @@ class TurnDetectors:
 
 
 class Pulse:
-    """Whether a microphone delivers anything but digital zeros."""
+    """True if a microphone delivers anything but digital zeros."""
 
     def __init__(self) -> None:
         self.dead = True
@@ -64,7 +64,7 @@ class Recorder:
         self.endpointer = Endpointer(rules, pauses)
         """Told by whoever understands the turn what they make of it."""
         self.reading = False
-        """Whether somebody makes a text of the turn at each pause."""
+        """True if somebody makes a text of the turn at each pause."""
         self._vad = detectors.vad
         self._chunks = Chunks(detectors.vad.frame_seconds)
         self._ear = TurnPredictor(detectors.turn_model, lambda sounds: self.endpointer.weigh(sounds=sounds, hearing=False))
@@ -78,17 +78,17 @@ class Recorder:
 
     @property
     def speaking(self) -> bool:
-        """Whether the person has begun to speak."""
+        """True if the person has begun to speak."""
         return self._begun
 
     @property
     def sounding(self) -> bool:
-        """Whether there is speech at this moment, be it too short yet to have begun with."""
+        """True if there is speech at this moment, be it too short yet to have begun with."""
         return self.endpointer.speech_seconds > 0
 
     @property
     def held(self) -> bool:
-        """Whether a hand holds the turn open."""
+        """True if a hand holds the turn open."""
         return self._controls.state.held
 
     def expect(self) -> None:
@@ -113,7 +113,7 @@ class Recorder:
         return join(self.kept if self._begun else [], RATE)
 
     async def close(self) -> None:
-        """Nobody's opinion is waited for any more."""
+        """Cancel a pending turn-model prediction."""
         await self._ear.close()
 
     def _hear(self, frame: Frame, *, earlier: bool) -> TurnState:

@@ -33,7 +33,7 @@ class Recording:
 
     @property
     def kept(self) -> bool:
-        """Whether there is a file."""
+        """True if there is a file."""
         return self._written > 0
 
     def write(self, frame: Frame) -> None:

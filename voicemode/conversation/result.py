@@ -1,4 +1,4 @@
-"""What people said in their turn, as the agent is told."""
+"""Results of a turn, as the agent is told."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class TurnResult:
 
 @dataclass(frozen=True, slots=True)
 class SpokenLine:
-    """What one person said or wrote in one go."""
+    """One person's speech or writing in one go."""
 
     text: str
     speaker: str = ""
@@ -76,7 +76,7 @@ def typed_lines(typed: Iterable[Typed]) -> list[SpokenLine]:
 def heard_of(
     said: Sequence[Utterance], typed: Sequence[Typed], ended: TurnState, pronounce: Pairs, *, several: bool
 ) -> TurnResult:
-    """What was `said`, all of it settled, and `typed` in a turn. Raises VoiceModeError if none of it is known."""
+    """Return the result of `said`, all of it settled, and `typed` in a turn. Raises VoiceModeError if none of it is known."""
     errors = [each.error for each in said if each.error]
     answers = [each.answer for each in said if each.answer]
     if errors and not (answers or typed):

@@ -1,4 +1,4 @@
-"""Whoever wants to know is told what goes on: the agent, the person's hands, and those who can see."""
+"""Status of a turn, told to the agent, the controls, and those who can see."""
 
 from collections.abc import Awaitable, Callable
 
@@ -20,7 +20,7 @@ async def nobody(stage: str) -> None:
 
 
 class StatusFeed:
-    """Of one conversation."""
+    """Status of one conversation."""
 
     def __init__(self, report: Report, controls: Controls, transport: Transport) -> None:
         self._report = report
@@ -28,7 +28,7 @@ class StatusFeed:
         self._transport = transport
 
     async def now(self, doing: Doing) -> None:
-        """What we do from now on."""
+        """Set what we do from now on."""
         self._controls.now(doing)
         await self._transport.show(doing)
         if doing == "listening" and self._controls.state.muted:

@@ -45,7 +45,7 @@ class ConversationTurn:
 
     @property
     def broken_off(self) -> Playback:
-        """How far our message is, if it ends here."""
+        """Our message as far as it was heard, if the turn ends here."""
         return self._before.then(self._message.spoken())
 
     async def run(self, text: str, voice: Voice) -> tuple[Playback, TurnResult]:

@@ -1,4 +1,4 @@
-"""What is said in a turn, understood while it is said, and what that means for when the turn ends."""
+"""Live transcription: speech becomes text while the turn goes on, and the text tells when the turn ends."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ Tell = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What is known of the speech before it is heard."""
+    """Words, language and commands expected before speech is heard."""
 
     prompt: str = ""
     """Words to expect."""
@@ -36,7 +36,7 @@ class FinalTranscript:
 
 
 class LiveTranscription:
-    """Of one turn."""
+    """Live transcription of one turn."""
 
     def __init__(self, ears: StreamingTranscriber, recorder: Recorder, expected: Expected, tell: Tell) -> None:
         self._ears = ears
@@ -66,7 +66,7 @@ class LiveTranscription:
         return Transcript("")
 
     def _weigh(self, transcript: Transcript) -> None:
-        """What `transcript`, of all that was said so far, tells of the pause that goes on; nothing if there is none."""
+        """Weigh `transcript`, the text so far, as evidence at the current pause."""
         endpointer = self._recorder.endpointer
         match heed(transcript.text, self._expected.phrases).action:
             case "wait":

@@ -1,4 +1,4 @@
-"""What one person says in one go: recorded, on disk, and understood while it is said."""
+"""One person's utterance: recorded, on disk, and transcribed while it is said."""
 
 import asyncio
 from collections.abc import Callable, MutableSequence
@@ -23,7 +23,7 @@ from voicemode.transports.base import Words
 
 @dataclass(frozen=True, slots=True)
 class ListenContext:
-    """What people are heard with in a turn."""
+    """Everything people are heard with in a turn."""
 
     stt: StreamingTranscriber
     detectors: Callable[[], TurnDetectors]
@@ -34,11 +34,11 @@ class ListenContext:
     expected: Expected
     status: StatusFeed
     may_interrupt: bool = False
-    """Whether a person who talks over us is heard."""
+    """True if a person who talks over us is heard."""
 
 
 class Utterance:
-    """What one person says in one go. It is understood while it is said, and on disk until it has arrived."""
+    """One person's utterance. It is transcribed while it is said, and on disk until its text has arrived."""
 
     def __init__(self, context: ListenContext, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
         """`over_us`: it began while we spoke."""
@@ -72,7 +72,7 @@ class Utterance:
 
     @property
     def busy(self) -> bool:
-        """Whether somebody speaks, or begins to."""
+        """True if somebody speaks, or begins to."""
         return not self.turn.done and (self.begun or self.recorder.sounding)
 
     def hear(self, frame: Frame, *, earlier: bool = False) -> bool:

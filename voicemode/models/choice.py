@@ -63,7 +63,7 @@ def choose_whisper_model(hardware: Hardware, language: str = "") -> Choice:
 
 
 def uses_card(hardware: Hardware) -> bool:
-    """Whether Whisper is to run on the NVIDIA card."""
+    """True if Whisper is to run on the NVIDIA card."""
     return hardware.cuda and hardware.gpu_bytes >= CARD_BYTES
 
 

@@ -69,7 +69,7 @@ def remote_bytes(url: str) -> int:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether the disk has no room left: no other source could help."""
+    """True if the disk has no room left: no other source could help."""
     return isinstance(error, OSError) and error.errno in FULL
 
 

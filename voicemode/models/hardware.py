@@ -41,7 +41,7 @@ class Hardware:
     gpu_bytes: int = 0
     """Memory of the largest NVIDIA card; 0 where there is none."""
     cuda: bool = False
-    """Whether CTranslate2 can use that card: CUDA's libraries are here."""
+    """True if CTranslate2 can use that card: CUDA's libraries are here."""
 
 
 def look(root: Path = ROOT) -> Hardware:
@@ -94,7 +94,7 @@ def nvidia_bytes() -> int:
 
 
 def has_cuda_libraries() -> bool:
-    """Whether the system's loader finds what CTranslate2 needs to use a card."""
+    """True if the system's loader finds what CTranslate2 needs to use a card."""
     import ctypes
 
     names = CUDA_LIBRARIES.get(sys.platform)

@@ -85,7 +85,7 @@ class WeightsSource(Protocol):
 
     @property
     def network(self) -> bool:
-        """Whether it is passed over when VoiceMode is offline."""
+        """True if it is passed over when VoiceMode is offline."""
 
     @property
     def remedy(self) -> str:

@@ -45,12 +45,12 @@ class Breaker:
 
     @property
     def trusted(self) -> bool:
-        """Whether there is no reason to ask somebody else first."""
+        """True if there is no reason to ask somebody else first."""
         return not self.ailing and self._clock() >= self._busy_until
 
     @property
     def ailing(self) -> bool:
-        """Whether it has failed, and nothing has shown since that it is worth asking."""
+        """True if it has failed, and nothing has shown since that it is worth asking."""
         return self.failures > 0 and not self._on_trial
 
     @property

@@ -41,7 +41,7 @@ class Member(Generic[S]):
 
     @property
     def awake(self) -> bool:
-        """Whether asking it starts nothing."""
+        """True if asking it starts nothing."""
         return not self.provider.on_demand or self.provider.runs or len(self.latencies) > 0
 
     def failed(self, error: ProviderError) -> None:

@@ -21,7 +21,7 @@ class OnDemandServer(Protocol):
 
     @property
     def installed(self) -> bool:
-        """Whether it could be started."""
+        """True if it could be started."""
 
     async def start(self) -> None:
         """Return once it answers; start it if it does not."""

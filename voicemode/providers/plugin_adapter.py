@@ -204,7 +204,7 @@ class _Witnessed:
         self._source = source
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
         self.taken = False
-        """Whether the plugin has had all of it."""
+        """True if the plugin has had all of it."""
         self._limit_seconds = limit_seconds
         self._seconds = 0.0
         self._error: Exception | None = None

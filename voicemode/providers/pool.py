@@ -167,5 +167,5 @@ class Pool(Generic[S]):
 
 
 def _worth_learning(member: Member[S]) -> bool:
-    """Whether it has not said what it has, and may do so now."""
+    """True if it has not said what it has, and may do so now."""
     return member.provider.speech.offer == Offer() and member.breaker.trusted and member.clock() >= member.learn_at

@@ -28,7 +28,7 @@ class ListeningSocket:
     """The address it is bound to, as text."""
     port: int
     trusted: bool
-    """Whether it belongs to this user or to root."""
+    """True if it belongs to this user or to root."""
 
 
 Listeners = Sequence[ListeningSocket] | None
@@ -41,7 +41,7 @@ async def listeners() -> Listeners:
 
 
 def may_be_asked(there: Listeners, host: str, port: int) -> bool:
-    """Whether somebody listens at `host`, 127.0.0.1 or ::1, who is trusted, and nobody else does."""
+    """True if somebody listens at `host`, 127.0.0.1 or ::1, who is trusted, and nobody else does."""
     if there is None:
         return True
     takers = [one.trusted for one in there if one.port == port and one.host in TAKERS[host]]

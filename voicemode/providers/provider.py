@@ -53,9 +53,9 @@ class Provider(Generic[S_co]):
     source: EndpointSource = EndpointSource.USER
     place: Distance = Distance.MACHINE
     paid: bool = False
-    """Whether its use costs money: the cloud, or a key that is sent over the internet."""
+    """True if its use costs money: the cloud, or a key that is sent over the internet."""
     sends_key: bool = False
     on_demand: bool = False
-    """Whether its server is ours: started when it is needed, and waited for while it loads its engine."""
+    """True if its server is ours: started when it is needed, and waited for while it loads its engine."""
     runs: bool = False
-    """Whether it was found running, so that asking it starts nothing."""
+    """True if it was found running, so that asking it starts nothing."""

@@ -105,7 +105,7 @@ class Race(Generic[S, T]):
         return None if member.provider.place is Distance.MACHINE else FIRST_HEDGE_SECONDS
 
     def _may_hedge(self, other: Member[S]) -> bool:
-        """Whether `other` may be asked merely because the first is slow: not if that costs money or carries voice farther."""
+        """True if `other` may be asked merely because the first is slow: not if that costs money or carries voice farther."""
         if self._hedge == "off" or not (other.breaker.trusted and other.awake) or other in self._retried:
             return False
         nearer = self._first is not None and other.provider.place <= self._first.provider.place
@@ -129,7 +129,7 @@ class Race(Generic[S, T]):
             self._ask_next(self._back_off(error))
 
     def _worth_a_retry(self, member: Member[S], error: ProviderError) -> bool:
-        """Whether asking the same again is cheaper than asking the next."""
+        """True if asking the same again is cheaper than asking the next."""
         if not error.transient or member in self._retried or self._running:
             return False
         if (error.retry_after_seconds or 0.0) > LONGEST_WAIT_SECONDS:

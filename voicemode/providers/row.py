@@ -44,7 +44,7 @@ class Row:
     format: str
     """Of the audio that is exchanged with it."""
     chosen: bool
-    """Whether the next turn asks it first."""
+    """True if the next turn asks it first."""
     why: str
     """Why that is so; empty where it is not."""
 

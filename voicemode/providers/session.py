@@ -41,7 +41,7 @@ class ProviderSession:
     speculate: Speculate = "off"
 
     def early(self, language: str = "") -> bool:
-        """Whether `transcripts` tells at each pause what was said so far."""
+        """True if `transcripts` tells at each pause what was said so far."""
         best = self.stt.best(self._ears(language))
         if best is None or best.provider.speech.streams:
             return False

@@ -20,7 +20,7 @@ AGAIN_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a server says of itself. All empty: something is there that does not say."""
+    """Health as a server reports it. All empty: something answers that does not say."""
 
     service: str = ""
     status: str = ""
@@ -42,12 +42,12 @@ STRANGER = Health()
 
 
 async def health_of(service: Service, settings: Settings) -> Health | None:
-    """What answers where `service` would; None if nothing listens there."""
+    """Return the health of whatever answers where `service` would; None if nothing listens there."""
     return await _ask(service.health_url(settings), partial(_worded, service) if service.health_words else _understand)
 
 
 async def health(url: str) -> Health | None:
-    """What answers at `url` (http, `/health` included); None if nothing listens there."""
+    """Return the health of whatever answers at `url` (http, `/health` included); None if nothing listens there."""
     return await _ask(url, _understand)
 
 

@@ -28,7 +28,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a trace of an ending means."""
+    """Meaning of a trace that an ending leaves."""
 
     trace: str
     """A regular expression, found in the last error or in what the supervisor saw."""
@@ -139,7 +139,7 @@ async def follow(path: Path) -> AsyncIterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class LogPosition:
-    """How far a log has been read."""
+    """Position up to which a log has been read."""
 
     inode: int
     position: int

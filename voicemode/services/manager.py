@@ -40,7 +40,7 @@ class Manager:
         self._supervisor = supervisor
 
     async def status(self, service: Service) -> ServiceStatus:
-        """How `service` is. Raises ServiceError if the supervisor cannot be asked."""
+        """Return the status of `service`. Raises ServiceError if the supervisor cannot be asked."""
         return judge(await self._facts(service))
 
     async def start(self, service: Service, report: Report) -> str:

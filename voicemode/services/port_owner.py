@@ -23,7 +23,7 @@ class Owner:
     name: str = ""
     user: str = ""
     mine: bool = False
-    """Whether it runs as the person who asks."""
+    """True if it runs as the person who asks."""
     command: tuple[str, ...] = ()
     ancestors: tuple[int, ...] = ()
     """Process ids of who started it, nearest first."""
@@ -47,7 +47,7 @@ def owner(port: int) -> Owner | None:
 
 
 def is_ours(service: Service, found: Owner | None, health: Health | None) -> bool:
-    """Whether `found`, which says `health`, is the server of `service`, run by the person who asks."""
+    """True if `found`, which says `health`, is the server of `service`, run by the person who asks."""
     if found is None or health is None:
         return False
     signed = service.sign and found.command and found.command[-1].endswith(service.sign)

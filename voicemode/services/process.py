@@ -47,7 +47,7 @@ class LocalServer:
 
     @property
     def installed(self) -> bool:
-        """Whether it could be started: by us, or by whoever keeps it running."""
+        """True if it could be started: by us, or by whoever keeps it running."""
         return self._registered or (self.settings.auto_start and self.service.installed)
 
     @property
@@ -109,7 +109,7 @@ async def ensure_running(
 async def wait_ready(
     service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, tell: Callable[[str], None] = lambda _: None
 ) -> Health:
-    """What the server says once its engine is loaded. It has to be running.
+    """Wait until the server's engine is loaded; return its health. The server has to be running.
 
     Args:
         service: Which server.

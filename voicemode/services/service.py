@@ -1,4 +1,4 @@
-"""What we need to know about a local server to start and watch it."""
+"""Description of a local server: all that is needed to start and watch it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Service:
     proof: Callable[[Settings], Awaitable[str]] | None = None
     """Has it work once, where that is not speech; returns what it did, in words. Raises VoiceModeError if it cannot."""
     on_demand: bool = True
-    """Whether one that is not installed as a service is started when it is needed."""
+    """True if one that is not installed as a service is started when it is needed."""
     address: str = f"http://{HOST}:{{port}}/v1"
     """What its clients are given."""
     health_path: str = "/health"
@@ -80,7 +80,7 @@ class Service:
 
     @property
     def installed(self) -> bool:
-        """Whether it could be started here and now: its engine can be imported. Nothing is."""
+        """True if it could be started here and now: its engine can be imported. Nothing is."""
         return self.on_demand and all(find_spec(module) for module in self.modules)
 
     def arguments(self, settings: Settings) -> list[str]:

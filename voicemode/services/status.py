@@ -1,4 +1,4 @@
-"""How a service is: what was found out about it, judged. Pure."""
+"""Status of a service, judged from facts. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,12 +18,12 @@ CRASHES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What can be found out about a service."""
+    """Facts found out about a service."""
 
     name: str
     title: str
     installed: bool
-    """Whether its engine is in the environment of whoever asks."""
+    """True if its engine is in the environment of whoever asks."""
     port: int
     port_setting: str
     """The setting's name: VOICEMODE_WHISPER_PORT."""
@@ -35,7 +35,7 @@ class Facts:
     owner: Owner | None
     """Who listens on its port."""
     ours: bool
-    """Whether that is our server."""
+    """True if that is our server."""
     vitals: Vitals | None = None
     lines: tuple[str, ...] = ()
     """The end of its log, if it does not run as it should."""
@@ -45,7 +45,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """How a service is, in one glance."""
+    """Status of a service, in one glance."""
 
     name: str
     title: str
@@ -56,10 +56,10 @@ class ServiceStatus:
     runs: str
     """Who keeps it running: systemd, launchd, voicemode, `on demand`, `by hand`; empty if nobody does."""
     enabled: bool
-    """Whether it starts by itself."""
+    """True if it starts by itself."""
     port: int
     ours: bool
-    """Whether what owns the port is our server."""
+    """True if what owns the port is our server."""
     port_owner: str
     """Who owns the port if that is not our server; empty if nobody does."""
     pid: int = 0
@@ -89,12 +89,12 @@ class ServiceStatus:
 
     @property
     def well(self) -> bool:
-        """Whether nothing has to be done."""
+        """True if nothing has to be done."""
         return not self.problem
 
 
 def judge(facts: Facts) -> ServiceStatus:
-    """What the facts come to."""
+    """Judge the facts."""
     health = (facts.health if facts.ours else None) or Health()
     vitals = facts.vitals or Vitals(0.0, 0, 0.0)
     supervised, state = facts.supervised, _state(facts)
@@ -126,7 +126,7 @@ def judge(facts: Facts) -> ServiceStatus:
 
 
 def supervises(supervised: Supervised, owner: Owner | None) -> bool:
-    """Whether the process that has the port is the one that is supervised, or its child."""
+    """True if the process that has the port is the one that is supervised, or its child."""
     return owner is not None and supervised.pid in (owner.pid, *owner.ancestors)
 
 
@@ -148,7 +148,7 @@ def _runs(facts: Facts) -> str:
 
 
 def _trouble(facts: Facts, state: State) -> Ending:
-    """What is wrong with it, and what to do; two empty texts if all is well."""
+    """Return the problem and its remedy; two empty texts if all is well."""
     nothing = Ending("", "")
     if facts.elsewhere:
         return Ending(facts.elsewhere.message, facts.elsewhere.hint)

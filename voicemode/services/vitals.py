@@ -1,4 +1,4 @@
-"""What a running process takes, and how it is asked to end."""
+"""Resource use of a running process, and asking it to end."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ class Vitals:
 
 
 def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
-    """What the process `pid` takes; None if it has ended or is not ours to look at. Blocks for `sample_seconds`."""
+    """Return the resource use of process `pid`; None if it has ended or is not ours. Blocks for `sample_seconds`."""
     import psutil
 
     with contextlib.suppress(psutil.Error):

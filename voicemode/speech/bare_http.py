@@ -17,11 +17,11 @@ class BareResponse:
     body: bytes
     """Cut off where the connection broke or the answer was too long."""
     complete: bool
-    """Whether all of it has come, as far as the server said how much that is."""
+    """True if all of it has come, as far as the server said how much that is."""
 
 
 async def get(host: str, port: int, path: str) -> BareResponse:
-    """What the server answers. Set a limit of time around this: it waits for ever.
+    """Send a GET and return the response. Set a timeout around this: it waits for ever.
 
     Raises OSError; ConnectionRefusedError if nothing listens, ConnectionResetError if it hangs up without an answer.
     """
@@ -42,7 +42,7 @@ async def get(host: str, port: int, path: str) -> BareResponse:
 
 
 def understand(received: bytes) -> BareResponse:
-    """What the bytes say that a server has sent so far."""
+    """Parse the bytes a server has sent so far."""
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     protocol, _, rest = first.partition(" ")

@@ -1,4 +1,4 @@
-"""What a speech provider can do. Failover is just one more implementation.
+"""Interfaces of a speech provider. Failover is just one more implementation.
 
 Public: whoever writes a provider of another kind (see `voicemode.providers.plugins`) writes against these.
 """
@@ -20,7 +20,7 @@ TextFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How to speak."""
+    """A way to speak."""
 
     name: str = ""
     """A voice of the provider; empty is the provider's own choice."""
@@ -47,7 +47,7 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What an endpoint says it has, as far as it has been asked."""
+    """Models, voices and languages of an endpoint, as far as it has been asked."""
 
     models: Listed = None
     voices: Listed = None
@@ -57,10 +57,10 @@ class Offer:
 
 class SpeechToText(Protocol):
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
-        """What was said in `audio`; an empty text is an answer, not a failure. Raises ProviderError."""
+        """Transcribe `audio`; an empty text is an answer, not a failure. Raises ProviderError."""
 
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-        """What is said in `frames` (16 kHz) while they come: any number of partial transcripts, then the final one.
+        """Transcribe `frames` (16 kHz) while they come: any number of partial transcripts, then the final one.
 
         Whoever cannot do that waits for the end and transcribes the whole: `voicemode.speech.whole.at_the_end`.
         Raises ProviderError.
@@ -73,21 +73,21 @@ class TextToSpeech(Protocol):
 
 
 class Serving(Protocol):
-    """What is known of an endpoint, and how it is got ready."""
+    """State of an endpoint, and ways to get it ready."""
 
     @property
     def offer(self) -> Offer:
-        """What it has, as far as it was asked; asks nothing."""
+        """The offer as far as it was asked; asks nothing."""
 
     @property
     def format(self) -> str:
-        """Of the audio that is exchanged with it: `pcm`, `flac`."""
+        """Format of the audio exchanged with the endpoint: `pcm`, `flac`."""
 
     async def learn(self) -> None:
         """Ask for the offer where it is not known yet; takes 1 s at most and never fails."""
 
     async def check(self) -> str:
-        """What it has, in words. Raises ProviderError if it does not answer as it should."""
+        """Describe the offer. Raises ProviderError if the endpoint does not answer as it should."""
 
     async def warm_up(self, tell: Tell) -> None:
         """Get ready for the first turn, and tell what is done meanwhile. Raises VoiceModeError if that cannot be."""
@@ -98,7 +98,7 @@ class Transcriber(SpeechToText, Serving, Protocol):
 
     @property
     def streams(self) -> bool:
-        """Whether `transcripts` has work done before the person has finished."""
+        """True if `transcripts` has work done before the person has finished."""
 
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
         """The text of an audio file of any common format. Raises ProviderError."""

@@ -29,7 +29,7 @@ _Made = asyncio.Queue[Frame | _Mark]
 
 @dataclass(slots=True)
 class SpokenPart:
-    """What is asked for at once, and how much audio it has come to."""
+    """A part of the text requested at once, and the seconds of audio it has come to."""
 
     text: str
     seconds: float = 0.0
@@ -89,7 +89,7 @@ class Sentences:
 
 
 def heard(parts: Sequence[SpokenPart], seconds: float, speed: float = 1.0) -> list[str]:
-    """What of each of `parts` was heard after `seconds` of all of them, cut at a word; empty from where nothing was."""
+    """Return what of each part was heard after `seconds` of all, cut at a word; empty from where nothing was."""
     told = list[str]()
     for part in parts:
         # Of what is still being made nobody knows how long it will be.

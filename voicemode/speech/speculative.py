@@ -31,10 +31,10 @@ PROMPT_CHARS = 200
 
 
 class StreamingTranscriber(SpeechToText, Protocol):
-    """Whoever understands a turn. The frames that `transcripts` takes are marked with PAUSE; a pause's silence is one frame."""
+    """Transcribes a turn. The frames that `transcripts` takes are marked with PAUSE; a pause's silence is one frame."""
 
     def early(self, language: str = "") -> bool:
-        """Whether `transcripts` tells at each pause what was said so far."""
+        """True if `transcripts` tells at each pause what was said so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Speculation:
         self._latest = None
 
     def _may_stand(self, part: TurnPart) -> bool:
-        """Whether its text is good by itself: it is long, or a sentence. Whisper tends to leave out what follows one."""
+        """True if its text is good by itself: it is long, or a sentence. Whisper tends to leave out what follows one."""
         if sum(frame.seconds for frame in self._fresh[part.frames + 1 :]) < SCRAP_SECONDS:
             # Its own last sound, a breath or a click: by itself, Whisper makes words of that.
             return False

@@ -43,7 +43,7 @@ class WyomingProgram:
     languages: Listed = None
     """ISO 639-1 codes."""
     streams: bool = False
-    """Whether it transcribes while the person speaks."""
+    """True if it transcribes while the person speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Wyoming:
                 self._program = await self._describe(LOOKUP_SECONDS)
 
     async def check(self) -> str:
-        """What it has, in words. Raises ProviderError."""
+        """Describe the server. Raises ProviderError."""
         self._program = program = await self._describe(self._settings.first_byte_timeout)
         when = "while you speak" if program.streams else "when you have finished"
         return f"answers; transcribes {when}; models: {', '.join((program.models or ('not named',))[:4])}"
@@ -89,12 +89,12 @@ class Wyoming:
         await self.learn()
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
-        """What was said in `audio`. Raises ProviderError."""
+        """Transcribe `audio`. Raises ProviderError."""
         async with closing(self.transcripts(stream(audio), prompt=prompt, language=language)) as transcripts:
             return [transcript async for transcript in transcripts][-1]
 
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-        """What has been understood so far, each time that is more; at last all of it. Raises ProviderError."""
+        """Yield the text so far, each time that it grows; at last all of it. Raises ProviderError."""
         async with self._connected() as line:
             sending = asyncio.create_task(_send(line, frames, prompt, language))
             try:

@@ -61,7 +61,7 @@ class Heeded:
 
 
 def heed(text: str, phrases: Mapping[str, Action]) -> Heeded:
-    """What in `text` is meant for us: a phrase that stands alone, or at the end as a sentence or clause of its own.
+    """Find the command in `text`: a phrase that stands alone, or at the end as a sentence or clause of its own.
 
     "Over" ends "Call them. Over." and "Call them, over", but not "The game is over": that is part of a sentence.
     """
@@ -77,7 +77,7 @@ def heed(text: str, phrases: Mapping[str, Action]) -> Heeded:
 
 
 def nods(text: str, phrases: Mapping[str, Action]) -> bool:
-    """Whether all of `text`, said while we speak, only shows that somebody listens: "Mhm." or "Yeah, okay"."""
+    """True if all of `text`, said while we speak, only shows that somebody listens: "Mhm." or "Yeah, okay"."""
     known = sorted((phrase for phrase, action in phrases.items() if action == "nod"), key=len, reverse=True)
     if not known:
         return False

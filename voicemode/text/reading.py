@@ -1,4 +1,4 @@
-"""How a text reads: has whoever says it finished? Pure.
+"""Reading a text: does it read finished? Pure.
 
 Recognisers put a full stop where the sound ends, so a full stop proves little; that there is none, or that the last word
 calls for another, proves much.

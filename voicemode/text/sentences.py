@@ -12,7 +12,7 @@ FASTEST_CHARS = 25.0
 
 
 def requests(text: str) -> list[str]:
-    """What to ask for, in order: the first sentence or two, then groups of sentences; nothing longer than GROUP_CHARS."""
+    """Return the parts to request, in order: the first sentence or two, then groups; nothing longer than GROUP_CHARS."""
     parts: list[str] = []
     for sentence in sentences(text):
         for piece in pieces(sentence, GROUP_CHARS):
@@ -24,7 +24,7 @@ def requests(text: str) -> list[str]:
 
 
 def _belongs(parts: list[str], piece: str) -> bool:
-    """Whether `piece` is asked for together with the last of `parts`."""
+    """True if `piece` is asked for together with the last of `parts`."""
     together = len(parts[-1]) + len(piece) < GROUP_CHARS
     return together and (len(parts) > 1 or len(parts[0]) < FIRST_CHARS)
 
@@ -74,7 +74,7 @@ _ENDS_UNLESS_NUMBER = re.compile("nos?|nr|figs?|vol|pp|ch|sec|art|jan|feb|mar|ap
 
 
 def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
-    """Whether this punctuation ends a sentence that began at `start`."""
+    """True if this punctuation ends a sentence that began at `start`."""
     following = text[mark.end() : mark.end() + 20].lstrip()[:1] if mark[0][0] in ".…" else ""
     if mark[0].startswith(("..", "…")):
         return not following.islower()

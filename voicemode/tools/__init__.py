@@ -79,7 +79,7 @@ def parameters(fn: Tool) -> list[inspect.Parameter]:
 
 
 def describe(fn: Tool) -> Description:
-    """What the docstring says, split into summary and parameters."""
+    """Split the docstring into summary and parameters."""
     summary, _, sections = (inspect.getdoc(fn) or "").partition("\nArgs:\n")
     entries = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", sections, re.MULTILINE)
     return Description(summary.strip(), {name: re.sub(r"\s+", " ", text) for name, text in entries})

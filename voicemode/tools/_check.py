@@ -1,4 +1,4 @@
-"""What an examination comes to."""
+"""Results of an examination."""
 
 from dataclasses import dataclass
 

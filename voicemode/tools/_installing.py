@@ -1,4 +1,4 @@
-"""What the tools that install a service share."""
+"""Code that the tools that install a service share."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What `doctor` says of the LiveKit server whose rooms we would join."""
+"""Checks of `doctor` on the LiveKit server whose rooms we would join."""
 
 import asyncio
 from dataclasses import replace

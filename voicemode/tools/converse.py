@@ -41,7 +41,7 @@ class Reply:
 
     @property
     def failed(self) -> bool:
-        """Whether the person has not been told what they were to be told."""
+        """True if the person has not been told what they were to be told."""
         return self.ended == "not spoken"
 
     def __str__(self) -> str:
@@ -125,7 +125,7 @@ async def converse(
 
 
 def reply(said: Playback, heard: TurnResult, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
-    """What an agent is told of a turn."""
+    """Return the reply of a turn for the agent."""
     provider, seconds = dict[str, str](), dict[str, float]()
     # Where the person broke in, what had failed before that is part of what they have not heard.
     failed = [text for text in account.unheard if text not in said.unheard]
@@ -149,7 +149,7 @@ def reply(said: Playback, heard: TurnResult, account: Account, called_at: float,
 
 
 def unspoken(message: str, error: NotSpokenError, account: Account, called_at: float, *, question: bool) -> Reply:
-    """What an agent is told of a message that the person has not heard, or not all of it."""
+    """Return the reply for a message that the person has not heard, or not all of it."""
     heard = TurnResult("", "not spoken", str(error))
     told = reply(Playback(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
     # What was not heard is known of an endpoint that fails in mid-message, not of a speaker that does.

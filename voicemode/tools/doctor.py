@@ -28,7 +28,7 @@ class Diagnosis:
 
     @property
     def failed(self) -> bool:
-        """Whether something has to be done before one can talk."""
+        """True if something has to be done before one can talk."""
         return not all(check.ok for check in self.checks)
 
     def __str__(self) -> str:

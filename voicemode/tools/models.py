@@ -87,7 +87,7 @@ def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) 
 
 
 def wanted(model: Model, settings: Settings) -> bool:
-    """Whether a model beside Whisper's is used: always, except the turn model, which needs more than itself."""
+    """True if a model beside Whisper's is used: always, except the turn model, which needs more than itself."""
     return model is not SMART_TURN or hears_melody(settings)
 
 

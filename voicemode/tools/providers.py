@@ -25,7 +25,7 @@ class ProviderTable:
     answers: list[str]
     """For each of them, what it answered just now; empty if none was asked."""
     local_only: bool
-    """Whether nothing leaves this machine, whoever asks."""
+    """True if nothing leaves this machine, whoever asks."""
     problems: list[str]
     """Providers that could not be loaded, and why."""
 
@@ -65,7 +65,7 @@ async def ask_all(app: App) -> dict[tuple[Kind, str], str]:
 
 
 def questions(app: App) -> list[Awaitable[str]]:
-    """Whether it answers, to be asked of each endpoint, in the order of `Providers.rows`."""
+    """True if it answers, to be asked of each endpoint, in the order of `Providers.rows`."""
     stt, tts = app.providers.stt, app.providers.tts
     asking: list[Awaitable[str]] = [stt.check(member) for member in stt.order()]
     return asking + [tts.check(member) for member in tts.order()]

@@ -28,7 +28,7 @@ VERBS: "dict[str, Callable[[Manager], Verb]]" = {
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What was done, and how the services are now."""
+    """Actions taken, and the status of the services now."""
 
     services: list[ServiceStatus]
     did: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Services:
 
     @property
     def failed(self) -> bool:
-        """Whether something has to be done about one of them."""
+        """True if something has to be done about one of them."""
         return not all(status.well for status in self.services)
 
     def __str__(self) -> str:
@@ -83,7 +83,7 @@ def open_manager(app: App) -> "Manager":
 
 
 async def look(manager: "Manager", chosen: list[Service]) -> Services:
-    """How they are."""
+    """Return the status of the services."""
     return Services(list(await asyncio.gather(*(manager.status(one) for one in chosen))))
 
 

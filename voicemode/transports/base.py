@@ -13,7 +13,7 @@ from voicemode.errors import AudioDeviceError
 
 @dataclass(slots=True)
 class Played:
-    """How much has been heard. Kept up to date while playing, so it is right after a cancellation, too."""
+    """Amount of audio heard. Kept up to date while playing, so it is right after a cancellation, too."""
 
     seconds: float = 0.0
     """Audio the device has taken, less what a cancellation threw away."""
@@ -31,7 +31,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Microphone:
-    """What one person says."""
+    """One person's audio."""
 
     frames: Frames
     """16 kHz, 10 to 40 ms each; they end when this person leaves. Raises AudioDeviceError within 1 s if a device goes away."""
@@ -63,7 +63,7 @@ class Transport(Protocol):
 
     @property
     def echoes(self) -> bool:
-        """Whether our own voice may still be in what is heard: then nobody can interrupt us."""
+        """True if our own voice may still be in what is heard: then nobody can interrupt us."""
 
     def microphones(self) -> AbstractAsyncContextManager[AsyncIterator[Microphone]]:
         """The microphones of the people there, each as it comes up, open exactly as long as this context.
@@ -88,7 +88,7 @@ class Transport(Protocol):
 
 @asynccontextmanager
 async def one(transport: Transport) -> AsyncIterator[Frames]:
-    """What the first microphone hears, for as long as this context. Raises AudioDeviceError if there is none."""
+    """Open the first microphone for as long as this context. Raises AudioDeviceError if there is none."""
     async with transport.microphones() as microphones:
         async for microphone in microphones:
             yield microphone.frames

@@ -17,11 +17,11 @@ from voicemode.transports.microphone import Capture
 log = logging.getLogger(__name__)
 
 BargeIn = Literal["auto", "off", "on", "headphones"]
-"""Whether talking over us stops us: where our voice is removed well enough, never, anyway, and without any removing."""
+"""True if talking over us stops us: where our voice is removed well enough, never, anyway, and without any removing."""
 
 
 class Cleaning:
-    """What one sound card needs. Lives as long as its transport: a canceller learns where it is."""
+    """Echo cancelling and processing of one sound card. Lives as long as its transport: a canceller learns where it is."""
 
     def __init__(self, barge_in: BargeIn, processing: Processing, load: Callable[[Processing], Canceller] = Canceller) -> None:
         self.timeline = Timeline()
@@ -50,7 +50,7 @@ class Cleaning:
 
     @property
     def echoes(self) -> bool:
-        """Whether our own voice may be in what is heard, for all that is done."""
+        """True if our own voice may be in what is heard, for all that is done."""
         match self._barge_in:
             case "headphones":
                 return False

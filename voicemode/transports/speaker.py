@@ -26,7 +26,7 @@ STALL_SECONDS = 0.6
 
 
 class PlaybackBuffer:
-    """What a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
+    """Buffer a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
 
     def __init__(self, played: Played) -> None:
         self._played = played
@@ -65,12 +65,12 @@ class PlaybackBuffer:
 
     @property
     def ready(self) -> bool:
-        """Whether there is enough to begin with."""
+        """True if there is enough to begin with."""
         return self._ended or self.seconds >= self._reserve_seconds
 
     @property
     def empty(self) -> bool:
-        """Whether the device has taken everything there will ever be."""
+        """True if the device has taken everything there will ever be."""
         with self._lock:
             return self._ended and not self._pcm
 

@@ -1,4 +1,4 @@
-"""What a request says, checked."""
+"""Request bodies, checked."""
 
 import json
 import unicodedata

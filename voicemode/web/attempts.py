@@ -1,4 +1,4 @@
-"""How often one may guess a secret. Pure: the clock is injected."""
+"""Rate limit on guesses of a secret. Pure: the clock is injected."""
 
 from collections import deque
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Attempts:
         self._failures: deque[tuple[float, str]] = deque()
 
     def wait_seconds(self, client: str) -> float:
-        """How long `client` has to wait before the next guess; 0 if it need not."""
+        """Return the seconds `client` has to wait before the next guess; 0 if none."""
         self._forget_old()
         own = [at for at, who in self._failures if who == client]
         freeing = [

@@ -33,7 +33,7 @@ def certificate_file(settings: Settings) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """What we prove in TLS who we are with."""
+    """Key and certificate we prove our identity with in TLS."""
 
     path: Path
     """PEM: our certificate, its root, our key."""

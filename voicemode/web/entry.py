@@ -76,7 +76,7 @@ class SignIn:
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
-        """Whether this browser is signed in, and how it could be."""
+        """True if this browser is signed in, and how it could be."""
         secret = self._secret(request)
         left = await asyncio.to_thread(self._sessions.left_seconds, secret) if secret else 0.0
         ways = ["pairing", "password"] if await self._wanted() else ["pairing"]
@@ -166,6 +166,6 @@ def client_of(request: Request) -> str:
 
 
 def same(given: str, wanted: str) -> bool:
-    """Whether two texts are equal, in a time that does not tell where they differ, or how long they are."""
+    """True if two texts are equal, in a time that does not tell where they differ, or how long they are."""
     one, other = (hashlib.sha256(text.encode(errors="replace")).digest() for text in (given, wanted))
     return hmac.compare_digest(one, other)

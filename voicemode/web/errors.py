@@ -26,7 +26,7 @@ class PageError(VoiceModeError):
 
 
 def as_page_error(error: Exception) -> PageError:
-    """What the page is told of `error`. Only failures we saw coming show their text."""
+    """Return the error as the page is told. Only failures we saw coming show their text."""
     match error:
         case PageError():
             return error

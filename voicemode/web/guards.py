@@ -1,4 +1,4 @@
-"""What stands before every route: which names we answer to, whose pages may ask, how much may be sent."""
+"""Checks before every route: which names we answer to, whose pages may ask, how much may be sent."""
 
 import asyncio
 from contextlib import suppress
@@ -33,15 +33,15 @@ class Names:
     """Of this machine in its network, while we listen there; it may get others."""
 
     def know(self, host: str) -> bool:
-        """Whether `host` is us; a name that only leads here is not (DNS rebinding)."""
+        """True if `host` is us; a name that only leads here is not (DNS rebinding)."""
         return is_loopback(host) or host.lower() in self.lan | self.behind
 
     def encrypted(self, scope: Scope) -> bool:
-        """Whether the browser talks to us over TLS."""
+        """True if the browser talks to us over TLS."""
         return scope["scheme"] in ("https", "wss") or host_of(scope) in self.behind
 
     def same_site(self, scope: Scope) -> bool:
-        """Whether a page of ours asks."""
+        """True if a page of ours asks."""
         headers = Headers(scope=scope)
         origin, secure = headers.get("origin", ""), "https" if self.encrypted(scope) else "http"
         return origin in self.developing or origin.lower() == f"{secure}://{headers.get('host', '').lower()}"

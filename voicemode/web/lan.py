@@ -23,13 +23,13 @@ def lan_addresses() -> tuple[str, ...]:
 
 
 def is_lan(address: str) -> bool:
-    """Whether only those in the same network can reach `address`."""
+    """True if only those in the same network can reach `address`."""
     known = ipaddress.ip_address(address)
     return not (known.is_global or known.is_loopback or known.is_link_local or known.is_multicast or known.is_unspecified)
 
 
 def own_names() -> tuple[str, ...]:
-    """What this machine is called in its network."""
+    """Return the names of this machine in its network."""
     return names_of(socket.gethostname())
 
 

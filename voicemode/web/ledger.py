@@ -37,7 +37,7 @@ class Ledger:
         return secret
 
     def left_seconds(self, secret: str) -> float:
-        """How long `secret` is still good; 0 if it is not."""
+        """Return the seconds `secret` is still good; 0 if it is not."""
         return max(0.0, self._read().get(hashed(secret), 0.0) - self._clock())
 
     def renew(self, secret: str) -> None:
@@ -47,7 +47,7 @@ class Ledger:
                 self._note(secret)
 
     def take(self, secret: str) -> bool:
-        """Whether `secret` was good; it is not any more. Of several who take it at once, one is told so."""
+        """True if `secret` was good; it is not any more. Of several who take it at once, one is told so."""
         if not self.left_seconds(secret):
             return False  # whoever guesses keeps nobody else from the file
         with exclusive(self._path):

@@ -56,7 +56,7 @@ async def in_lan(settings: Settings) -> str:
 
 
 async def is_in_lan(settings: Settings) -> bool:
-    """Whether the server that runs is shown there."""
+    """True if the server that runs is shown there."""
     return bool(await _lan(settings))
 
 

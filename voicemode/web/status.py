@@ -1,4 +1,4 @@
-"""How the services are that a conversation needs, for those who only see the page."""
+"""Status of the services that a conversation needs, for those who only see the page."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

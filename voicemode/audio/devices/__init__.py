@@ -42,7 +42,7 @@ class Device:
     name: str
     kind: Kind
     is_default: bool
-    """Whether the system's choice is this one."""
+    """True if the system's choice is this one."""
 
 
 class Stream(Protocol):

@@ -1,4 +1,4 @@
-"""What sound libraries of Linux write to stderr of their own accord, silenced."""
+"""Silence what Linux sound libraries write to stderr of their own accord."""
 
 import sys
 from ctypes import CDLL, CFUNCTYPE

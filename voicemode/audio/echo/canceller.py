@@ -18,7 +18,7 @@ STEP_BYTES = round(RATE * STEP_SECONDS) * SAMPLE_BYTES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processing:
-    """What is done to a microphone's sound."""
+    """Processing applied to a microphone's sound."""
 
     echo: bool = False
     noise_suppression: bool = False
@@ -30,7 +30,7 @@ class Processing:
 
 
 def available() -> bool:
-    """Whether the library is installed; it is not loaded."""
+    """True if the library is installed; it is not loaded."""
     return find_spec("livekit") is not None and find_spec("livekit.rtc") is not None
 
 

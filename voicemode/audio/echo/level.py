@@ -1,4 +1,4 @@
-"""How loud our own voice comes back, by how loud it came back until now. No clock, no I/O: levels in, a level out."""
+"""Expected level of our echo, learnt from how loud it came back so far. No clock, no I/O: levels in, a level out."""
 
 from collections import deque
 from collections.abc import Collection, Iterable
@@ -41,7 +41,7 @@ REMOVED_DB = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoProgress:
-    """How well our voice is removed, in decibels below full scale, in the last five seconds of it."""
+    """Level of our echo before and after cancelling, in decibels below full scale, over its last five seconds."""
 
     room_db: float
     """Without us."""
@@ -52,12 +52,12 @@ class EchoProgress:
 
     @property
     def heard(self) -> bool:
-        """Whether our voice is heard at all: with headphones it is not."""
+        """True if our voice is heard at all: with headphones it is not."""
         return self.before_db - self.room_db >= ECHO_DB
 
     @property
     def converged(self) -> bool:
-        """Whether nobody who listens would take what is left for a person."""
+        """True if nobody who listens would take what is left for a person."""
         return not self.heard or self.before_db - self.after_db >= REMOVED_DB
 
 
@@ -132,7 +132,7 @@ class EchoLevel:
 
 
 def best_match(played: Collection[float], heard: Collection[float]) -> int:
-    """How many steps later what was played is heard: where the one rises and falls with the other."""
+    """Return the lag, in steps, at which the echo rises and falls with what was played."""
     ups, downs = varying(played), varying(heard)
     return max(range(LATEST_STEPS), key=lambda later: sum(map(mul, ups, islice(downs, later, None))))
 

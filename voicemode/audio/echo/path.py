@@ -37,7 +37,7 @@ Mode = Literal["auto", "off", "headphones"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoPath:
-    """What was measured."""
+    """A measured echo path."""
 
     level_db: float | None
     """Of the echo, against what was played; None if none was to be heard."""
@@ -120,7 +120,7 @@ class Advice:
 
 
 def advise(path: EchoPath, delay_seconds: float, *, canceller: bool) -> Advice:
-    """How to let people interrupt us where the echo is like this.
+    """Advise how people can interrupt us where the echo is like this.
 
     Args:
         path: What was measured.

@@ -1,4 +1,4 @@
-"""What the speaker plays beside what the microphone hears, although each has a clock of its own."""
+"""The speaker's output aligned with the microphone's input, although each has a clock of its own."""
 
 import threading
 import time
@@ -39,7 +39,7 @@ class Punctual:
 
     @property
     def settled(self) -> bool:
-        """Whether a whole window has passed."""
+        """True if a whole window has passed."""
         return self._before < inf
 
     @property
@@ -119,7 +119,7 @@ class Timeline:
         return self._begun
 
     def played(self, step: int) -> Frame:
-        """What the speaker took while the microphone heard this step. Steps are asked in order, each once."""
+        """Return what the speaker took while the microphone heard this step. Steps are asked in order, each once."""
         with self._lock:
             return (self._track and self._track.read(step)) or self._silence
 
@@ -131,7 +131,7 @@ class Timeline:
 
 
 class PlaybackTrack:
-    """What one opened speaker plays, in the microphone's time.
+    """The output of one opened speaker, in the microphone's time.
 
     A canceller finds an echo that comes late, and none that seems to come before its cause. So a sound is placed where it
     was taken, give or take less than the speaker needs to make it audible; whatever the speaker may hold back besides.
@@ -176,7 +176,7 @@ class PlaybackTrack:
             self._forget(excess)
 
     def read(self, step: int) -> Frame | None:
-        """What belongs to `step`, filled up with silence; None if nothing does."""
+        """Return the samples of `step`, padded with silence; None if there are none."""
         if step < self._step:
             return None
         self._forget(step - self._step)

@@ -47,14 +47,14 @@ TURN_SECONDS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class CleanedFrame(Frame):
-    """What a microphone heard, our own voice removed."""
+    """A microphone frame with our own voice removed."""
 
     echo_db: float = SILENCE_DB
     """How loud our own voice was in it, at most, in decibels below full scale."""
 
 
 class InterruptionState(Enum):
-    """What an interruption has come to."""
+    """State of an interruption."""
 
     QUIET = "quiet"
     """Nobody."""
@@ -118,7 +118,7 @@ class Overlap:
 
 
 class Loudness:
-    """What stands out from the room and from our own voice."""
+    """Tells sounds that stand out from the room and from our own voice."""
 
     def __init__(self) -> None:
         self._room: deque[float] = deque(maxlen=ROOM_FRAMES)
@@ -137,12 +137,12 @@ class Loudness:
 
     @property
     def stands_out(self) -> bool:
-        """Whether something lately was louder than the room and than what a canceller leaves of our voice."""
+        """True if something lately was louder than the room and than what a canceller leaves of our voice."""
         return any(stands_out for _, stands_out, _ in self._recent)
 
     @property
     def beyond(self) -> bool:
-        """Whether something lately was louder than our voice can be, even if nothing of it were removed."""
+        """True if something lately was louder than our voice can be, even if nothing of it were removed."""
         return reached(sum(seconds for seconds, _, beyond in self._recent if beyond), BEYOND_SECONDS)
 
 
@@ -160,12 +160,12 @@ class InterruptionDetector:
 
     @property
     def call(self) -> InterruptionState:
-        """What it has come to so far."""
+        """The state so far."""
         return self._overlap.call
 
     @property
     def kept(self) -> list[Frame]:
-        """What was heard, from before the first sound of the interruption on; a pre-roll while there is none."""
+        """Frames from before the first sound of the interruption on; a pre-roll while there is none."""
         return list(self._kept)
 
     def hear(self, frame: Frame) -> InterruptionState:

@@ -39,7 +39,7 @@ class TurnState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known at a pause of whether it is the end; None is not known."""
+    """Evidence at a pause of whether the turn has ended; None is unknown."""
 
     sounds: float | None = None
     """Probability that it sounds finished."""
@@ -107,7 +107,7 @@ PAUSES_NEEDED = 3
 
 
 def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -> float:
-    """How long a pause has to be to end the turn.
+    """Return the seconds a pause must last to end the turn.
 
     Args:
         evidence: What is known at this pause.
@@ -133,13 +133,13 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
 
 
 def log_odds(probability: float) -> float:
-    """Of `probability`, as far as it is believed."""
+    """Log-odds of `probability`, clipped to [1 - SUREST, SUREST]."""
     believed = min(SUREST, max(1 - SUREST, probability))
     return math.log(believed / (1 - believed))
 
 
 def share(pauses: Sequence[float]) -> float:
-    """How much longer than others a speaker with these pauses is waited for."""
+    """Return the factor by which a speaker with these pauses is waited for longer than others."""
     if len(pauses) < PAUSES_NEEDED:
         return 1.0
     longer = sorted(pauses)[len(pauses) * 3 // 4]
@@ -184,7 +184,7 @@ class Endpointer:
 
     @property
     def wait_seconds(self) -> float:
-        """How long the pause has to be to end the turn, as far as is known now."""
+        """Return the seconds the pause must last to end the turn, as far as is known now."""
         if self.rules.silence_seconds is not None:
             return self.rules.silence_seconds
         return wait_seconds(self.evidence, self.rules.pace, self.pauses)

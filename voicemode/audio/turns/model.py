@@ -126,7 +126,7 @@ class SmartTurn:
 
 
 def last_sound(heard: "NDArray[np.floating[Any]]") -> int:
-    """How many samples of `heard` there are until silence begins; all, where nothing sounds."""
+    """Return the number of samples of `heard` before silence begins; all, where nothing sounds."""
     import numpy as np
 
     blocks = heard[: len(heard) // STEP * STEP].reshape(-1, STEP)

@@ -21,7 +21,7 @@ class Tail:
         self._sounding = 0
 
     def ended(self, frame: Frame, *, is_speech: bool, paused: bool) -> bool:
-        """Whether `frame` is the first after a sound that nobody took for speech, within a pause."""
+        """True if `frame` is the first after a sound that nobody took for speech, within a pause."""
         samples = samples_of(frame.pcm)
         level = sum(map(abs, samples)) / len(samples)
         if is_speech:

@@ -36,7 +36,7 @@ RATE = 24_000
 
 
 class SpeechEngine(Protocol):
-    """What the server needs of KokoroEngine."""
+    """Interface the server needs from KokoroEngine."""
 
     def speak(self, text: str, voice: Mix, *, speed: float, cancelled: threading.Event) -> Iterator[Frame]: ...
 
@@ -100,7 +100,7 @@ class KokoroApi:
         return await streamed(request, sound, media_type=CONTENT_TYPES[ask.format])
 
     def _look_up(self, ask: SpeechRequest) -> tuple[str, bytes | None]:
-        """What the sound is called, and the sound if it is kept. Blocks."""
+        """Return the cache key of the sound, and the sound if it is cached. Blocks."""
         key = key_of(ask, self._engine)
         sound = self._cache.get(key)
         self._tally.lookups.add(result="miss" if sound is None else "hit")
@@ -124,7 +124,7 @@ async def whole(sound: bytes) -> AsyncGenerator[bytes, None]:
 
 
 def encoded(ask: SpeechRequest, tally: Counters, engine: SpeechEngine, cancelled: threading.Event) -> Iterator[bytes]:
-    """What is said, as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
+    """Return speech as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
     encoder = open_encoder(ask.format, RATE)
     try:
         with tally.work() as work:

@@ -46,7 +46,7 @@ def installed_version(package: str) -> str:
 
 
 def key_of(ask: SpeechRequest, engine: str) -> str:
-    """What the sound of `ask`, as `engine` would make it, is called. Texts that are spoken the same have the same key."""
+    """Return the cache key of `ask` with this `engine`. Texts that are spoken the same have the same key."""
     voice = [part for voice in ask.voice.parts for part in (voice.name, str(voice.weight))]
     return digest([engine, *voice, str(ask.speed), ask.format, speakable(ask.text).strip()])
 

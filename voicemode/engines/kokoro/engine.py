@@ -86,7 +86,7 @@ class KokoroEngine:
             raise NothingToSayError("The text has nothing that can be pronounced.", hint="Only English can be spoken here.")
 
     def style(self, voice: Mix) -> Style:
-        """How `voice` speaks. Raises WeightsError."""
+        """Return the style vectors of `voice`. Raises WeightsError."""
         parts = [self._part(part.name) for part in voice.parts]
         style: Style = np.average(parts, axis=0, weights=[part.weight for part in voice.parts]).astype(np.float32)
         return style

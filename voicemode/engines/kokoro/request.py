@@ -1,4 +1,4 @@
-"""What clients may ask of Kokoro: the JSON of OpenAI's speech API, checked field by field."""
+"""Speech requests: the JSON of OpenAI's speech API, checked field by field."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What is written -> what the pronouncing dictionary can read. Pure.
+"""Written text → text the pronouncing dictionary can read. Pure.
 
 Only what it gets wrong by itself: times, dates, units, ranges, file names, addresses, letters of other alphabets.
 """

@@ -1,4 +1,4 @@
-"""How a text is cut for synthesis. Pure: no clock, no engine; everything is counted in symbols of the sound.
+"""Cutting text for synthesis. Pure: no clock, no engine; everything is counted in phoneme symbols.
 
 Speech begins with a short chunk, so that it begins soon. Each later chunk is a sentence, or as much of one as can be
 made while what is already there is heard.
@@ -68,7 +68,7 @@ _OPEN_END = re.compile(r"(?<=[\w\"'”’)\]%])[ \t]*$", re.MULTILINE)
 
 
 class Cut(IntEnum):
-    """How natural it is to stop after a word."""
+    """Quality of a cut after a word."""
 
     AWKWARD = 0
     POSSIBLE = 1
@@ -103,7 +103,7 @@ class NothingToSayError(VoiceModeError):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What is synthesised in one go."""
+    """Text synthesised in one go."""
 
     sound: str
     """Symbols."""
@@ -155,7 +155,7 @@ def work_seconds(chunk: Chunk, speed: float) -> float:
 
 
 def best_cut(words: Sequence[WrittenWord], allowed: int) -> int:
-    """How many of `words` the next chunk takes: a sentence, or about `allowed` symbols of it.
+    """Return the number of `words` in the next chunk: a sentence, or about `allowed` symbols of it.
 
     Where that would tear a phrase it takes more: a gap is better between phrases than no gap within one.
     """
@@ -172,7 +172,7 @@ def best_cut(words: Sequence[WrittenWord], allowed: int) -> int:
 
 
 def natural(words: Sequence[WrittenWord], index: int) -> Cut:
-    """How natural it is to stop after `words[index]`, which is not the last."""
+    """Rate a cut after `words[index]`, which is not the last."""
     word = words[index]
     if word.mark:
         return Cut.SENTENCE if word.mark in ENDS else Cut.CLAUSE

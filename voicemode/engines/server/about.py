@@ -1,4 +1,4 @@
-"""What a server says of itself: /health, /metrics and its models."""
+"""Status of a server: /health, /metrics and its models."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from voicemode.engines.server.queue import EngineHost
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What there is to know of a server before it has done anything."""
+    """Facts about a server before it has done anything."""
 
     service: str
     """For /health: `voicemode-whisper`, `voicemode-kokoro`."""
@@ -85,7 +85,7 @@ class AboutApi:
 
 
 def room_metrics(service: str, room: EngineHost[Any]) -> list[Metric]:
-    """How the engines are just now."""
+    """Return the metrics of the engines at this moment."""
     labels = ({"service": service, "model": model, "version": __version__} for model in room.loaded)
     loaded = tuple(Sample(1, tuple(each.items())) for each in labels)
     return [

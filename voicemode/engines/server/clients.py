@@ -55,7 +55,7 @@ class Clients:
         self._finding = asyncio.Lock()
 
     async def name(self, peer: Peer) -> str:
-        """The same for all requests of one client, and for none of another."""
+        """Return a name that all requests of one client share, and no other client has."""
         if not is_loopback(peer.address[0]):
             return peer.program
         pid = await self._owner(peer.address)

@@ -1,4 +1,4 @@
-"""What a server has done since it was started: for /health and /metrics. Numbers and reasons, never content."""
+"""Counters since the server started, for /health and /metrics. Numbers and reasons, never content."""
 
 import os
 import time

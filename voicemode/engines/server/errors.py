@@ -43,7 +43,7 @@ class ApiError(VoiceModeError):
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """What the client is told of `error`. Only failures we saw coming show their text."""
+    """Return the error as the client is told. Only failures we saw coming show their text."""
     match error:
         case ApiError():
             return error
@@ -69,5 +69,5 @@ def cause(error: Exception) -> str:
 
 
 async def client_gone(_request: Request, _error: Exception) -> Response:
-    """Nobody reads this answer; the status is what web servers log for a client that hung up."""
+    """Response for a client that hung up; the status is what web servers log then."""
     return Response(status_code=499)

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """What waits, in a line for each client. One thing is taken from each client in turn."""
+    """Waiting jobs, a queue for each client. One job is taken from each client in turn."""
 
     def __init__(self, limit: int) -> None:
         """At most `limit` things wait."""

@@ -1,4 +1,4 @@
-"""What stands before every route: who may ask, how much may be sent."""
+"""Checks before every route: who may ask, how much may be sent."""
 
 import ipaddress
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""What both engine servers share: the application around their routes, and answers that stop when nobody listens.
+"""Application that both engine servers share: middleware around their routes, and streams that stop when nobody listens.
 
 Beside it: `errors` (OpenAI-shaped), `room` (the engines and the queue before them), `guards` and `journal` (middleware),
 `about` (health, metrics, models), `server` (uvicorn).

@@ -50,7 +50,7 @@ class RequestJournal:
 
 
 class AccessRecord:
-    """What is seen of one request."""
+    """Record of one request."""
 
     def __init__(self, send: Send) -> None:
         self._send = send

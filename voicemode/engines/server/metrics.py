@@ -1,4 +1,4 @@
-"""What is counted, in the text format that Prometheus reads.
+"""Metrics in Prometheus's text format.
 
 By hand: the format is a page, and its client library keeps a registry for the whole process and costs 0.1 s at every start.
 Everything here may be called from any thread.
@@ -64,7 +64,7 @@ def number(value: float) -> str:
 
 @dataclass(slots=True)
 class Counter:
-    """How often something happened, by its labels. `initial` labels are told from the start, as zero."""
+    """Counts events by label. `initial` labels are told from the start, as zero."""
 
     name: str
     meaning: str
@@ -92,7 +92,7 @@ class Counter:
 
 @dataclass(slots=True)
 class Histogram:
-    """How large something was: how often at most as large as each of `bounds`, which ascend."""
+    """Counts sizes by upper bound; `bounds` ascend."""
 
     name: str
     meaning: str
@@ -115,7 +115,7 @@ class Histogram:
 
 @dataclass(slots=True)
 class Seen:
-    """What one histogram has seen under one set of labels."""
+    """Counts of one histogram under one set of labels."""
 
     counts: list[int]
     """In each bucket alone; the last is for what is larger than all bounds."""

@@ -1,4 +1,4 @@
-"""What a server does before its engine is loaded, for /health and the log."""
+"""Progress of a server before its engine is loaded, for /health and the log."""
 
 import logging
 

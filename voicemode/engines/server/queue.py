@@ -27,7 +27,7 @@ NOBODY = Peer()
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """How the default model is."""
+    """State of the default model."""
 
     status: Literal["loading", "ready", "failed"]
     error: str = ""
@@ -86,7 +86,7 @@ class EngineHost(Generic[E]):
 
     @property
     def idle_seconds(self) -> float:
-        """How long nothing has been asked for; 0 while something is."""
+        """Seconds since the last request; 0 while one goes on."""
         return 0.0 if self._busy else time.monotonic() - self._idle_since
 
     @contextlib.contextmanager
@@ -100,7 +100,7 @@ class EngineHost(Generic[E]):
             self._idle_since = time.monotonic()
 
     async def run(self, job: Callable[[E, threading.Event], T], *, model: str = "", peer: Peer = NOBODY) -> T:
-        """What `job` returns, once its turn has come. An empty `model` is the default one; `peer` is who asks.
+        """Run `job` once its turn has come and return its result. An empty `model` is the default one; `peer` is the client.
 
         Raises ApiError 429 if too many are waiting, 503 if the model cannot be loaded, and whatever the job raises.
         """
@@ -113,7 +113,7 @@ class EngineHost(Generic[E]):
     async def stream(
         self, job: Callable[[E, threading.Event], Iterable[T]], *, model: str = "", peer: Peer = NOBODY
     ) -> AsyncGenerator[T, None]:
-        """What `job` yields, as it comes; close the generator to stop the job. Raises as `run`, at the first item."""
+        """Yield the items of `job` as they come; close the generator to stop the job. Raises as `run`, at the first item."""
         items: asyncio.Queue[T | asyncio.Task[None]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 

@@ -57,7 +57,7 @@ class Scheduler:
 
     @asynccontextmanager
     async def turn(self, client: str, ready: asyncio.Future[Any]) -> AsyncIterator[None]:
-        """Nobody else is in here at the same time. Entered once `ready` is done, whatever came of it.
+        """Hold the processors alone. Entered once `ready` is done, whatever came of it.
 
         Raises ApiError 429, also while waiting: when there is no room the client with most waiting gives way.
         """

@@ -1,4 +1,4 @@
-"""What clients get from Whisper: a transcript in each of the formats of OpenAI's API."""
+"""Responses of Whisper: a transcript in each of the formats of OpenAI's API."""
 
 import math
 from collections.abc import Iterable, Iterator

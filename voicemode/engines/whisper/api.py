@@ -38,7 +38,7 @@ LARGEST_UPLOAD = 1024**3
 
 
 class TranscriptionEngine(Protocol):
-    """What the server needs of WhisperEngine."""
+    """Interface the server needs from WhisperEngine."""
 
     def transcribe(self, frames: Iterable[Frame], options: Options, cancelled: threading.Event) -> Iterator[Segment]: ...
 

@@ -55,7 +55,7 @@ MOST_CUTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the encoder made of a stretch: half of the work for a short one, so it is done once."""
+    """Encoder output of a stretch: half of the work for a short one, so it is done once."""
 
     features: Any
     window: int
@@ -80,7 +80,7 @@ class Reading:
 
     @property
     def ratio(self) -> float:
-        """How well the text compresses."""
+        """Compression ratio of the text."""
         data = self.text.encode()
         return len(data) / len(zlib.compress(data))
 
@@ -99,7 +99,7 @@ class Reading:
 
     @property
     def silent(self) -> bool:
-        """Nobody spoke, or nothing that can be understood."""
+        """True if nobody spoke, or nothing that can be understood."""
         return not self.text.strip() or (self.no_speech > SILENT_NO_SPEECH and self.score < SILENT_SCORE)
 
     def segment(self, language: str, start_seconds: float, seconds: float) -> Segment:
@@ -211,7 +211,7 @@ class WhisperEngine:
     def _listen(
         self, stretch: Stretch, encoded: Encoded, asked: Options, cancelled: threading.Event, cuts: int = MOST_CUTS
     ) -> list[tuple[Stretch, Reading]]:
-        """What is read of `stretch`: in parts where, as a whole, some of it is left out; nothing if nobody speaks in it."""
+        """Transcribe `stretch`: in parts where some of it is left out as a whole; nothing if nobody speaks in it."""
         heard = self._best(stretch, encoded, asked)
         if heard is None:
             return []
@@ -298,7 +298,7 @@ class WhisperEngine:
 
 
 def letters(readings: Sequence[tuple[Stretch, Reading]]) -> int:
-    """How much was read. Marks do not count: where a sentence is cut, Whisper puts a full stop."""
+    """Count the letters read. Marks do not count: where a sentence is cut, Whisper puts a full stop."""
     return sum(character.isalnum() for _, heard in readings for character in heard.text)
 
 
@@ -318,7 +318,7 @@ def otherwise(asked: Options) -> Options:
 
 
 def search(temperature: float) -> dict[str, Any]:
-    """How the decoder looks for the text."""
+    """Return the decoder's search options."""
     if temperature == 0:
         return {"beam_size": BEAM}
     return {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}

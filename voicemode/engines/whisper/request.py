@@ -1,4 +1,4 @@
-"""What clients may ask of Whisper: the multipart form of OpenAI's API, checked field by field."""
+"""Transcription requests: the multipart form of OpenAI's API, checked field by field."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

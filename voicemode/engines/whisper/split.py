@@ -48,7 +48,7 @@ class Stretch:
         return [bool(loud) for loud in decibels > quiet + SOUND_SHARE * (peak - quiet)]
 
     def cut(self, step: int) -> "tuple[Stretch, Stretch]":
-        """What is before the 20 ms with that number, and the rest."""
+        """Split before the 20 ms frame with that number."""
         at = step * STEP * SAMPLE_BYTES
         return Stretch(self.pcm[:at], self.start_seconds), Stretch(self.pcm[at:], self.start_seconds + step * STEP / RATE)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is shown at once. Times are seconds from the start."""
+    """One subtitle cue. Times are seconds from the start."""
 
     start_seconds: float
     end_seconds: float

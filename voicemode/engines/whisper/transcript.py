@@ -1,11 +1,11 @@
-"""What is asked of a transcription and what comes of it: plain data, nothing to import."""
+"""Options and results of a transcription: plain data, nothing to import."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What is asked of a transcription."""
+    """Options of a transcription."""
 
     language: str = ""
     """ISO 639-1 code; empty is detected where somebody speaks for the first time."""

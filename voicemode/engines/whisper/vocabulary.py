@@ -19,7 +19,7 @@ class Vocabulary:
         self._end = self._special("endoftext")
 
     def start(self, language: str, *, translate: bool) -> list[int]:
-        """What every transcript begins with. An empty `language` is for English-only weights, which have no choice."""
+        """Return the tokens every transcript begins with. An empty `language` is for English-only weights."""
         task = "translate" if translate else "transcribe"
         chosen = [self._language(language), self._special(task)] if language else []
         return [self._special("startoftranscript"), *chosen]

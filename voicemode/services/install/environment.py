@@ -34,7 +34,7 @@ Finish = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What an environment is made of."""
+    """Recipe of an environment."""
 
     requirement: str
     """voicemode[whisper]==1.2.0"""
@@ -44,10 +44,10 @@ class Recipe:
     """Path of uv; empty is venv and pip."""
     offline: bool = False
     rebuilt: bool = False
-    """Whether VoiceMode is built anew, whatever a cache holds."""
+    """True if VoiceMode is built anew, whatever a cache holds."""
 
     def commands(self, folder: Path) -> tuple[Command, Command]:
-        """What makes the environment in `folder`. Bytecode comes with it: a service cannot write there."""
+        """Return the commands that make the environment in `folder`. Bytecode comes with it: a service cannot write there."""
         python = str(python_of(folder))
         if not self.uv:
             index = ("--no-index",) if self.offline else ()
@@ -156,7 +156,7 @@ def _marked(folder: Path) -> str:
 
 
 def _works(folder: Path) -> bool:
-    """Whether the Python it was made with is still there."""
+    """True if the Python it was made with is still there."""
     return python_of(folder).exists()
 
 
@@ -194,5 +194,5 @@ def _explained(error: CommandError | OSError, recipe: Recipe, root: Path) -> Ser
 
 
 def no_space(said: str) -> bool:
-    """Whether a full disk speaks from what was said."""
+    """True if a full disk speaks from what was said."""
     return any(words in said for words in ("No space left", "os error 28", "not enough space", "Disk quota exceeded"))

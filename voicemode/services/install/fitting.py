@@ -1,4 +1,4 @@
-"""What the environment of a service has besides Python packages: a program of somebody else's, for example."""
+"""Parts of a service's environment besides Python packages: a program of somebody else's, for example."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ class Fitting(Protocol):
     """Raises ServiceError where it cannot be had."""
 
     def planned(self, settings: Settings) -> str:
-        """What `fit` would do, in words. Blocks."""
+        """Describe what `fit` would do. Blocks."""
 
     async def fit(self, settings: Settings, environment: Path, tell: Tell) -> str:
         """Put it into a new environment; what was done, in words. Whoever is interrupted leaves that incomplete."""

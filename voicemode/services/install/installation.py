@@ -1,4 +1,4 @@
-"""What may be chosen of an installation, and what it comes to. Light: tools are described by these."""
+"""Options and result of an installation. Light: tools are described by these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOptions:
-    """What the person may choose; empty follows the settings, and what is chosen is written there."""
+    """Choices for an installation; empty follows the settings, and what is chosen is written there."""
 
     model: str = ""
     port: int = 0
@@ -19,7 +19,7 @@ class InstallOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What an installation did, or would do."""
+    """Result of an installation, or of a dry run."""
 
     service: str
     changed: bool

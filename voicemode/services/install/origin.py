@@ -27,7 +27,7 @@ class Origin:
     content: str
     """Changes whenever what would be installed does."""
     folder: bool = False
-    """Whether it is built from a folder, whose build an installer must not take from its cache."""
+    """True if it is built from a folder, whose build an installer must not take from its cache."""
 
     def requirement(self, extra: str) -> str:
         """What an installer is asked for: voicemode[EXTRA]==1.2.0; without an `extra` VoiceMode alone."""

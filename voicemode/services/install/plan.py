@@ -1,4 +1,4 @@
-"""What an installation would change. Found out by looking; nothing is touched."""
+"""Plan of an installation: found out by looking; nothing is touched."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ from voicemode.services.supervisors.unit import unit_for
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be installed."""
+    """A service to be installed, with its options."""
 
     service: Service
     settings: Settings
@@ -39,7 +39,7 @@ class Wish:
 
 
 def wish_for(service: Service, settings: Settings, options: InstallOptions, origin: Origin) -> Wish:
-    """What `options` ask for. Raises ArgumentError, ConfigError."""
+    """Return the wish that `options` ask for. Raises ArgumentError, ConfigError."""
     if options.model and not service.model_setting:
         raise ArgumentError(f"{service.title} has no models to choose from.")
     asked = {service.model_setting: options.model, service.port_setting: str(options.port or "")}
@@ -50,7 +50,7 @@ def wish_for(service: Service, settings: Settings, options: InstallOptions, orig
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was seen of a service that may run already."""
+    """State of a service that may run already."""
 
     owner: Owner | None
     """Who has its port."""
@@ -60,12 +60,12 @@ class Survey:
 
     @property
     def runs(self) -> bool:
-        """Whether its supervisor keeps it running."""
+        """True if its supervisor keeps it running."""
         return self.supervised is not None and self.supervised.state in ("running", "starting")
 
     @property
     def crashes(self) -> bool:
-        """Whether it ends again and again."""
+        """True if it ends again and again."""
         seen = self.supervised
         return self.health is None and seen is not None and (seen.state == "failed" or seen.restarts > 0)
 
@@ -76,7 +76,7 @@ class Survey:
 
     @property
     def well(self) -> bool:
-        """Whether it answers, and is kept running."""
+        """True if it answers, and is kept running."""
         kept = self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
         return kept and self.health is not None and self.health.status != "failed"
 
@@ -104,11 +104,11 @@ class Plan:
     record: Record | None
     """What was installed before."""
     settled: bool
-    """Whether it is registered and runs as it should."""
+    """True if it is registered and runs as it should."""
 
     @property
     def in_place(self) -> bool:
-        """Whether it runs as it should, with all it needs."""
+        """True if it runs as it should, with all it needs."""
         return self.settled and not (self.recipe or self.missing)
 
     @property
@@ -122,7 +122,7 @@ class Plan:
 
     @property
     def upgrade(self) -> bool:
-        """Whether this takes the place of one that runs from another environment."""
+        """True if this takes the place of one that runs from another environment."""
         return self.record is not None and self.record.environment != self.environment
 
     def lines(self, supervisor: str) -> Iterator[str]:
@@ -150,12 +150,12 @@ class Plan:
 
 
 async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
-    """How things are, and what has to be done. Raises ServiceError if a stranger has the port."""
+    """Return the plan from the present state to the wish. Raises ServiceError if a stranger has the port."""
     return await asyncio.to_thread(plan, wish, await see(wish.service, wish.settings, supervisor), supervisor)
 
 
 async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Survey:
-    """What runs now. Raises ServiceError if a stranger has the port."""
+    """Look at what runs now. Raises ServiceError if a stranger has the port."""
     found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health_of(service, settings))
     if found and not is_ours(service, found, state):
         raise taken(service, settings, found)
@@ -192,12 +192,12 @@ def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
 
 
 def wished_record(wish: Wish, environment: Path, unit: Unit, supervisor: Supervisor) -> Record:
-    """What is written down once it is all done."""
+    """Return the record to be written once all is done."""
     return Record(version=wish.origin.version, environment=environment, supervisor=supervisor.name, unit=unit)
 
 
 def recipe(wish: Wish) -> Recipe:
-    """What the environment is made of. Raises ServiceError."""
+    """Return the recipe of the environment. Raises ServiceError."""
     return Recipe(
         requirement=wish.origin.requirement(wish.service.extra),
         fingerprint=wish.origin.fingerprint(wish.service.extra),
@@ -208,7 +208,7 @@ def recipe(wish: Wish) -> Recipe:
 
 
 def taken(service: Service, settings: Settings, stranger: Owner) -> ServiceError:
-    """What to say of a port that somebody else has."""
+    """Return the error for a port that somebody else has."""
     port = service.port(settings)
     return ServiceError(
         f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",

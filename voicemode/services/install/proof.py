@@ -1,4 +1,4 @@
-"""Whether a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
+"""True if a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What was installed, as it is written down beside the environments of a service. Written last: what it says is true."""
+"""Record of an installation, beside the environments of a service. Written last: what it says is true."""
 
 import json
 from contextlib import suppress
@@ -42,7 +42,7 @@ def installing_lock(service: Service, settings: Settings) -> Path:
 
 
 def load_record(service: Service, settings: Settings) -> Record | None:
-    """What was installed; None if nothing was, or was never finished."""
+    """Load the record of an installation; None if there is none, or it was never finished."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _decoded(json.loads((service_dir(service, settings) / FILE).read_text(encoding="utf-8")))
     return None

@@ -1,4 +1,4 @@
-"""What LiveKit's server is told: its configuration, rendered from the settings, and its key."""
+"""Configuration of LiveKit's server, rendered from the settings, and its key."""
 
 import json
 import secrets

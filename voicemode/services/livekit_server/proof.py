@@ -1,4 +1,4 @@
-"""Whether the LiveKit server installed here does its work: a room is made and ended with its key."""
+"""True if the LiveKit server installed here does its work: a room is made and ended with its key."""
 
 import secrets
 

@@ -132,7 +132,7 @@ class Launchd:
 
 
 def label(name: str) -> str:
-    """What launchd calls the service."""
+    """Return launchd's label of the service."""
     return f"dev.voicemode.{name}"
 
 
@@ -158,7 +158,7 @@ def _indented(lines: Iterable[str]) -> str:
 
 
 def understand(facts: Mapping[str, str], *, enabled: bool) -> Supervised:
-    """What `launchctl print` says, in our words; no facts are an agent that launchd does not know."""
+    """Parse the output of `launchctl print`; no facts are an agent that launchd does not know."""
     restarts, reason = max(0, int(facts.get("runs", "0")) - 1), _reason(facts)
     return Supervised(
         state=_state(facts.get("state", ""), restarts, failing=bool(reason)),

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """What a supervisor has to know of a service; the templates are rendered from it."""
+    """Everything a supervisor has to know of a service; the templates are rendered from it."""
 
     name: str
     """As on the command line: whisper. The registered name is voicemode-whisper, or dev.voicemode.whisper for launchd."""
@@ -33,12 +33,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supervised:
-    """How a registered service is, in the supervisor's eyes."""
+    """State of a registered service, as its supervisor sees it."""
 
     state: Literal["running", "starting", "stopped", "failed"]
     """`failed`: it crashed again and again, and is left alone now; `stopped`: somebody wanted that."""
     enabled: bool
-    """Whether it starts by itself when the person logs in, or the machine starts."""
+    """True if it starts by itself when the person logs in, or the machine starts."""
     pid: int = 0
     restarts: int = 0
     """Times it was started again since it was started by hand."""
@@ -52,7 +52,7 @@ class Supervisor(Protocol):
     name: Literal["systemd", "launchd", "voicemode"]
 
     def files(self, unit: Unit) -> dict[Path, str]:
-        """What `register` and `enable` write; of a link, what it leads to. Pure."""
+        """Return the files that `register` and `enable` write; of a link, its target. Pure."""
 
     async def register(self, unit: Unit) -> None:
         """Make it known, or known anew; neither started nor stopped. Doing it twice changes nothing."""
@@ -73,4 +73,4 @@ class Supervisor(Protocol):
     async def disable(self, name: str) -> None: ...
 
     async def look(self, name: str) -> Supervised | None:
-        """How it is; None if it is not registered."""
+        """Return the state of the service; None if it is not registered."""

@@ -131,7 +131,7 @@ class Systemd:
 
 
 def unit_name(name: str) -> str:
-    """What systemd calls the service."""
+    """Return systemd's name of the service."""
     return f"voicemode-{name}.service"
 
 
@@ -170,7 +170,7 @@ def specifiers(text: str) -> str:
 
 
 def understand(shown: Mapping[str, str]) -> Supervised:
-    """What `systemctl show` says, in our words."""
+    """Parse the output of `systemctl show`."""
     return Supervised(
         state=_state(shown["ActiveState"], shown["SubState"]),
         enabled=shown["UnitFileState"] == "enabled",

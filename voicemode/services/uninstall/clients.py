@@ -39,12 +39,12 @@ class Client:
     path: Path
     """Its settings file."""
     projects: bool = False
-    """Whether it also keeps servers for single projects."""
+    """True if it also keeps servers for single projects."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """What tells a program to start VoiceMode."""
+    """An entry that tells a program to start VoiceMode."""
 
     client: Client
     keys: Keys
@@ -65,7 +65,7 @@ def clients(home: Path, platform: str = sys.platform) -> tuple[Client, ...]:
 
 
 def entries(client: Client) -> list[ClientConfig]:
-    """What tells `client` to start VoiceMode; nothing if its file is missing or cannot be understood. Blocks."""
+    """Return the entries of `client` that start VoiceMode; none if its file is missing or unreadable. Blocks."""
     try:
         return [ClientConfig(client, keys) for keys in find_entries(json.loads(_read(client.path)), projects=client.projects)]
     except (OSError, ValueError, RecursionError):
@@ -80,7 +80,7 @@ def find_entries(said: Any, *, projects: bool) -> list[Keys]:
 
 
 def starts_voicemode(name: str, server: Any) -> bool:
-    """Whether a server of that name and description is VoiceMode. Pure."""
+    """True if a server of that name and description is VoiceMode. Pure."""
     if name == NAME:
         return True
     if not isinstance(server, Mapping):

@@ -38,7 +38,7 @@ class Location:
     sizes: tuple[int, ...] = ()
     """If given, only files of these sizes are ours: others were put there by somebody else."""
     links: bool = False
-    """Whether only links are meant."""
+    """True if only links are meant."""
 
 
 def places(settings: Settings) -> Iterator[Location]:

@@ -27,7 +27,7 @@ KEPT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """What goes, and what stays."""
+    """Items that go, and items that stay."""
 
     going: Sequence[Item]
     entries: Sequence[ClientConfig]
@@ -49,7 +49,7 @@ class Removal:
 
 
 async def survey(settings: Settings, supervisor: Supervisor, *, keep: Iterable[str], home: Path) -> Removal:
-    """What a removal would take away, less the kinds of things in `keep`. Nothing is touched."""
+    """Return what a removal would take away, less the kinds in `keep`. Nothing is touched."""
     items = await asyncio.to_thread(everything, settings, supervisor)
     keep = frozenset(keep)
     going = [item for item in items if item.kind not in keep]

@@ -49,7 +49,7 @@ class Endpoint:
 
     @property
     def is_here(self) -> bool:
-        """Whether it is on this machine."""
+        """True if it is on this machine."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
     @property
@@ -77,7 +77,7 @@ def _without_secrets(url: str) -> str:
 
 
 def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """What an HTTP answer other than success means. Header names are in lower case."""
+    """Return the error for an HTTP response other than success. Header names are in lower case."""
     reason = f"({status}): {quote(endpoint, body)}"
     match status:
         case 401 | 403:
@@ -112,7 +112,7 @@ def _origin_and_path(location: str) -> str:
 
 
 def quote(endpoint: Endpoint, body: bytes) -> str:
-    """What the server says is wrong: one line, short, without the key."""
+    """Return the server's own error text: one line, short, without the key."""
     text = body.decode("utf-8", "replace").strip()
     if text[:1] == "<":
         text = "an HTML page"
@@ -132,7 +132,7 @@ def _message(answer: object) -> str:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """How long the server wants to be left alone; it says so in seconds or as a date."""
+    """Return the seconds of a Retry-After header, which holds seconds or a date."""
     value = headers.get("retry-after", "").strip()
     if value.isdecimal():
         return float(value)

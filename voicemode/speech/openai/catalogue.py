@@ -69,7 +69,7 @@ def _all_known(languages: Sequence[str]) -> Listed:
 
 
 def has_voice(name: str, listed: Sequence[str]) -> bool:
-    """Whether `name`, or every voice of a mix like "af_sky(2)+af_bella", is listed."""
+    """True if `name`, or every voice of a mix like "af_sky(2)+af_bella", is listed."""
     if name in listed:
         return True
     parts = [_MIX_PART.fullmatch(part.strip()) for part in name.split("+")]

@@ -70,7 +70,7 @@ class SpeechClient:
 
     @property
     def offer(self) -> Offer:
-        """What it has, as far as it was asked."""
+        """The offer as far as it was asked."""
         models, voices = self._lists.known.get("models"), self._known_voices()
         if len(self._kinds) > 1:
             # Nothing is certain of both: its voice may have fewer languages than its ears.
@@ -83,7 +83,7 @@ class SpeechClient:
         return "/".join(self._formats[kind].best for kind in self._kinds)
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
-        """What was said in `audio`. Raises ProviderError."""
+        """Transcribe `audio`. Raises ProviderError."""
         fields = await self._transcription_fields("json", prompt, language)
         refusals: list[RefusedFormatError] = []
         for name in self._formats["stt"].in_order():
@@ -142,7 +142,7 @@ class SpeechClient:
                     await self.voices()
 
     async def check(self) -> str:
-        """How many models it names, as words for a person. Raises ProviderError if it does not answer as it should."""
+        """Describe how many models the endpoint names. Raises ProviderError if it does not answer as it should."""
         async with self._wire.ask("GET", "models") as answer:
             body = await answer.text()
         if (said := parsed(body)) is None:

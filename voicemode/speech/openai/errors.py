@@ -1,4 +1,4 @@
-"""What goes wrong between us and an endpoint, as ProviderErrors that say what to do."""
+"""Failures between us and an endpoint, as ProviderErrors that say what to do."""
 
 import socket
 import ssl
@@ -32,7 +32,7 @@ class Step(Enum):
 
 
 def too_slow(endpoint: Endpoint, step: Step, seconds: float) -> ProviderError:
-    """What is said when `step` took longer than `seconds`."""
+    """Return the error for a `step` that took longer than `seconds`."""
     failed, setting = step.value
     message = f"{endpoint} {failed} within {seconds:g} s."
     if step is Step.CONNECT:
@@ -45,7 +45,7 @@ def too_long(endpoint: Endpoint) -> ProviderError:
 
 
 def nonsense(endpoint: Endpoint, wanted: str, body: bytes) -> ProviderError:
-    """What is said when `body` came though `wanted` was asked for."""
+    """Return the error for a `body` that is not the `wanted` kind."""
     return ProviderError(
         f"{endpoint} answered with something else than {wanted}: {quote(endpoint, body)}",
         transient=False,

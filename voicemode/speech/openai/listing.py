@@ -1,4 +1,4 @@
-"""What an endpoint says it has: asked for once, and never for long."""
+"""Lists of an endpoint: asked for once, and never for long."""
 
 import asyncio
 import json
@@ -62,7 +62,7 @@ class EndpointListing:
 
 
 def parsed(body: bytes) -> object:
-    """What is said in JSON; None if it is something else."""
+    """Parse JSON; None if it is something else."""
     try:
         return json.loads(body)
     except ValueError:

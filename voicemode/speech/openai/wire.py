@@ -60,7 +60,7 @@ async def _check_permitted(request: "httpx2.Request") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long each step of a request may take."""
+    """Timeouts of each step of a request."""
 
     connect_seconds: float
     first_byte_seconds: float
@@ -150,14 +150,14 @@ class Wire:
 
 
 def _has_answered(error: Exception) -> bool:
-    """Whether something came back that the HTTP parser could not read."""
+    """True if something came back that the HTTP parser could not read."""
     import h11
 
     return within(error, h11.RemoteProtocolError) is not None
 
 
 class _Progress:
-    """How far a request is. The library reports to it, and it gives each step its time."""
+    """Progress of a request. The library reports to it, and it gives each step its time."""
 
     def __init__(self, limits: Timeouts) -> None:
         self.timeout = asyncio.timeout(None)
@@ -175,7 +175,7 @@ class _Progress:
 
     @property
     def left_seconds(self) -> float:
-        """What is left for the whole answer."""
+        """Seconds left for the whole response."""
         return self._end - self._clock()
 
     async def __call__(self, event: str, _: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is written -> what a person would say; and back, for names a recogniser hears otherwise than they are written.
+"""Written text → spoken text; and back, for names a recogniser hears otherwise than they are written.
 
     spoken("**Done**: 3 tests in `src/app/main.py` took 1.5s.")
     'Done: three tests in main dot py in app took one point five seconds.'

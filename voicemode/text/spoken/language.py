@@ -24,7 +24,7 @@ _LATIN_END = "\u024f"
 
 
 def is_english(text: str, language: str) -> bool:
-    """Whether English words may stand for what is not a word in `text`; `language` decides if it is given."""
+    """True if English words may stand for what is not a word in `text`; `language` decides if it is given."""
     if language:
         return language.lower().startswith("en")
     words = _WORD.findall(text.lower())

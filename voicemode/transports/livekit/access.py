@@ -36,7 +36,7 @@ class Access:
 
     @property
     def is_here(self) -> bool:
-        """Whether the server is on this machine."""
+        """True if the server is on this machine."""
         return Address.parse(self.url).is_here
 
 

@@ -112,7 +112,7 @@ async def open_directory(access: Access) -> AsyncIterator[RoomDirectory]:
 
 
 async def somebody_in_room(settings: Settings, http: "httpx2.AsyncClient") -> bool:
-    """Whether a person is in the room of the settings. Never fails; whoever does not answer at once has nobody."""
+    """True if a person is in the room of the settings. Never fails; whoever does not answer at once has nobody."""
     access = await asyncio.to_thread(find_access, settings)
     if access is None:
         return False

@@ -1,4 +1,4 @@
-"""What one person in a room says, on whichever track they say it."""
+"""Audio of one person in a room, on whichever track they send it."""
 
 import asyncio
 from collections import deque
@@ -40,7 +40,7 @@ class Gap:
         self._come, self._lost = -1, False
 
     async def silence(self, seconds: float) -> bool:
-        """Whether `seconds` more of zeros are silence, not a gap."""
+        """True if `seconds` more of zeros are silence, not a gap."""
         if not self._zeros_seconds or self._zeros_seconds - self._looked_at >= LOOK_SECONDS:
             come = await self._packets()
             self._lost, self._come, self._looked_at = come == self._come, come, self._zeros_seconds

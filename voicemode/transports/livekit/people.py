@@ -41,7 +41,7 @@ class RoomPerson:
 
     @property
     def silent(self) -> bool:
-        """Whether they are there without a microphone that is on."""
+        """True if they are there without a microphone that is on."""
         return self.present and (self.microphone is None or self.microphone.muted)
 
     @property
@@ -111,7 +111,7 @@ class People:
         self._listeners: set[Listening] = set()
         self._connected = False
         self._wanted = False
-        """Whether microphones are to be sent to us."""
+        """True if microphones are to be sent to us."""
         self._resting: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._came = asyncio.Event()
@@ -155,7 +155,7 @@ class People:
 
     @property
     def somebody_hears(self) -> bool:
-        """Whether somebody's connection is up."""
+        """True if somebody's connection is up."""
         return any(person.present for person in self._here.values())
 
     def called(self, speaker: str) -> RoomPerson | None:

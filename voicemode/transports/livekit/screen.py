@@ -1,4 +1,4 @@
-"""What people see of us in a room, and what they press and write there.
+"""Our state as people see it in a room, and what they press and write there.
 
 As LiveKit's own agents do it, so that any client of theirs shows it: an attribute for what we do, streams of text for what
 is said, and for what is written. For buttons, a remote procedure call.
