@@ -64,7 +64,7 @@ class App:
         return self.endpoints.providers
 
     async def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
-        """What is said and heard where the person is; what happens to its requests is written into `account`."""
+        """Return the conversation with whoever is there; what happens to its requests is written into `account`."""
         turn = self.providers.turn(account, self.settings.speculate)
         return Conversation(
             self.transport(await self._whereabouts(transport)),

@@ -89,7 +89,7 @@ class ProviderError(VoiceModeError):
 
     @property
     def remedy(self) -> Remedy:
-        """What kind of thing a person can do about it; `hint` says what exactly."""
+        """Kind of remedy a person has; `hint` says which exactly."""
         if isinstance(self.__cause__, (ServiceError, WeightsError)):
             return Remedy.START
         return Remedy.WAIT if self.transient else Remedy.CHANGE

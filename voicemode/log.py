@@ -35,7 +35,7 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ())
 
 
 def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
-    """The same to the file at `path`, and to stderr only if that cannot be written."""
+    """Log to the file at `path`, and to stderr only if that cannot be written."""
     formatter = Redacting(secrets)
     _begin(level)
     if not _add_file(path, formatter):

@@ -242,7 +242,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Runtime], calls: PendingCa
 
 
 def shown(result: Any) -> CallToolResult:
-    """What a tool gave, as text and as data."""
+    """Return a tool's result as text and as data."""
     return CallToolResult(content=[TextContent(type="text", text=str(result))], structured_content=asdict(result))
 
 

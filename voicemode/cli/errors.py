@@ -25,7 +25,7 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """The same for who has no time to import asyncio."""
+    """Show expected failures only, without importing asyncio."""
     try:
         yield
     except VoiceModeError as error:

@@ -104,7 +104,7 @@ async def serving(said: Mapping[str, Any], idle_minutes: float | None, developin
 
 @asynccontextmanager
 async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
-    """Whoever knows which providers would be asked just now."""
+    """Open the providers, to ask which would be chosen just now."""
     from voicemode.providers.endpoints import Endpoints
     from voicemode.speech.openai.wire import open_http
 
@@ -147,7 +147,7 @@ async def widen(settings: Settings) -> None:
 
 
 def lan_notes(settings: Settings, link: str) -> list[str]:
-    """What to know about a phone's way to us."""
+    """Return notes on a phone's way to us."""
     from voicemode.transports.livekit.access import find_access
     from voicemode.web.certificate import certificate_file, fingerprint
 

@@ -141,14 +141,14 @@ def caption(glimpse: TurnSnapshot) -> str:
 
 
 def change(glimpse: TurnSnapshot) -> str:
-    """The same without what changes at every moment."""
+    """Return the snapshot without what changes at every moment."""
     if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     return f"paused: {judged(glimpse.evidence)}; it ends after {glimpse.wait_seconds:.1f} s"
 
 
 def judged(evidence: Evidence) -> str:
-    """What is made of a pause, in words."""
+    """Describe the verdict on a pause."""
     if evidence.thinking:
         return "asked for time"
     signs = {"sounds": evidence.sounds, "reads": evidence.reads}

@@ -27,7 +27,7 @@ def sound_servers() -> list[str]:
 
 
 def _default_sound_servers() -> str:
-    """What the library's own file says: the one named, else the person's, else the system's."""
+    """Return the sound servers of the library's own file: the one named, else the person's, else the system's."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     named = os.environ.get("PULSE_CLIENTCONFIG")
     places = [Path(named)] if named else [home / "pulse/client.conf", Path("/etc/pulse/client.conf")]

@@ -11,7 +11,7 @@ class TalkKey:
     """Held by visitors as long as they stay, or pressed until somebody releases it."""
 
     def __init__(self, controls: Controls, press_seconds: float) -> None:
-        """What nobody releases is let go after `press_seconds`: whoever pressed it is gone."""
+        """Let go of a held key after `press_seconds`: whoever pressed it is gone."""
         self._controls = controls
         self._press_seconds = press_seconds
         self._letting_go: asyncio.TimerHandle | None = None

@@ -34,7 +34,7 @@ class Host(Protocol):
         """Nothing was said in it."""
 
     def changed(self) -> None:
-        """What was said, or not said, may matter now."""
+        """Look again: something was said that may matter now."""
 
 
 class Listener:

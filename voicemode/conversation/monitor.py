@@ -117,7 +117,7 @@ class TurnMonitor:
         self._text = ""
 
     def of(self, frame: Frame) -> TurnSnapshot:
-        """What the recorder, which has just heard `frame`, makes of it."""
+        """Return a snapshot of the recorder, which has just heard `frame`."""
         endpointer = self._recorder.endpointer
         self.dead |= self._pulse.stopped(frame)
         self.dead &= self._pulse.dead
@@ -141,7 +141,7 @@ NOTHING = FinalTranscript(Transcript(""), Heeded(""))
 
 
 async def understood(understanding: LiveTranscription) -> FinalTranscript:
-    """What was said, or in its place why that is not known: a picture needs no text."""
+    """Return the transcript, or the reason there is none: a picture needs no text."""
     try:
         return await understanding.understand()
     except ProviderError as error:

@@ -68,7 +68,7 @@ def uses_card(hardware: Hardware) -> bool:
 
 
 def speed(model: Model, hardware: Hardware) -> Speed | Literal[""]:
-    """How soon `model` answers an utterance on `hardware`, roughly; empty for what does not work by itself."""
+    """Estimate the response time of `model` on `hardware`; empty if unknown."""
     if not model.work:
         return ""
     cores = GPU_CORES if uses_card(hardware) else min(MOST_THREADS, hardware.cores)

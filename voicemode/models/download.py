@@ -58,7 +58,7 @@ def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
 
 
 def remote_bytes(url: str) -> int:
-    """How long the file at `url` is. Raises WeightsError."""
+    """Return the size of the file at `url`. Raises WeightsError."""
     try:
         with _open(url, 0) as response:
             if response.length is None:
@@ -74,7 +74,7 @@ def is_full(error: Exception) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """What happened, in the words of the system, without addresses or objects."""
+    """Return the reason in the words of the system, without addresses or objects."""
     match error:
         case HTTPError():
             return f"HTTP {error.code} {error.reason}".strip()

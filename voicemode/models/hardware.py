@@ -1,4 +1,4 @@
-"""What this process may use of the machine: processors, memory, an NVIDIA card.
+"""Hardware this process may use: processors, memory, an NVIDIA card.
 
 "Cores" are what the scheduler grants: affinity and container limits count, not what is soldered in. No engine is
 imported to find out.
@@ -30,7 +30,7 @@ CUDA_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """What there is to compute with."""
+    """Processors, memory and graphics card to compute with."""
 
     cpus: int
     """Logical processors we may use at once."""
@@ -45,7 +45,7 @@ class Hardware:
 
 
 def look(root: Path = ROOT) -> Hardware:
-    """What we may use. Blocks: where there is an NVIDIA card, its driver is asked, which takes up to a second."""
+    """Return the hardware we may use. Blocks: where there is an NVIDIA card, its driver is asked, up to a second."""
     gpu_bytes = nvidia_bytes()
     return Hardware(
         cpus=usable_cpus(root),

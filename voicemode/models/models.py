@@ -31,7 +31,7 @@ TELL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """What is on this disk of a model."""
+    """State of a model on this disk."""
 
     model: str
     title: str
@@ -52,7 +52,7 @@ class ModelStatus:
 
 
 def sources_from(settings: Settings) -> Sources:
-    """What the settings allow to be asked for weights."""
+    """Return the sources that the settings allow."""
     return Sources(
         offline=settings.offline or settings.local_only,
         offline_setting="VOICEMODE_OFFLINE" if settings.offline else "VOICEMODE_LOCAL_ONLY",
@@ -70,7 +70,7 @@ def find(name: str) -> Model:
 
 
 def status(name: str, models_dir: Path) -> ModelStatus:
-    """What is on this disk of the model `name`. Nothing is fetched."""
+    """Return the state of the model `name` on this disk. Nothing is fetched."""
     model = find(name)
     store = Store(models_dir / model.name)
     return ModelStatus(

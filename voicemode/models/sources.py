@@ -29,7 +29,7 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """What may be asked for weights, and where it lives."""
+    """Sources of weights that may be asked, and their addresses."""
 
     offline: bool = False
     """Never use the network."""
@@ -46,7 +46,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class SourceProgress:
-    """How far one source is with one model."""
+    """Progress of one source with one model."""
 
     model: str
     source: str
@@ -89,7 +89,7 @@ class WeightsSource(Protocol):
 
     @property
     def remedy(self) -> str:
-        """What a person could do so that this source has the files."""
+        """Steps a person could take so that this source has the files."""
 
     def label(self, policy: Sources) -> str:
         """Its name in progress and errors."""

@@ -23,7 +23,7 @@ INCOMING = ".incoming"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a file was when it was hashed."""
+    """Size and time of a file when it was hashed."""
 
     size_bytes: int
     mtime_ns: int
@@ -75,7 +75,7 @@ class Store:
                 temporary.unlink(missing_ok=True)
 
     def incoming_bytes(self) -> int:
-        """How much of downloads that did not end is here."""
+        """Return the bytes of unfinished downloads."""
         return sum(_own_bytes(path) for path in self.incoming.rglob("*")) if not self.incoming.is_symlink() else 0
 
     def give_up(self) -> None:
@@ -122,7 +122,7 @@ class Store:
 
 
 def _own_bytes(path: Path) -> int:
-    """What deleting `path` frees: nothing if it is a link."""
+    """Return the bytes that deleting `path` frees: none if it is a link."""
     return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
 
 

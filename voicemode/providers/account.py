@@ -1,4 +1,4 @@
-"""What happened to the requests of one turn."""
+"""Account of the requests of one turn."""
 
 from dataclasses import dataclass, field
 

@@ -90,5 +90,5 @@ class Breaker:
 
 
 def rest_seconds(failures: int) -> float:
-    """How long to leave an endpoint alone after so many failures in a row."""
+    """Return the seconds to leave an endpoint alone after so many failures in a row."""
     return min(LONGEST_REST_SECONDS, FIRST_REST_SECONDS * 2.0 ** (min(failures, 30) - 1))

@@ -16,7 +16,7 @@ S = TypeVar("S", bound=Serving)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request names. Empty is no wish; mere preferences in the settings are none either."""
+    """Requirements that a request names. Empty is no wish; mere preferences in the settings are none either."""
 
     model: str = ""
     voice: str = ""
@@ -41,7 +41,7 @@ def groups(providers: Iterable[Provider[S]]) -> list[int]:
 
 
 def in_order(members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> list[Member[S]]:
-    """Whom to ask, best first.
+    """Return the endpoints to ask, best first.
 
     The well before the failing, those who have what is wanted before those who do not, the user's before local before
     cloud; within a group whoever has the least to do. Then the user's order counts; among local ones, who is quickest.
@@ -74,7 +74,7 @@ def _rest(member: Member[S], index: int) -> tuple[bool, float, int]:
 
 
 def lacking(offer: Offer, wanted: Wanted) -> int:
-    """How much of what is wanted an endpoint lacks: 2 for what it does not have, 1 for what it does not say."""
+    """Count what an endpoint lacks of what is wanted: 2 for what it does not have, 1 for what it does not say."""
     return (
         _lacks(wanted.model, offer.models)
         + _lacks(wanted.language, offer.languages)
@@ -117,7 +117,7 @@ def _words(wanted: Wanted) -> str:
 
 
 def missing(offer: Offer, wanted: Wanted) -> list[str]:
-    """What of `wanted` an endpoint certainly does not have, in words."""
+    """Describe what of `wanted` an endpoint certainly does not have."""
     found = []
     if wanted.model and offer.models and wanted.model not in offer.models:
         found.append(f"model {wanted.model}")

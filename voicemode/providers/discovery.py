@@ -83,7 +83,7 @@ async def discover(
 
 
 async def _ask_all(questions: Sequence[tuple[Spot, str]], limit_seconds: float) -> Answers:
-    """What was answered in time, each question on a connection of its own."""
+    """Ask each question on a connection of its own; return what was answered in time."""
     if not questions:
         return {}
     tasks = {asyncio.create_task(_json(spot, path)): (spot, path) for spot, path in questions}

@@ -66,11 +66,11 @@ class Maker:
         return self._provider(url, source, "stt", self._client(url, "stt") or self.plugins.transcriber(url, self.settings))
 
     def speaker(self, url: str, source: EndpointSource) -> Provider[Synthesizer]:
-        """The same for a voice."""
+        """Make the client of a text-to-speech endpoint."""
         return self._provider(url, source, "tts", self._client(url, "tts") or self.plugins.speaker(url, self.settings))
 
     def _client(self, url: str, kind: Kind) -> SpeechClient | OnDemand | None:
-        """Whoever speaks the OpenAI API; started when it is needed if it is ours to start."""
+        """Make a client of the OpenAI API; our own server is started when it is needed."""
         if not Address.parse(url).is_http:
             return None
         client = SpeechClient(Endpoint(url, self.settings.key_for(url)), self.http, self.settings, kind)

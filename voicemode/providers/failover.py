@@ -41,7 +41,7 @@ class Providers:
         return ProviderSession(self.stt, self.tts, account or Account(), self._stt_model, self._voices, speculate)
 
     def rows(self) -> list[Row]:
-        """What is known of each endpoint; of each kind best first."""
+        """Return a row for each endpoint; of each kind best first."""
         return rows("stt", self.stt.order(), self.stt.members) + rows("tts", self.tts.order(), self.tts.members)
 
     async def close(self) -> None:
@@ -55,7 +55,7 @@ async def probe_transcriber(stt: Transcriber) -> None:
 
 
 async def probe_speaker(tts: Synthesizer) -> None:
-    """The same for a voice."""
+    """Probe a text-to-speech endpoint."""
     async with closing(tts.synthesize(PROBE_TEXT, Voice())) as frames:
         async for _ in frames:
             return

@@ -1,4 +1,4 @@
-"""How long an endpoint usually takes to begin its answer."""
+"""Latencies of an endpoint: how long it usually takes to begin its answer."""
 
 from bisect import insort
 from collections import deque

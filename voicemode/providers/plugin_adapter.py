@@ -1,4 +1,4 @@
-"""What somebody else wrote, in the shape of our own: the one boundary that a plugin's mistakes do not cross.
+"""Adapter of a plugin to our own interfaces: the one boundary that a plugin's mistakes do not cross.
 
 Beyond it a plugin raises nothing but ProviderError, holds nobody up for longer than the settings allow, and has every
 method that our own providers have.
@@ -65,7 +65,7 @@ class Culprit:
 
 
 class Guarded:
-    """What transcribers and speakers have in common. `thing` is a plugin's, and may lack all of it."""
+    """Base of guarded transcribers and synthesizers. `thing` is a plugin's, and may lack all of it."""
 
     def __init__(self, thing: Any, culprit: Culprit, settings: Settings) -> None:
         self._thing = thing
@@ -226,7 +226,7 @@ class _Witnessed:
             self._waiting.reschedule(self._deadline)
 
     async def frames(self) -> Frames:
-        """What the plugin gets."""
+        """Yield the frames that the plugin gets."""
         while (frame := await self._frames.get()) is not None:
             yield frame
         self.taken = True

@@ -54,19 +54,19 @@ class Candidate:
 
 
 def installed() -> Iterator[Candidate]:
-    """What the installed packages name in their entry points. Reads many small files."""
+    """Return the entry points of installed packages. Reads many small files."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, entry.load)
 
 
 def in_folder(folder: Path) -> Iterator[Candidate]:
-    """What the files in `folder` have as PROVIDER."""
+    """Return the PROVIDERs of the files in `folder`."""
     for path in files(folder):
         yield Candidate(str(path), partial(provider_in, path))
 
 
 def provider_in(path: Path) -> object:
-    """What a file calls PROVIDER. Raises whatever the file does."""
+    """Return the PROVIDER of a file. Raises whatever the file does."""
     return run(path).PROVIDER
 
 
@@ -87,21 +87,21 @@ class Plugins:
         self._problems: dict[str, str] = {}
 
     def problems(self) -> list[Problem]:
-        """What is wrong, as far as plugins were needed until now."""
+        """Problems, as far as plugins were needed until now."""
         return [Problem(name, reason) for name, reason in self._problems.items()]
 
     def transcriber(self, url: str, settings: Settings) -> Transcriber:
-        """What understands speech at `url`. Raises ConfigError if nobody knows its scheme."""
+        """Return the transcriber at `url`. Raises ConfigError if nobody knows its scheme."""
         thing, culprit = self._build(url, "stt", settings)
         return GuardedTranscriber(thing, culprit, settings)
 
     def speaker(self, url: str, settings: Settings) -> Synthesizer:
-        """What speaks at `url`. Raises ConfigError if nobody knows its scheme."""
+        """Return the synthesizer at `url`. Raises ConfigError if nobody knows its scheme."""
         thing, culprit = self._build(url, "tts", settings)
         return GuardedSynthesizer(thing, culprit, settings)
 
     async def discover(self, settings: Settings) -> list[Found]:
-        """What the plugins find on this machine, of this user or of root. Takes 0.3 s once they are loaded; never fails."""
+        """Return the URLs that plugins find on this machine, of this user or of root. Takes 0.3 s once loaded; never fails."""
         plugins = (await asyncio.to_thread(self._all)).values()
         looking = asyncio.gather(*(self._look(plugin, settings) for plugin in plugins))
         there, found = await asyncio.gather(self._ask(), looking)
@@ -156,7 +156,7 @@ class Plugins:
 
 
 def _made(plugin: Plugin, url: str, settings: Settings, culprit: Culprit) -> object:
-    """What the plugin makes for `url`. Raises ProviderError."""
+    """Have the plugin make its object for `url`. Raises ProviderError."""
     with culprit.blamed():
         # Sockets of native code escape the guard: whoever is far away is not even made.
         egress.check(Address.parse(url).host)

@@ -48,7 +48,7 @@ class Pool(Generic[S]):
             member.provider = provider
 
     def order(self, wanted: Wanted = ANYTHING) -> list[Member[S]]:
-        """Whom the next request would ask, best first."""
+        """Return the members in the order of the next request, best first."""
         return in_order(self.members, wanted)
 
     def best(self, wanted: Wanted = ANYTHING) -> Member[S] | None:
@@ -85,7 +85,7 @@ class Pool(Generic[S]):
         await asyncio.gather(*(member.provider.speech.learn() for member in unknown))
 
     async def check(self, member: Member[S]) -> str:
-        """What it says of itself now, in words. Raises ProviderError; if it is down, others are asked first from now on."""
+        """Ask an endpoint how it is. Raises ProviderError; if it is down, others are asked first from now on."""
         try:
             return await member.provider.speech.check()
         except ProviderError as error:

@@ -78,7 +78,7 @@ def _ask_the_system() -> Listeners:
 
 
 def by_process() -> Listeners:
-    """The same from the owners of processes, for systems without /proc. None on macOS: there only root may ask."""
+    """Return the owners of ports by process, for systems without /proc. None on macOS: there only root may ask."""
     import psutil
 
     try:

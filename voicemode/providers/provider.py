@@ -21,7 +21,7 @@ class EndpointSource(IntEnum):
 
 
 class Distance(IntEnum):
-    """How far away an endpoint is: what leaves the machine, and how far it goes."""
+    """Distance of an endpoint: what leaves the machine, and how far it goes."""
 
     MACHINE = 0
     NETWORK = 1

@@ -93,7 +93,7 @@ class Race(Generic[S, T]):
         return None
 
     def _patience(self) -> float | None:
-        """How long to wait before the next is asked as well; None is for ever."""
+        """Seconds to wait before the next is asked as well; None is for ever."""
         if not (self._waiting and self._may_hedge(self._waiting[0])):
             return None
         member = self._running[-1].member
@@ -112,7 +112,7 @@ class Race(Generic[S, T]):
         return self._hedge == "all" or (nearer and not other.provider.paid)
 
     def _overtaken(self, losers: Sequence[Attempt[S, T]]) -> None:
-        """Whoever was asked first and did not even begin is asked later the next time, until a probe finds it well."""
+        """Ask a member that did not even begin later the next time, until a probe finds it well."""
         for attempt in losers:
             if not attempt.begun.done() and attempt.member is self._first:
                 attempt.member.breaker.failed(ProviderError(f"{attempt.member.name} was too slow to begin.", transient=True))

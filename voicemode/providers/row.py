@@ -1,4 +1,4 @@
-"""What is known of an endpoint, as data: for people, for `doctor`, for metrics."""
+"""Rows about endpoints, as data: for people, for `doctor`, for metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

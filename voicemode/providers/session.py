@@ -112,7 +112,7 @@ class ProviderSession:
         return answer, member.name
 
     async def _live(self, member: Member[Transcriber], transcripts: AsyncIterator[Transcript]) -> AsyncIterator[Transcript]:
-        """What `member` hears while it is said, as long as it does; a failure is taken down and ends it."""
+        """Yield the transcripts of `member` while the person speaks; a failure is noted and ends it."""
         attempt = Attempt(member, transcripts, cost=None)
         try:
             async for transcript in attempt.items():

@@ -1,4 +1,4 @@
-"""What a change of settings means for the servers that run: those it concerns go on with the new ones."""
+"""Settings changed: the running servers concerned go on with the new ones."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import fields

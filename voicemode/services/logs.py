@@ -154,7 +154,7 @@ def _end(path: Path) -> LogPosition:
 
 
 def _read_on(path: Path, place: LogPosition) -> tuple[bytes, LogPosition]:
-    """What has been written since `place`, and where that ends. The file is not kept open: it may be put aside meanwhile."""
+    """Read on from `place`; return the text and the new position. The file is not kept open: it may be rotated."""
     now = _end(path)
     if now.inode == place.inode and now.position < place.position:
         place = LogPosition(now.inode, 0)  # cut to nothing where it was

@@ -71,7 +71,7 @@ class LocalServer:
 
 
 async def ask_supervisor(service: Service, settings: Settings) -> Supervised | None:
-    """How whoever keeps the service running sees it; None if nobody does, which costs no more than a look at a file."""
+    """Ask the supervisor for the state of the service; None if there is none, which costs a look at a file."""
     if load_record(service, settings) is None:
         return None
     from voicemode.services.supervisors.find import find_supervisor
@@ -143,7 +143,7 @@ def log_path(service: Service, settings: Settings) -> Path:
 
 
 async def _answers(service: Service, settings: Settings) -> Health | None:
-    """What our server says; None if nothing has its port. Raises ServiceError if something else has."""
+    """Return our server's health; None if nothing has its port. Raises ServiceError if something else has."""
     state = await health_of(service, settings)
     if state is None or state.service == service.health_name:
         return state

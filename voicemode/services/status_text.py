@@ -98,7 +98,7 @@ def _folded(text: str, width: int, colour: Callable[[str], str]) -> list[str]:
 
 
 def _remedy(remedy: str, width: int, paint: Paint) -> list[str]:
-    """What to do; a command is on a line of its own, whole, so that it can be copied."""
+    """Render the remedy; a command is on a line of its own, whole, so that it can be copied."""
     words, command = re.match(r"(?s)(.*?)(?:(?<![\w-])(voicemode [\w-]+ .*))?$", remedy).groups("")  # type: ignore[union-attr]
     told = wrap(words.strip(), width - 4, break_long_words=False, break_on_hyphens=False)
     lines = [paint(line, "strong") for line in (*told, command) if line]

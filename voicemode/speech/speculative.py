@@ -145,7 +145,7 @@ class Speculation:
         return done
 
     def _so_far(self, works: Iterable[asyncio.Task[Transcript]]) -> Transcript:
-        """What is known at a pause; an empty text if that is not all."""
+        """Return the text known at a pause; empty if that is not all of it."""
         done = [*(part.work for part in self._parts), *works]
         if any(work.exception() for work in done):
             return Transcript("", final=False)

@@ -125,12 +125,12 @@ class Wyoming:
             await ended(reading)
 
     def _limit(self, sent: Sent) -> float:
-        """How long the next event may take: each as long as the beginning of an answer, all as long as an answer."""
+        """Limit the wait for the next event: each as long as a first byte, all as long as an answer."""
         left = sent.at + self._settings.answer_timeout - asyncio.get_running_loop().time()
         return min(left, self._settings.first_byte_timeout) + sent.seconds
 
     async def _describe(self, limit_seconds: float) -> WyomingProgram:
-        """What the server says it is. Raises ProviderError."""
+        """Ask the server to describe itself. Raises ProviderError."""
         async with self._connected() as line:
             return understand(await line.in_time(_info(line), limit_seconds))
 
@@ -172,7 +172,7 @@ async def _info(line: WyomingConnection) -> dict[str, Any]:
 
 
 def understand(info: dict[str, Any]) -> WyomingProgram:
-    """What an `info` event says of speech recognition. Raises UnsuitableError if the server has none."""
+    """Parse the speech recognition of an `info` event. Raises UnsuitableError if the server has none."""
     programs = _dicts(info.get("asr"))
     if not programs:
         raise UnsuitableError("This Wyoming server does not understand speech.", hint="It may speak, or listen for a name.")

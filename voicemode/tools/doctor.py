@@ -95,7 +95,7 @@ async def about_endpoint(row: Row, asking: Awaitable[str]) -> Check:
 
 
 def figures(row: Row) -> list[str]:
-    """How it has done since this program started, in words; nothing of one that was not asked yet."""
+    """Describe an endpoint's figures since this program started; empty for one that was not asked yet."""
     told = [f"{condition(row)}; requests: {row.requests}, errors: {row.errors}"] if row.requests else []
     if row.p50_seconds is not None:
         told.append(f"begins to answer within {seconds(row.p50_seconds)}, at worst {seconds(row.p95_seconds)}")

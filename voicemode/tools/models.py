@@ -116,7 +116,7 @@ async def delete(app: App, model: Model) -> str:
 
 
 def consequence(model: Model, settings: Settings) -> str:
-    """What happens without `model`; empty if nothing does."""
+    """Describe what happens without `model`; empty if nothing does."""
     if model is SMART_TURN and hears_melody(settings):
         return " VoiceMode fetches it again when it starts next; to do without: voicemode config set turn_model off"
     for service in services().values():
@@ -154,7 +154,7 @@ async def choose(app: App, name: str) -> str:
 
 
 async def followed(app: App) -> list[str]:
-    """What became of the servers that run, now that the settings have changed."""
+    """Describe what became of the running servers, now that the settings have changed."""
     from voicemode.services.follow_settings import follow_settings
     from voicemode.services.supervisors.find import find_supervisor
 

@@ -58,7 +58,7 @@ async def providers(app: App, check: bool = False) -> ProviderTable:
 
 
 async def ask_all(app: App) -> dict[tuple[Kind, str], str]:
-    """What each endpoint answers now, by its job and its name."""
+    """Ask each endpoint; return its answers by job and name."""
     rows = app.providers.rows()
     answers = await asyncio.gather(*(answer(row.name, asking) for row, asking in zip(rows, questions(app), strict=True)))
     return {(row.kind, row.name): said for row, said in zip(rows, answers, strict=True)}
@@ -72,7 +72,7 @@ def questions(app: App) -> list[Awaitable[str]]:
 
 
 async def answer(name: str, question: Awaitable[str]) -> str:
-    """What the endpoint `name` says now, or why it does not."""
+    """Ask the endpoint `name`; return its answer, or why there is none."""
     try:
         return await question
     except ProviderError as error:
@@ -80,7 +80,7 @@ async def answer(name: str, question: Awaitable[str]) -> str:
 
 
 def sent(row: Row) -> str:
-    """What goes where, as in `text to speak → https://api.openai.com/v1, with a key; costs money`."""
+    """Describe what goes where, as in `text to speak → https://api.openai.com/v1, with a key; costs money`."""
     goes = row.place if row.place == "this machine" else f"{row.name} ({row.place})"
     key = ", with a key" if row.sends_key else ""
     return f"{SENT[row.kind]} → {goes}{key}{'; costs money' if row.paid else ''}"
@@ -101,7 +101,7 @@ def condition(row: Row) -> str:
 
 
 def card(row: Row, sent: str, answer: str) -> list[str]:
-    """What there is to say of an endpoint: a line of figures, then what is special about it."""
+    """Render an endpoint: a line of figures, then what is special about it."""
     error = unnamed(row.name, row.last_error)
     name = row.name if len(row.name) <= NAME_COLUMNS else f"{row.name[: NAME_COLUMNS - 1]}…"
     figures = f"{seconds(row.p50_seconds):>8}{seconds(row.p95_seconds):>8}{row.requests:>11,}{row.errors:>8,}"

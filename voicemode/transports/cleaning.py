@@ -62,11 +62,11 @@ class Cleaning:
 
     @property
     def progress(self) -> EchoProgress | None:
-        """How well our voice is removed; None before our voice has been heard for a while."""
+        """Progress of echo removal; None before our voice has been heard for a while."""
         return self.canceller.progress if self.canceller else None
 
     def of(self, capture: Capture) -> Frames:
-        """What `capture` hears, cleaned as far as that is wanted."""
+        """Yield the frames of `capture`, cleaned as far as that is wanted."""
         if not self._processing.any:
             return capture
         if self._loading is None:

@@ -65,7 +65,7 @@ class LocalTransport:
 
     @property
     def progress(self) -> EchoProgress | None:
-        """How well our voice is removed; None before it has been heard for a while."""
+        """Progress of echo removal; None before our voice has been heard for a while."""
         return self._cleaning.progress
 
     @asynccontextmanager

@@ -156,7 +156,7 @@ class SpeakerStream:
     """One stream of frames on one speaker, seen from the event loop."""
 
     def __init__(self, played: Played, timeline: Timeline) -> None:
-        """What the speaker takes is written to `timeline`."""
+        """Write what the speaker takes to `timeline`."""
         self._buffer = PlaybackBuffer(played)
         self._timeline = timeline
         self._track: PlaybackTrack | None = None

@@ -24,7 +24,7 @@ class Current:
         return replace(self._loaded.settings, **self._said)
 
     def _read(self) -> LoadedSettings:
-        """What the files say; as it was if they have become wrong."""
+        """Read the settings; keep the last ones if the files have become wrong."""
         before = self._loaded
         try:
             return load_settings()

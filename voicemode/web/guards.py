@@ -107,7 +107,7 @@ async def closed(receive: Receive) -> None:
 
 
 def misfit(scope: Scope) -> PageError | None:
-    """What is wrong with the body of a request, as its headers announce it."""
+    """Describe what is wrong with the body of a request, as its headers announce it."""
     headers = Headers(scope=scope)
     if promised_bytes(scope) > MAX_BODY_BYTES:
         return too_large()

@@ -34,7 +34,7 @@ def own_names() -> tuple[str, ...]:
 
 
 def names_of(host: str) -> tuple[str, ...]:
-    """What a machine that calls itself `host` is called by others; nothing where no certificate can say it. Pure."""
+    """Return the names by which others reach a machine called `host`; none where no certificate can say it. Pure."""
     name = host.partition(".")[0].lower()
     return (name, f"{name}.local") if name.isascii() and name not in ("", "localhost") else ()
 

@@ -70,7 +70,7 @@ class Ledger:
         self._write(dict(latest))
 
     def _read(self) -> dict[str, float]:
-        """What is good now, by hash. A damaged file holds nothing: people sign in again."""
+        """Read the valid secrets, by hash. A damaged file holds none: people sign in again."""
         try:
             said = json.loads(self._path.read_text(encoding="utf-8"))
             return {str(name): float(until) for name, until in said.items() if float(until) > self._clock()}

@@ -108,7 +108,7 @@ def read(folder: Path, connect: Sequence[str]) -> dict[str, Asset]:
 
 
 def asset(name: str, body: bytes, connect: Sequence[str]) -> Asset:
-    """What is sent for the file `name` with this content."""
+    """Return the response for the file `name` with this content."""
     suffix = PurePosixPath(name).suffix.lower()
     packed = gzip.compress(body, mtime=0) if suffix in PACKED else b""
     own = partial(policy, connect, script_hashes(body), inline_styles=has_inline_styles(body))

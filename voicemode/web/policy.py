@@ -71,7 +71,7 @@ def has_inline_styles(html: bytes) -> bool:
 
 
 def room_sources(livekit_url: str) -> list[str]:
-    """What a page has to reach besides us to be in a room of that server; nothing where we pass it on."""
+    """Return the sources a page needs besides us in a room of that server; none where we pass it on."""
     address = urlsplit(livekit_url)
     host = address.hostname or ""
     if not host or is_loopback(host):

@@ -72,7 +72,7 @@ class Signalling:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def validate(self, request: Request) -> Response:
-        """What LiveKit says of a token."""
+        """Ask LiveKit about a token."""
         address = Address.parse((await self._access(request)).url)
         path = f"{request.url.path.removeprefix(SIGNALLING)}?{request.url.query}"
         try:
@@ -105,7 +105,7 @@ class Signalling:
 
 
 def websocket_url(access: Access, browser: WebSocket) -> str:
-    """What a browser asks us for, at LiveKit."""
+    """Return LiveKit's URL for what a browser asks us for."""
     base = access.http_url.replace("http", "ws", 1)
     return f"{base}{browser.url.path.removeprefix(SIGNALLING)}?{browser.url.query}"
 

@@ -152,7 +152,7 @@ def _devices(sdl: Any, kind: Kind) -> list[Device]:
 
 
 def _default_name(sdl: Any, capture: bool) -> str:
-    """Of the system's choice; where SDL does not know it, that of ALSA's."""
+    """Return the name of the system's device; where SDL does not know it, ALSA's."""
     name = c_char_p()
     with _LIBRARY:
         if sdl.SDL_GetDefaultAudioInfo(byref(name), byref(_Spec()), capture) or name.value is None:

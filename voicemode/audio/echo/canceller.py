@@ -98,5 +98,5 @@ class Cleaner:
                 yield canceller.clean(step, played, self._timeline.delay_seconds)
 
     def skip(self, seconds: float) -> None:
-        """So much of what the microphone heard does not come."""
+        """Account for microphone audio that was lost and never comes."""
         self._step += round(seconds / STEP_SECONDS)

@@ -113,7 +113,7 @@ class EchoLevel:
             self._gain_db = share(ours if len(ours) >= ENOUGH_STEPS else [gain for gain, _ in gains], LOUDEST_SHARE)
 
     def _find(self) -> None:
-        """How much later our voice comes back. What was learnt by another delay is learnt again."""
+        """Find the delay of the echo. A new delay discards what was learnt by another."""
         later = best_match(self._played, [before for before, _ in self._heard])
         if later != self._later:
             self._later, self._envelope_db = later, SILENCE_DB

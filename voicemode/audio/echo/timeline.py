@@ -44,7 +44,7 @@ class Punctual:
 
     @property
     def value(self) -> float:
-        """Of the last one or two windows; inf before the first call."""
+        """Minimum of the last one or two windows; inf before the first call."""
         return min(self._before, self._now)
 
 
@@ -76,7 +76,7 @@ class Timeline:
             self._latency_seconds = latency_seconds
 
     def close(self) -> None:
-        """Nobody listens any more: what is played is forgotten at once."""
+        """Stop keeping the reference: nobody listens any more."""
         with self._lock:
             self._microphone = self._track = None
             self._taken.clear()
@@ -203,7 +203,7 @@ class PlaybackTrack:
             self._wait(self._late.value)
 
     def _wait(self, seconds: float) -> None:
-        """What is taken next belongs so much later."""
+        """Delay what is taken next by so much."""
         self._add(bytes(round(self.rate * seconds) * SAMPLE_BYTES))
         self._late = Punctual()
 

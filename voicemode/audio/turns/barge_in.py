@@ -184,7 +184,7 @@ class InterruptionDetector:
         self._overlap = Overlap()
 
     def _pieces(self, frame: Frame) -> Iterator[Frame]:
-        """What the detector takes."""
+        """Cut audio into the frames that the detector takes."""
         self._pending += frame.pcm
         size = round(self._vad.frame_seconds * RATE) * SAMPLE_BYTES
         while len(self._pending) >= size:

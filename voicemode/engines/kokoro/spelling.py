@@ -119,7 +119,7 @@ def spoken_date(match: re.Match[str]) -> str:
 
 
 def spoken_range(match: re.Match[str]) -> str:
-    """Of two numbers with a hyphen, 3-5 and 1990-1995 are ranges; 555-1234 is a telephone number."""
+    """Tell ranges from telephone numbers: 3-5 and 1990-1995 are ranges, 555-1234 is not."""
     first, last = match[1], match[2]
     is_range = int(first) < int(last) and (len(first) == len(last) or len(last) < 4)
     return f"{first} to {last}" if is_range else f"{first}, {last}"

@@ -71,7 +71,7 @@ class Mix:
 
     @property
     def british(self) -> bool:
-        """How it pronounces; the first voice decides."""
+        """True if the first voice is British; it decides the pronunciation."""
         return self.parts[0].name.startswith(BRITISH)
 
 

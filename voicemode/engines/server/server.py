@@ -90,7 +90,7 @@ async def serve_as(config: uvicorn.Config, listener: socket.socket, used: "Used"
 
 
 class Used(Protocol):
-    """What knows when it was last asked for anything."""
+    """Interface of something that knows when it was last used."""
 
     @property
     def idle_seconds(self) -> float: ...

@@ -313,7 +313,7 @@ def most_tokens(seconds: float) -> int:
 
 
 def otherwise(asked: Options) -> Options:
-    """How to ask again after a loop: without the prompt that may have started it, or with some chance in the search."""
+    """Return other search options after a loop: without the prompt that may have started it, or with some chance."""
     return replace(asked, prompt="") if asked.prompt else replace(asked, temperature=RESCUE_TEMPERATURE)
 
 

@@ -181,7 +181,7 @@ class Installation:
 
 
 def outcome(plan: Plan, supervisor: Supervisor, did: Sequence[str], notices: Sequence[str] = ()) -> Installed:
-    """What it came to, for the person."""
+    """Return the outcome, for the person."""
     wish = plan.wish
     return Installed(
         service=wish.service.name,

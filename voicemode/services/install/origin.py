@@ -30,7 +30,7 @@ class Origin:
     """True if it is built from a folder, whose build an installer must not take from its cache."""
 
     def requirement(self, extra: str) -> str:
-        """What an installer is asked for: voicemode[EXTRA]==1.2.0; without an `extra` VoiceMode alone."""
+        """Return the requirement for an installer: voicemode[EXTRA]==1.2.0; without an `extra` VoiceMode alone."""
         return f"{NAME}[{extra}]{self.target}" if extra else f"{NAME}{self.target}"
 
     def fingerprint(self, extra: str) -> str:
@@ -79,7 +79,7 @@ def _content(path: Path) -> str:
 
 
 def _sources(folder: Path) -> Iterator[Path]:
-    """What a wheel of `folder` is made of."""
+    """Yield the files that a wheel of `folder` is made of."""
     yield folder / "pyproject.toml"
     for path in (folder / NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -107,7 +107,7 @@ class LiveKitProgram:
 
 
 def archive_name(system: str, machine: str) -> str:
-    """What the release for a system is called there; empty if there is none. Pure."""
+    """Return the name of a system's release archive; empty if there is none. Pure."""
     packed, built = SYSTEMS.get(system), MACHINES.get(machine.lower())
     name = "windows" if system == "win32" else system
     return f"livekit_{RELEASE}_{name}_{built}.{packed}" if packed and built else ""

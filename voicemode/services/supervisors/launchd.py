@@ -118,7 +118,7 @@ class Launchd:
         return f"{self._domain}/{label(name)}"
 
     async def _facts(self, name: str) -> dict[str, str] | None:
-        """What launchd says of it; None if it does not know it."""
+        """Ask launchd about the service; None if it does not know it."""
         try:
             said = await self._launchctl.ask("print", self._target(name))
         except RefusedError:

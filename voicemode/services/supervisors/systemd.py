@@ -108,7 +108,7 @@ class Systemd:
         await self._systemctl.refuses("reset-failed", unit_name(name))
 
     async def _abilities(self) -> frozenset[str]:
-        """What this system can, found out by trying."""
+        """Find out what this system can, by trying."""
         said = "\n".join(await self._systemctl.ask("--version"))
         version = re.search(r"\d+", said)
         able = {"systemd-254"} if version and int(version[0]) >= 254 else set[str]()

@@ -29,6 +29,6 @@ def unit_for(service: Service, settings: Settings, python: Path, weights: Sequen
 
 
 def memory_mb(service: Service, weights: Sequence[str]) -> int:
-    """How much it may hold with its models."""
+    """Return the memory the service may hold with its models."""
     size_bytes = sum(MODELS[name].size_bytes for name in weights if name in MODELS)
     return service.memory_mb + WEIGHT_FACTOR * size_bytes // 1_000_000

@@ -34,7 +34,7 @@ def checked(unit: Unit) -> Unit:
 
 
 def not_registered(name: str) -> ServiceError:
-    """What to say of a service that nobody has registered."""
+    """Return the error for a service that nobody has registered."""
     return ServiceError(f"{name} is not registered as a service.", hint=f"voicemode service install {name}")
 
 

@@ -91,7 +91,7 @@ def starts_voicemode(name: str, server: Any) -> bool:
 
 
 def _programs(words: list[str]) -> Iterator[str]:
-    """What a command runs, and the package that has it; not what that is given to work on."""
+    """Yield the program a command runs, and its package; not the program's arguments."""
     left = iter(words)
     for word in left:
         if word in NAMING:

@@ -44,7 +44,7 @@ def everything(settings: Settings, supervisor: Supervisor) -> list[Item]:
 
 
 def of_service(service: Service, settings: Settings, supervisor: Supervisor, *, models: bool) -> list[Item]:
-    """What there is of one service; its weights only if `models`."""
+    """Return the items of one service; its weights only if `models`."""
     wanted = (place for place in places_of(service, settings) if models or place.kind != "model")
     return _sorted([*_units(service, settings, supervisor), *_found(wanted)])
 
@@ -65,7 +65,7 @@ def remove(items: Iterable[Item], settings: Settings) -> list[str]:
 
 
 def strangers(settings: Settings, items: Iterable[Item]) -> list[Path]:
-    """What is in our folders and not in `items`, as high up as can be said; a removal leaves it there."""
+    """Return what is in our folders and not in `items`, as high up as can be said; a removal leaves it there."""
     going = {path for item in items for path in item.paths}
     base = settings.base_dir.expanduser()
     return sorted(_left(base, going, set(_folders(settings)))) if base.is_dir() else []
@@ -96,7 +96,7 @@ def _found(all_places: Iterable[Location]) -> list[Item]:
 
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
-    """What has the same title is one item; nothing is in two."""
+    """Merge items of the same title; nothing is in two."""
     in_order = sorted(items, key=lambda item: (ORDER.index(item.kind), item.title, str(item.root)))
     joined, listed = [], set[Path]()
     for _, same in groupby(in_order, key=lambda item: (item.kind, item.title, item.root)):
@@ -109,7 +109,7 @@ def _sorted(items: Iterable[Item]) -> list[Item]:
 
 
 def _look(place: Location) -> tuple[Path, ...]:
-    """What is there of a place: what is ours in its folder, or the link that is in the way to it."""
+    """Return what is ours at a location, or the link that is in the way to it."""
     if link := _link(place.folder, place.root):
         return (link,)
     if not place.folder.is_dir():

@@ -79,7 +79,7 @@ async def carry_out(removal: Removal, settings: Settings, supervisor: Supervisor
 
 
 def of_the_program(prefix: str = sys.prefix) -> str:
-    """How the person removes VoiceMode itself, by where its environment is. Pure."""
+    """Describe how to remove VoiceMode itself, by where its environment is. Pure."""
     parts = Path(prefix).parts
     if "tools" in parts and "uv" in parts:
         return "uv tool uninstall voicemode"

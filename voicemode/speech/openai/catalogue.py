@@ -50,12 +50,12 @@ def choose_voice(voice: Voice, preferred: Sequence[str], listed: Listed) -> str:
 
 
 def languages_of_voices(listed: Listed) -> Listed:
-    """What voices speak, as ISO 639-1 codes, if the names of all of them tell."""
+    """Return the languages of voices, as ISO 639-1 codes, if the names of all of them tell."""
     return _all_known([_language(name) for name in listed or ()])
 
 
 def languages_of_models(listed: Listed) -> Listed:
-    """What speech-to-text models understand, as ISO 639-1 codes, if the names of all of them tell."""
+    """Return the languages of speech-to-text models, as ISO 639-1 codes, if the names of all of them tell."""
     return _all_known(["en" if name.endswith(".en") else "" for name in listed or ()])
 
 

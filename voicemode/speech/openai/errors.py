@@ -109,7 +109,7 @@ def _forbidden(endpoint: Endpoint, error: LocalOnlyError) -> ProviderError:
 
 
 def within(error: BaseException | None, kind: type[E]) -> E | None:
-    """What is of `kind` among `error` and whatever brought it about."""
+    """Find an error of `kind` in `error` and its causes."""
     while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
     return error

@@ -50,7 +50,7 @@ def digits(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """What stands as digits, with thousands separators and decimals as in "1,234.5", in words."""
+    """Return digits, with thousands separators and decimals as in "1,234.5", in words."""
     whole, point, decimals = text.replace(",", "").partition(".")
     said = integer(whole) if whole else ""
     return f"{said} point {digits(decimals)}".strip() if point else said

@@ -90,7 +90,7 @@ def agent_token(access: Access, room: str, name: str, identity: str = "") -> str
 
 
 def new_identity() -> str:
-    """What tells one agent from another."""
+    """Return an identity that tells one agent from another."""
     return f"agent-{secrets.token_hex(4)}"
 
 

@@ -112,7 +112,7 @@ class Ear:
 
 
 async def heard(track: rtc.Track, silent: Callable[[], bool]) -> AsyncIterator[Frame]:
-    """What comes on `track`; nothing while no packets do, unless `silent` says that none should."""
+    """Yield the frames of `track`; nothing while no packets come, unless `silent` says that none should."""
     stream = rtc.AudioStream(
         track, sample_rate=RATE, num_channels=1, frame_size_ms=round(FRAME_SECONDS * 1000), capacity=KEPT_FRAMES
     )
@@ -130,6 +130,6 @@ async def heard(track: rtc.Track, silent: Callable[[], bool]) -> AsyncIterator[F
 
 
 async def packets(track: rtc.Track) -> int:
-    """How many packets of `track` have come so far."""
+    """Return the number of packets of `track` so far."""
     stats = await track.get_stats()
     return sum(each.inbound_rtp.received.packets_received for each in stats if each.HasField("inbound_rtp"))

@@ -46,7 +46,7 @@ class RoomPerson:
 
     @property
     def track(self) -> rtc.Track | None:
-        """What they are heard on now."""
+        """Track they are heard on now."""
         return self.microphone.track if self.microphone else None
 
     def stays(self) -> None:
@@ -80,7 +80,7 @@ class Listening:
             self._new.put_nowait(None)
 
     def fail(self, error: VoiceModeError) -> None:
-        """Nobody can be heard any more. Whoever hears somebody is told after all that they have said."""
+        """End all listening with an error, told after all that was said."""
         for ear in self._ears.values():
             ear.end(error)
         self._new.put_nowait(None if self._ears else error)
@@ -163,7 +163,7 @@ class People:
         return next((person for person in self._here.values() if person.speaker == speaker), None)
 
     def name_of(self, identity: str) -> str:
-        """What somebody is called; empty if they are no person in this room."""
+        """Return somebody's name; empty if they are no person in this room."""
         return self._here[identity].speaker if identity in self._here else ""
 
     async def somebody(self) -> None:

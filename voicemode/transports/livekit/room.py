@@ -71,7 +71,7 @@ class Presence:
         await self.people.somebody()
 
     async def unless_it_ends(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What `work` returns. Raises RoomError if the room ends meanwhile."""
+        """Return the result of `work`. Raises RoomError if the room ends meanwhile."""
         result = await unless(self._over.wait(), work)
         if self._over.is_set():
             raise self._error

@@ -108,7 +108,7 @@ class Screen:
         task.add_done_callback(self._reading.discard)
 
     async def _take(self, stream: rtc.TextStreamReader, identity: str) -> None:
-        """What a person has written; machines have nothing to say here."""
+        """Take what a person has written; machines have nothing to say here."""
         try:
             text = await stream.read_all()
         except ConnectionError as error:
