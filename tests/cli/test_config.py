@@ -50,7 +50,7 @@ def test_the_list_is_there_for_programs(project: Path) -> None:
         "name": "VOICEMODE_TTS_SPEED",
         "value": "1.5",
         "from": f"{project}:3",
-        "doc": "How fast we speak.",
+        "doc": "Speaking rate; 1.0 is normal.",
     }
     assert "is not trusted" in shown["notices"][0]
 

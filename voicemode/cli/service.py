@@ -19,14 +19,14 @@ from voicemode.tools.service import service as tool
 
 WATCH_SECONDS = 2.0
 VERBS: dict[Action, tuple[str, tuple[str, ...]]] = {
-    "status": ("How services are: all of them, or one.", ()),
-    "start": ("Have a service running, now.", ()),
-    "stop": ("End a service, once what it works on is done.", ()),
-    "restart": ("End a service, once what it works on is done, and start it again.", ()),
-    "enable": ("Have a service start by itself.", ()),
-    "disable": ("Have a service start only when it is asked for.", ()),
-    "logs": ("The end of a service's log.", ("lines",)),
-    "uninstall": ("Take away a service: its unit, environment and log.", ("models",)),
+    "status": ("Show the status of all services, or of one.", ()),
+    "start": ("Start a service now.", ()),
+    "stop": ("Stop a service once its requests in flight are done.", ()),
+    "restart": ("Restart a service once its requests in flight are done.", ()),
+    "enable": ("Start a service at login.", ()),
+    "disable": ("Do not start a service at login.", ()),
+    "logs": ("Show the end of a service's log.", ("lines",)),
+    "uninstall": ("Uninstall a service: its unit, environment and log.", ("models",)),
 }
 """What each does, and the parameters of the tool that belong to it."""
 

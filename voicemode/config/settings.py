@@ -42,7 +42,7 @@ class Settings:
     base_dir: Path = setting(Path("~/.voicemode"), "Where recordings, weights, logs and state are kept.", trusted=True)
     models_dir: Path | None = setting(None, "Where weights are kept; empty is models/ in the base directory.", trusted=True)
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", "What is written to stderr and the log file.", trusted=True
+        "info", "Lowest level written to stderr and the log file.", trusted=True
     )
     tools_enabled: tuple[str, ...] = setting(
         (
@@ -62,55 +62,65 @@ class Settings:
     )
     tts_base_urls: tuple[str, ...] = setting(
         (),
-        "Text-to-speech endpoints of yours, in order of preference; after them local ones are asked, then OpenAI.",
+        "Your text-to-speech endpoints, in order of preference; local ones and then OpenAI come after them.",
         trusted=True,
         check=speech_url,
     )
     stt_base_urls: tuple[str, ...] = setting(
         (),
-        "Speech-to-text endpoints of yours, in order of preference; after them local ones are asked, then OpenAI.",
+        "Your speech-to-text endpoints, in order of preference; local ones and then OpenAI come after them.",
         trusted=True,
         check=speech_url,
     )
     tts_models: tuple[str, ...] = setting(("tts-1", "gpt-4o-mini-tts"), "Text-to-speech models in order of preference.")
-    stt_model: str = setting("whisper-1", "Speech-to-text model asked of an endpoint.")
+    stt_model: str = setting("whisper-1", "Speech-to-text model requested from an endpoint.")
     voices: tuple[str, ...] = setting(("af_sky", "alloy"), "Voices in order of preference; the first an endpoint has is used.")
-    tts_speed: float = setting(1.0, "How fast we speak.", minimum=0.25, maximum=4.0)
+    tts_speed: float = setting(1.0, "Speaking rate; 1.0 is normal.", minimum=0.25, maximum=4.0)
     tts_audio_format: Literal["auto", "pcm", "wav", "mp3", "opus", "flac", "aac"] = setting(
-        "auto", "Format speech comes in; auto is PCM on this machine and a compressed one over a network."
+        "auto", "Format in which speech is received; auto is PCM on this machine and a compressed format over a network."
     )
     stt_audio_format: Literal["auto", "wav", "flac", "mp3", "opus"] = setting(
-        "auto", "Format recordings are sent in; auto is WAV on this machine and FLAC over a network."
+        "auto", "Format in which recordings are sent; auto is WAV on this machine and FLAC over a network."
     )
-    cloud: bool = setting(True, "Ask OpenAI if there is a key and everybody else has failed.", trusted=True)
-    local_only: bool = setting(False, "Nothing leaves this machine: other addresses are refused, whoever asks.", trusted=True)
+    cloud: bool = setting(True, "Fall back to OpenAI when there is a key and every other endpoint has failed.", trusted=True)
+    local_only: bool = setting(
+        False, "Let nothing leave this machine: connections to any other address are refused.", trusted=True
+    )
     # Their defaults: 8000 speaches, vLLM and other servers of Whisper; 8080 LocalAI; 4123 chatterbox-tts-api; 5005
     # Orpheus-FastAPI. Left out: openai-edge-tts (5050) and LiteLLM (4000) pass what they are given on to somebody's cloud;
     # Chatterbox-TTS-Server (8004) and whisper.cpp (8080) name neither models nor voices, so nobody can tell what they are.
     discover_ports: tuple[str, ...] = setting(
         ("8000", "8080", "4123", "5005"),
-        "Ports of this machine where speech servers of yours are looked for; empty looks nowhere.",
+        "Ports of this machine that are searched for speech servers; empty searches none.",
         trusted=True,
         check=port,
     )
     hedge: Literal["off", "free", "all"] = setting(
         "free",
-        "Ask the next endpoint as well when one is slower than usual; free leaves out those that cost money.",
+        "Hedge requests: also ask the next endpoint when one is slower than usual; free leaves out those that cost money.",
         trusted=True,
     )
-    connect_timeout_local: float = setting(1.0, "Seconds to wait for a connection on this machine.", minimum=0.05, maximum=60)
-    connect_timeout: float = setting(3.0, "Seconds to wait for a connection to another machine.", minimum=0.1, maximum=60)
+    connect_timeout_local: float = setting(
+        1.0, "Timeout in seconds for a connection on this machine.", minimum=0.05, maximum=60
+    )
+    connect_timeout: float = setting(3.0, "Timeout in seconds for a connection to another machine.", minimum=0.1, maximum=60)
     first_byte_timeout: float = setting(
-        20.0, "Seconds until an answer begins; to transcribe, the length of the audio is added.", minimum=0.1, maximum=600
+        20.0,
+        "Timeout in seconds for the first byte of a response; the length of the audio is added for transcription.",
+        minimum=0.1,
+        maximum=600,
     )
-    idle_timeout: float = setting(10.0, "Seconds an endpoint may stay silent within an answer.", minimum=0.1, maximum=600)
+    idle_timeout: float = setting(10.0, "Timeout in seconds between two chunks of a response.", minimum=0.1, maximum=600)
     answer_timeout: float = setting(
-        120.0, "Seconds one answer may take in all; to transcribe, the length of the audio is added.", minimum=1, maximum=3600
+        120.0,
+        "Timeout in seconds for a whole response; the length of the audio is added for transcription.",
+        minimum=1,
+        maximum=3600,
     )
-    stt_prompt: str = setting("", "Words to expect: names and jargon that help transcription.")
+    stt_prompt: str = setting("", "Prompt for transcription: names and jargon to expect.")
     language: str = setting("", "Language spoken, as an ISO 639-1 code; empty is detected.", check=language_code)
     pronounce: tuple[str, ...] = setting(
-        (), "Pairs WRITTEN=SPOKEN, applied to what we say and, reversed, to what we hear.", trusted=True, check=pair
+        (), "Pairs WRITTEN=SPOKEN, applied to speech output and, reversed, to transcripts.", trusted=True, check=pair
     )
 
     transport: Literal["auto", "local", "livekit", "memory"] = setting(
@@ -132,35 +142,40 @@ class Settings:
         "", "The key itself: whoever has it may join every room.", env="LIVEKIT_API_SECRET", secret=True, trusted=True
     )
     livekit_room: str = setting("voicemode", "Room in which we talk.", trusted=True)
-    livekit_name: str = setting("Agent", "What we are called there.", trusted=True)
+    livekit_name: str = setting("Agent", "Our display name in the room.", trusted=True)
     audio_backend: Literal["auto", "pyaudio", "miniaudio", "sdl"] = setting(
         "auto", "Sound library; auto is the first of the others that is installed."
     )
     input_device: str = setting("", "Microphone, by index or part of its name; empty follows the system.", trusted=True)
     output_device: str = setting("", "Speaker, by index or part of its name; empty follows the system.", trusted=True)
     audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)
-    vad: Literal["auto", "silero", "webrtc"] = setting("auto", "Speech detector; auto is Silero where it can be installed.")
-    vad_aggressiveness: int = setting(2, "0 takes quiet speech for speech, 3 takes noise for silence.", minimum=0, maximum=3)
+    vad: Literal["auto", "silero", "webrtc"] = setting(
+        "auto", "Voice activity detector; auto is Silero where it can be installed."
+    )
+    vad_aggressiveness: int = setting(
+        2, "How strictly noise is rejected: 0 keeps quiet speech, 3 rejects most noise.", minimum=0, maximum=3
+    )
     barge_in: Literal["auto", "off", "on", "headphones"] = setting(
         "auto",
-        "Talking over us stops us: auto where our own voice can be removed from what is heard, headphones where it is not.",
+        "Barge-in: auto where our echo can be removed from the microphone, headphones where there is none to remove.",
         trusted=True,
     )
-    noise_suppression: bool = setting(False, "Remove steady noise from what the microphone hears.", trusted=True)
+    noise_suppression: bool = setting(False, "Suppress steady noise at the microphone.", trusted=True)
     gain_control: bool = setting(False, "Make quiet voices at the microphone louder.", trusted=True)
-    pace: Literal["quick", "normal", "patient"] = setting("normal", "How soon a pause is taken for the end of a turn.")
+    pace: Literal["quick", "normal", "patient"] = setting("normal", "How soon a pause ends the turn.")
     silence_threshold_ms: int = setting(
         0,
-        "Pause that ends a turn, in milliseconds, at least 200; 0 goes by the pace and by what is heard.",
+        "Silence that ends a turn, in milliseconds, at least 200; 0 decides by the pace and the evidence.",
         minimum=0,
         maximum=30_000,
     )
     turn_model: Literal["auto", "off"] = setting(
-        "auto", "Listen to the melody of speech for its end; auto does with onnxruntime and numpy, and fetches its 9 MB."
+        "auto",
+        "Turn model that judges a pause by its sound; auto uses it where onnxruntime and numpy are, and fetches its 9 MB.",
     )
     speculate: Literal["off", "free", "all"] = setting(
         "free",
-        "Have the text made at each pause, before the turn has ended; free leaves out endpoints that cost money.",
+        "Transcribe speculatively at each pause, before the turn has ended; free leaves out endpoints that cost money.",
         trusted=True,
     )
     steering_words: tuple[str, ...] = setting(
@@ -169,59 +184,61 @@ class Settings:
         trusted=True,
         check=steering,
     )
-    patience_seconds: float = setting(10.0, "How long to wait for the first word.", minimum=1, maximum=600)
+    patience_seconds: float = setting(10.0, "Seconds to wait for the first word.", minimum=1, maximum=600)
     default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600)
     keep_listening: bool = setting(
         False,
         "Leave the microphone open between turns; what is said while the agent works comes with the next turn.",
         trusted=True,
     )
-    save_audio: bool = setting(False, "Keep every recorded turn in recordings/ of the base directory.", trusted=True)
+    save_audio: bool = setting(False, "Keep a recording of every turn in recordings/ of the base directory.", trusted=True)
 
     auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
     supervisor: Literal["auto", "systemd", "launchd", "voicemode"] = setting(
-        "auto", "Who keeps installed services running; auto is the system's own where it has one.", trusted=True
+        "auto", "Supervisor of installed services; auto is the system's own where it has one.", trusted=True
     )
     idle_minutes: float = setting(
-        15.0, "A local engine we started ends after so long without work.", minimum=0.05, maximum=10_080
+        15.0, "Minutes without a request after which a local engine started on demand exits.", minimum=0.05, maximum=10_080
     )
     whisper_port: int = setting(2022, "Port of the local speech-to-text server.", minimum=1, maximum=65535, trusted=True)
-    whisper_model: WhisperModel = setting("auto", "Weights of it; auto is the best that answers at once on this machine.")
-    whisper_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    whisper_model: WhisperModel = setting(
+        "auto", "Whisper model of the local server; auto is the best that answers without delay on this machine."
+    )
+    whisper_threads: int = setting(0, "Threads of the local server; 0 chooses by the cores.", minimum=0, maximum=64)
     livekit_port: int = setting(
         7880, "Port of the LiveKit server installed here; sound takes the two after it.", minimum=1, maximum=65533, trusted=True
     )
     livekit_lan: bool = setting(
         False,
-        "Let the LiveKit server installed here take sound from other devices; never where nothing may leave this machine.",
+        "Let the LiveKit server installed here accept audio from other devices; refused where nothing may leave this machine.",
         trusted=True,
     )
     frontend_port: int = setting(3000, "Port of the web page.", minimum=1, maximum=65535, trusted=True)
-    frontend_lan: bool = setting(False, "Show the web page in the local network, too, over TLS.", trusted=True)
+    frontend_lan: bool = setting(False, "Serve the web page to the local network, over TLS.", trusted=True)
     frontend_hosts: tuple[str, ...] = setting(
         (),
-        "Names by which a proxy with TLS on this machine is called that passes requests on to the web page.",
+        "Host names of a TLS proxy on this machine that forwards to the web page.",
         trusted=True,
         check=host,
     )
     frontend_password: str = setting(
         "",
-        "Lets people sign in to the web page without a link; empty is links only.",
+        "Password to sign in to the web page without a link; empty allows links only.",
         secret=True,
         trusted=True,
         check=password,
     )
     kokoro_port: int = setting(8880, "Port of the local text-to-speech server.", minimum=1, maximum=65535, trusted=True)
-    kokoro_threads: int = setting(0, "Threads of it; 0 chooses by the cores.", minimum=0, maximum=64)
+    kokoro_threads: int = setting(0, "Threads of the local server; 0 chooses by the cores.", minimum=0, maximum=64)
     kokoro_cache_mb: int = setting(
         100,
-        "What it has said is kept on disk up to this size, to be said again at once; 0 keeps nothing.",
+        "Size of the synthesis cache on disk, in megabytes; 0 disables it.",
         minimum=0,
         maximum=100_000,
         trusted=True,
     )
     model_idle_minutes: float = setting(
-        5.0, "A model that requests chose besides the default one is unloaded after so long.", minimum=0.05, maximum=10_080
+        5.0, "Minutes after which a model other than the default is unloaded.", minimum=0.05, maximum=10_080
     )
     offline: bool = setting(False, "Never ask the network for weights.", trusted=True)
     hf_endpoint: str = setting("", "Mirror of the Hugging Face hub.", env="HF_ENDPOINT", trusted=True, check=http_url)

@@ -378,29 +378,29 @@ async def test_the_server_is_quoted_in_one_short_line(http: httpx2.AsyncClient, 
 async def test_a_web_page_is_not_speech(http: httpx2.AsyncClient) -> None:
     page = answers(200, "<!doctype html><title>Sign in</title>", content_type="text/html")
     async with endpoint(page) as server:
-        with pytest.raises(ProviderError, match="something else than audio: an HTML page"):
+        with pytest.raises(ProviderError, match="something other than audio: an HTML page"):
             await heard(client(server, http))
         error = await failure(client(server, http))
-    assert "something else than a transcript: an HTML page" in error.message
+    assert "something other than a transcript: an HTML page" in error.message
 
 
 async def test_a_web_page_is_no_list_of_models(http: httpx2.AsyncClient) -> None:
     page = answers(200, "<!doctype html><title>Sign in</title>", content_type="text/html")
     async with endpoint(page) as server:
-        with pytest.raises(ProviderError, match="something else than a list of models: an HTML page"):
+        with pytest.raises(ProviderError, match="something other than a list of models: an HTML page"):
             await client(server, http).check()
 
 
 async def test_an_error_of_status_200_is_an_error(http: httpx2.AsyncClient) -> None:
     async with endpoint(tts(answers(200, {"error": {"message": "model is loading"}}))) as server:
-        with pytest.raises(ProviderError, match="something else than audio: model is loading"):
+        with pytest.raises(ProviderError, match="something other than audio: model is loading"):
             await heard(client(server, http))
 
 
 @pytest.mark.parametrize("body", [[], {"txt": "hello"}, {"text": None}, "{"])
 async def test_an_answer_that_is_no_transcript_is_an_error(http: httpx2.AsyncClient, body: object) -> None:
     async with endpoint(stt(answers(200, body))) as server:
-        assert "something else than a transcript" in (await failure(client(server, http))).message
+        assert "something other than a transcript" in (await failure(client(server, http))).message
 
 
 async def test_half_a_stream_is_heard_and_then_an_error(http: httpx2.AsyncClient) -> None:

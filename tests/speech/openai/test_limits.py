@@ -124,7 +124,7 @@ async def test_a_body_longer_than_its_header_says_is_no_transcript_and_spoils_no
 ) -> None:
     speech = client(server, http)
     await server.become(Fault.CLAIMS_LESS)
-    assert "something else than a transcript" in (await failure(transcribed(speech))).message
+    assert "something other than a transcript" in (await failure(transcribed(speech))).message
     await server.become(Fault.NONE)
     with suppress(ProviderError):
         # What was too much may be taken for the next answer; that cannot be told from a server's own nonsense.

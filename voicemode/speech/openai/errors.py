@@ -47,7 +47,7 @@ def too_long(endpoint: Endpoint) -> ProviderError:
 def nonsense(endpoint: Endpoint, wanted: str, body: bytes) -> ProviderError:
     """Return the error for a `body` that is not the `wanted` kind."""
     return ProviderError(
-        f"{endpoint} answered with something else than {wanted}: {quote(endpoint, body)}",
+        f"{endpoint} answered with something other than {wanted}: {quote(endpoint, body)}",
         transient=False,
         hint="Check that its base URL is that of an OpenAI-compatible speech API.",
     )
