@@ -7,7 +7,7 @@ import { RoomEvent, type RemoteParticipant } from "livekit-client";
 import { agentsIn } from "@/room/parties";
 import { agentState, type AgentState, type Request } from "@/state/agent";
 
-const METHOD = "voicemode.hands";
+const METHOD = "voicemode.controls";
 const ANSWER_WITHIN_MS = 5_000;
 const CHANGES = [
   RoomEvent.ParticipantAttributesChanged,
@@ -27,7 +27,7 @@ export function useAgentState(others: readonly RemoteParticipant[]): AgentState 
   return agentState(others.filter((other) => other.isAgent).map((agent) => agent.attributes));
 }
 
-/** Ask the agents' hands for something; false if none of them could be reached. */
+/** Call the agents' controls; false if no agent could be reached. */
 export function useHands(): (request: Request) => Promise<boolean> {
   const room = useRoomContext();
   return useCallback(

@@ -12,7 +12,7 @@ export function agentState(agents: readonly Readonly<Record<string, string>>[]):
   return states.includes("listening") ? "listening" : "thinking";
 }
 
-/** What can be asked of the agent's hands. */
+/** Requests that an agent's controls take. */
 export type Request = "stop" | "skip" | "send";
 
 /** The request that helps at this moment, besides stopping. */

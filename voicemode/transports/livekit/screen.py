@@ -120,7 +120,7 @@ class Screen:
     async def _press(self, call: rtc.RpcInvocationData) -> str:
         """A button: {"do": …} → {"done": whether there was something to do it to}."""
         if not self._people.name_of(call.caller_identity):
-            raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "only people have hands")
+            raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "only people may use the controls")
         return json.dumps({"done": done(self._controls, call.payload)})
 
 
