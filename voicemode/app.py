@@ -19,7 +19,7 @@ from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.status import Report, nobody
-from voicemode.conversation.understanding import Expected
+from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
 from voicemode.providers import Account, Providers

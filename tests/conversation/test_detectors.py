@@ -12,7 +12,7 @@ from voicemode.conversation.detectors import Detectors, hears_melody
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.sources import HubRepository
 from voicemode.services.install.installation import Installed
-from voicemode.tools._installing import with_turn_model
+from voicemode.tools.install import with_turn_model
 
 pytestmark = pytest.mark.anyio
 

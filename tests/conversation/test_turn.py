@@ -23,7 +23,7 @@ from voicemode.conversation.recorder import Recorder, TurnDetectors
 from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import MUTED
-from voicemode.conversation.understanding import Expected
+from voicemode.conversation.utterance import Expected
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import speculative

@@ -3,8 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from voicemode.providers.discovery import Found
-from voicemode.providers.lookout import FIRST_SECONDS, Lookout
+from voicemode.providers.discovery import FIRST_SECONDS, Found, Lookout
 
 pytestmark = pytest.mark.anyio
 

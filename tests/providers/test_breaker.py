@@ -2,7 +2,7 @@ import pytest
 
 from voicemode.errors import ProviderError, RefusedKeyError, UnsuitableError
 from voicemode.providers.breaker import Breaker, BreakerState, rest_seconds
-from voicemode.providers.latency import ENOUGH, REMEMBERED, Latencies
+from voicemode.providers.member import ENOUGH, REMEMBERED, Latencies
 
 DOWN = ProviderError("connection refused", transient=True)
 

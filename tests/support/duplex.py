@@ -15,7 +15,7 @@ from voicemode.conversation.message import Playback
 from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
-from voicemode.conversation.understanding import Expected
+from voicemode.conversation.utterance import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences

@@ -16,7 +16,7 @@ from voicemode.conversation.recorder import Recorder, TurnDetectors
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end
 from voicemode.transports.base import Microphone, News, Played, Transport
 
 RATE = 16_000

@@ -22,7 +22,7 @@ from voicemode.conversation.result import TurnResult
 from voicemode.engines.whisper.transcript import Options
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end
 from voicemode.transports.livekit.access import Access
 from voicemode.transports.livekit.transport import LiveKitTransport
 

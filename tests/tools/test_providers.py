@@ -12,7 +12,7 @@ from tests.support.endpoints import FakeEndpoint, answers, endpoint, routes, spe
 from tests.support.mcp_client import connect, text
 from voicemode.audio.frames import silence
 from voicemode.audio.wav import wav_bytes
-from voicemode.providers.row import Row
+from voicemode.providers.choice import Row
 from voicemode.speech.base import Offer
 from voicemode.tools.providers import COLUMNS, ProviderTable, condition, sent
 

@@ -1,6 +1,7 @@
 """The one audio type that flows through the program."""
 
 import asyncio
+import math
 import sys
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
@@ -97,3 +98,15 @@ async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()
+
+
+FULL_SCALE = 32768
+SILENCE_DB = -96.0
+"""Half of the smallest step that 16 bits can tell from nothing."""
+
+
+def level_db(frame: Frame) -> float:
+    """Root mean square of `frame` in decibels below full scale: -20 is a voice nearby, -60 a quiet room."""
+    samples = samples_of(frame.pcm)
+    power = sum(sample * sample for sample in samples) / max(1, len(samples))
+    return max(SILENCE_DB, 10 * math.log10(power / FULL_SCALE**2)) if power else SILENCE_DB

@@ -14,15 +14,21 @@ MODULES = {
 """Commands that are more than a tool, or have nothing to do with one, and the module that has each."""
 
 
+INSTALL = "_install"
+"""Tools of this ending are commands below `service install`."""
+
+
 class Commands(click.Group):
     """Commands that are imported when they are asked for: `voicemode --version` must not wait for the tools."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         from voicemode import tools
 
-        return sorted({name.replace("_", "-") for name in tools.load()} | MODULES.keys())
+        return sorted({name.replace("_", "-") for name in tools.load() if not name.endswith(INSTALL)} | MODULES.keys())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name.endswith(INSTALL.replace("_", "-")):
+            return None
         if cmd_name in MODULES:
             found: click.Command = getattr(importlib.import_module(MODULES[cmd_name]), cmd_name)
             return found

@@ -14,6 +14,7 @@ from voicemode.app import open_app
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.tools import command
 from voicemode.services import find
+from voicemode.tools.install import INSTALLERS
 from voicemode.tools.service import Action, Services
 from voicemode.tools.service import service as tool
 
@@ -52,13 +53,13 @@ class Verbs(click.Group):
 
 
 class Installers(click.Group):
-    """Every tool called NAME_install as a command called NAME."""
+    """A command for each service that can be installed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name.removesuffix("_install") for name in tools.load() if name.endswith("_install")]
+        return list(INSTALLERS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        fn = tools.load().get(f"{cmd_name}_install")
+        fn = INSTALLERS.get(cmd_name)
         return command(fn, name=cmd_name) if fn else None
 
 

@@ -47,7 +47,7 @@ class Settings:
     tools_enabled: tuple[str, ...] = setting(
         (
             *("converse", "transcribe", "doctor", "providers", "service", "models"),
-            *("whisper_install", "kokoro_install", "livekit_install", "frontend_install"),
+            *("whisper_install", "kokoro_install", "livekit_install"),
         ),
         "Tools the agent sees; `all` is every one there is.",
         trusted=True,

@@ -10,7 +10,7 @@ from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.turns.barge_in import InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
 from voicemode.config.values import Action
-from voicemode.conversation.understanding import Expected
+from voicemode.conversation.utterance import Expected
 from voicemode.errors import VoiceModeError
 from voicemode.speech.base import SpeechToText
 from voicemode.text.commands import heed, nods

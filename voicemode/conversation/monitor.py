@@ -5,14 +5,13 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicemode.audio.frames import Frame, Frames
-from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.frames import SILENCE_DB, Frame, Frames, level_db
 from voicemode.audio.turns.endpointer import Evidence, Rules, TurnState
 from voicemode.controls import Controls
 from voicemode.conversation.recorder import Pulse, Recorder, TurnDetectors
 from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import reason
-from voicemode.conversation.understanding import Expected, FinalTranscript, LiveTranscription
+from voicemode.conversation.utterance import Expected, FinalTranscript, LiveTranscription
 from voicemode.errors import ProviderError
 from voicemode.speech.base import Transcript
 from voicemode.speech.speculative import StreamingTranscriber

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from voicemode.audio.turns.endpointer import Rules
-from voicemode.conversation.understanding import Expected
+from voicemode.conversation.utterance import Expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

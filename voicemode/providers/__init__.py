@@ -1,9 +1,8 @@
 """Which speech service answers, and what happens when one does not."""
 
-from voicemode.providers.account import Account, Failure
 from voicemode.providers.failover import Providers
 from voicemode.providers.ondemand import OnDemand
-from voicemode.providers.provider import Distance, EndpointSource, Provider, place_of
+from voicemode.providers.provider import Account, Distance, EndpointSource, Failure, Provider, place_of
 from voicemode.providers.session import ProviderSession
 
 __all__ = [

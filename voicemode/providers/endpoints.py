@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from voicemode.config import LoadedSettings, Settings
 from voicemode.config.urls import Address, same_address
 from voicemode.providers import Distance, EndpointSource, OnDemand, Provider, Providers, place_of
-from voicemode.providers.discovery import Found, discover
-from voicemode.providers.lookout import Lookout
+from voicemode.providers.discovery import Found, Lookout, discover
 from voicemode.providers.plugins import Plugins
 from voicemode.providers.pool import Pool
 from voicemode.services import find

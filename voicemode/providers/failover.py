@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 from voicemode.audio.frames import closing, silence
 from voicemode.audio.vad import RATE
-from voicemode.providers.account import Account
+from voicemode.providers.choice import Row, rows
 from voicemode.providers.pool import Pool
-from voicemode.providers.provider import Provider
+from voicemode.providers.provider import Account, Provider
 from voicemode.providers.race import Hedge
-from voicemode.providers.row import Row, rows
 from voicemode.providers.session import ProviderSession, Speculate
 from voicemode.speech.base import Synthesizer, Transcriber, Voice
 

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError, UnreachableError, VoiceModeError
 from voicemode.speech.base import Offer, Synthesizer, Tell, TextFormat, Transcriber, Transcript, Voice
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end
 
 T = TypeVar("T")
 

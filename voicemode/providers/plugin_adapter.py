@@ -17,7 +17,7 @@ from voicemode.audio.vad import RATE
 from voicemode.config import Settings
 from voicemode.errors import ProviderError, UnsuitableError, VoiceModeError
 from voicemode.speech.base import Offer, Tell, TextFormat, Transcript, Voice
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end
 from voicemode.tasks import ended
 
 T = TypeVar("T")

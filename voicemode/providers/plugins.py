@@ -7,13 +7,18 @@ plugins.problems()      what could not be loaded, for people
 """
 
 import asyncio
+import os
 import re
+import stat
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from voicemode import egress
@@ -22,10 +27,63 @@ from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, ProviderError
 from voicemode.providers.discovery import LOOK_SECONDS, Found
 from voicemode.providers.plugin_adapter import Broken, Culprit, GuardedSynthesizer, GuardedTranscriber
-from voicemode.providers.plugin_files import files, run
 from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Synthesizer, Transcriber
 from voicemode.speech.plugin import Plugin
+
+MODULE = "voicemode_provider_{name}"
+"""What a file is called among the modules of this process."""
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+
+
+def files(folder: Path) -> list[Path]:
+    """The files in `folder` that are meant: Python, and not beginning with an underscore or a dot."""
+    try:
+        return sorted(path for path in folder.glob("*.py") if path.name[0] not in "_.")
+    except OSError:
+        return []
+
+
+def run(path: Path) -> ModuleType:
+    """The module that the file at `path` makes.
+
+    Raises PermissionError with the reason if somebody else may have written it, and whatever the file itself raises.
+    """
+    source = _read(path)
+    name = MODULE.format(name=path.stem)
+    spec = spec_from_loader(name, loader=None, origin=str(path))
+    if spec is None:  # only for namespace packages
+        raise ImportError(f"{path} cannot be a module")
+    module = module_from_spec(spec)
+    module.__file__ = str(path)
+    # Classes of a module are looked up in it by dataclasses, pickle and typing.
+    sys.modules[name] = module
+    try:
+        # What was checked is what is run: the import system would read the file again, or somebody's .pyc beside it.
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 - it is the person's own file
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        if os.name == "posix":
+            for reason in _doubts(path, os.fstat(file.fileno())):
+                raise PermissionError(reason)
+        return file.read()
+
+
+def _doubts(path: Path, opened: os.stat_result) -> Iterator[str]:
+    """Why somebody else may have written the file at `path`, which was `opened`."""
+    places = [(path, opened), *((folder, folder.stat()) for folder in {path.parent, path.resolve().parent})]
+    for place, status in places:
+        if status.st_uid != os.getuid():
+            yield f"{place} belongs to another user; make it yours: chown {os.getuid()} {place}"
+        if status.st_mode & WRITABLE_BY_OTHERS:
+            yield f"others may write {place}; forbid it: chmod go-w {place}"
+
 
 GROUP = "voicemode.providers"
 NAME = re.compile("[a-z][a-z0-9-]*")

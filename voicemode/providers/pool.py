@@ -8,10 +8,9 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from voicemode.errors import NoProviderError, ProviderError, UnsuitableError, VoiceModeError
-from voicemode.providers.account import Account
 from voicemode.providers.choice import ANYTHING, Wanted, in_order, why
 from voicemode.providers.member import Attempt, Member
-from voicemode.providers.provider import Provider
+from voicemode.providers.provider import Account, Provider
 from voicemode.providers.race import JOBS, Hedge, Race, RacedRequest
 from voicemode.speech.base import Kind, Offer, Serving, Tell
 from voicemode.tasks import ended

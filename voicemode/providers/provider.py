@@ -1,6 +1,6 @@
 """One speech endpoint among several, and what is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import ip_address
 from typing import Generic, TypeVar
@@ -59,3 +59,36 @@ class Provider(Generic[S_co]):
     """True if its server is ours: started when it is needed, and waited for while it loads its engine."""
     runs: bool = False
     """True if it was found running, so that asking it starts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    kind: Kind
+    provider: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Account:
+    """Filled in while a turn goes on; the agent is told from it who spoke, who listened, and what went wrong."""
+
+    spoke: list[str] = field(default_factory=list)
+    """Names of the providers that spoke, in order, each once."""
+    transcribed: str = ""
+    """Name of the provider that transcribed."""
+    why: dict[Kind, str] = field(default_factory=dict)
+    """Why that one: "your first URL", "the only one that has the voice af_sky", "http://… failed"."""
+    failures: list[Failure] = field(default_factory=list)
+    """Attempts that came to nothing, in order."""
+    notes: list[str] = field(default_factory=list)
+    """What the person did not get as asked: another voice, another model."""
+    unheard: list[str] = field(default_factory=list)
+    """Sentences that broke off; they are not begun again, so that nothing is said twice."""
+
+    def spoken_by(self, provider: str) -> None:
+        if provider not in self.spoke:
+            self.spoke.append(provider)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)

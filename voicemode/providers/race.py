@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from voicemode.errors import NoProviderError, ProviderError
-from voicemode.providers.account import Account, Failure
 from voicemode.providers.member import Attempt, Member
-from voicemode.providers.provider import Distance
+from voicemode.providers.provider import Account, Distance, Failure
 from voicemode.speech.base import Kind, Serving
 from voicemode.tasks import ended
 

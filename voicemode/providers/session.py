@@ -7,15 +7,14 @@ from typing import Literal, TypeVar
 
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError
-from voicemode.providers.account import Account, Failure
 from voicemode.providers.choice import Wanted, missing
 from voicemode.providers.member import Attempt, Member, once
 from voicemode.providers.pool import Pool
+from voicemode.providers.provider import Account, Failure
 from voicemode.providers.race import RacedRequest
 from voicemode.speech.base import Synthesizer, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.openai.catalogue import choose_voice
-from voicemode.speech.speculative import speculative
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end, speculative
 from voicemode.text.sentences import broken_off
 
 T = TypeVar("T")

@@ -62,7 +62,7 @@ class SpeechToText(Protocol):
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         """Transcribe `frames` (16 kHz) while they come: any number of partial transcripts, then the final one.
 
-        Whoever cannot do that waits for the end and transcribes the whole: `voicemode.speech.whole.at_the_end`.
+        Whoever cannot do that waits for the end and transcribes the whole: `voicemode.speech.speculative.at_the_end`.
         Raises ProviderError.
         """
 

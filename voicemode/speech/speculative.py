@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, join
+from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join
 from voicemode.audio.vad import RATE
 from voicemode.errors import ProviderError
 from voicemode.speech.base import SpeechToText, Transcript
@@ -185,3 +185,10 @@ def ending(audio: Frame, seconds: float) -> Frame:
 async def following(frames: Frames) -> Frame | None:
     """The next of `frames`; None at their end."""
     return await anext(frames, None)
+
+
+async def at_the_end(stt: SpeechToText, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
+    """`SpeechToText.transcripts` by way of `transcribe`: one final transcript, once the last of `frames` has come."""
+    async with closing(frames):
+        heard = [frame async for frame in frames]
+    yield await stt.transcribe(join(heard, RATE), prompt=prompt, language=language)

@@ -9,7 +9,7 @@ from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import ProviderError, VoiceModeError, unnamed
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import status
-from voicemode.providers.row import Row
+from voicemode.providers.choice import Row
 from voicemode.services import services
 from voicemode.services.health import health
 from voicemode.services.service import Service

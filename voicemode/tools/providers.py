@@ -6,7 +6,7 @@ from textwrap import wrap
 from voicemode import egress
 from voicemode.app import App
 from voicemode.errors import ProviderError, unnamed
-from voicemode.providers.row import Row
+from voicemode.providers.choice import Row
 from voicemode.speech.base import Kind
 from voicemode.tools import tool
 

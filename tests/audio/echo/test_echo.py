@@ -15,8 +15,7 @@ from tests.support.rig import VirtualSound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller, Cleaner, Processing
 from voicemode.audio.echo.level import LEARNT_STEPS, REMEMBERED_STEPS, EchoLevel, EchoProgress
 from voicemode.audio.echo.timeline import MARGIN_SECONDS, PlaybackTrack, Timeline
-from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, join, pcm_of, samples_of, silence, stream
-from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, Frames, join, level_db, pcm_of, samples_of, silence, stream
 from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav

@@ -9,8 +9,7 @@ import pytest
 from tests.cli.test_cli import voicemode
 from tests.support.rig import VirtualSound
 from voicemode.audio.echo.path import LEAD_SECONDS, RATE, EchoPath, advise, find_echo, sweep
-from voicemode.audio.frames import Frame, pcm_of, samples_of
-from voicemode.audio.level import level_db
+from voicemode.audio.frames import Frame, level_db, pcm_of, samples_of
 
 NOISE_DB = -60.0
 """Of a quiet room."""

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicemode.audio.frames import Frame, pcm_of, samples_of
-from voicemode.audio.level import SILENCE_DB
+from voicemode.audio.frames import SILENCE_DB, Frame, pcm_of, samples_of
 from voicemode.audio.turns.barge_in import (
     MAX_SECONDS,
     NOTHING_SECONDS,

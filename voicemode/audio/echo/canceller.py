@@ -7,8 +7,7 @@ from typing import Any
 
 from voicemode.audio.echo.level import FULL_DB, STEP_SECONDS, EchoLevel, EchoProgress
 from voicemode.audio.echo.timeline import Timeline
-from voicemode.audio.frames import SAMPLE_BYTES, Frame
-from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, level_db
 from voicemode.audio.turns.barge_in import CleanedFrame
 
 RATE = 16_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import mul
 
-from voicemode.audio.level import SILENCE_DB
+from voicemode.audio.frames import SILENCE_DB
 
 FULL_DB = 0.0
 """Nothing is louder."""

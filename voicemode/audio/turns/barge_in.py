@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from voicemode.audio.echo.level import share
-from voicemode.audio.frames import SAMPLE_BYTES, Frame
-from voicemode.audio.level import SILENCE_DB, level_db
+from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, level_db
 from voicemode.audio.turns.endpointer import reached
 from voicemode.audio.vad import RATE, Vad
 

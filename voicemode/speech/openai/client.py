@@ -32,7 +32,7 @@ from voicemode.speech.openai.formats import PLAIN, Formats, candidates, sound_ty
 from voicemode.speech.openai.listing import EndpointListing, parsed
 from voicemode.speech.openai.upload import form, open_file, recording
 from voicemode.speech.openai.wire import ERROR_BYTES, Response, Timeouts, Wire, open_http
-from voicemode.speech.whole import at_the_end
+from voicemode.speech.speculative import at_the_end
 
 if TYPE_CHECKING:
     import httpx2
