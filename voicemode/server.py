@@ -61,7 +61,7 @@ class PendingCall:
     """A call being answered."""
 
     report: Heartbeat
-    """How to tell its client."""
+    """Progress reports to its client."""
     unasked: Any = None
     """Its result, if the person is being asked in writing: what the agent gets if that fails."""
 

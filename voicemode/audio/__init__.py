@@ -1,0 +1,1 @@
+"""Audio: frames, codecs, cues, voice activity detection, devices."""

@@ -92,7 +92,7 @@ async def stream(*items: T) -> AsyncIterator[T]:
 
 @asynccontextmanager
 async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Whatever `items` holds open (a connection, a task) is closed on leaving, not at some later garbage collection."""
+    """Close what `items` holds open (a connection, a task) on leaving, not at some later garbage collection."""
     try:
         yield items
     finally:

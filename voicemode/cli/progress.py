@@ -21,7 +21,7 @@ class Stages:
         self._out = out
         self._columns = columns
         self._line = ("", 0)
-        """What the last percentage was about, and how far that was, in steps."""
+        """Subject of the last percentage, and its step."""
         self._open = False
 
     async def __call__(self, stage: str) -> None:

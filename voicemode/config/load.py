@@ -55,7 +55,7 @@ class LoadedSettings:
     sources: Mapping[str, SettingSource]
     """Field name to where its value came from; every field is in it."""
     notices: tuple[str, ...]
-    """What the person should know, though it stops nothing."""
+    """Notes for the person that stop nothing."""
     stamp: tuple[tuple[Path, Mark], ...] = field(repr=False)
     """Every file that was read or missed, for `changed`."""
 

@@ -77,7 +77,7 @@ def http_url(text: str) -> str:
 
 
 def speech_url(text: str) -> str:
-    """The same, of any scheme: who speaks it is known once the providers are. Raises ValueError."""
+    """Check a URL of any scheme: who speaks it is known once the providers are. Raises ValueError."""
     _parsed(text, SPEECH_ALLOWED)
     return text
 

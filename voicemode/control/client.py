@@ -45,7 +45,7 @@ def ask(verb: Verb, place: Path) -> Told:
 
 @contextmanager
 def visiting(verb: Verb, place: Path) -> Iterator[Visit]:
-    """The same, with the connections open until the end of the block."""
+    """Visit the programs with `verb`, with the connections open until the end of the block."""
     with ExitStack() as stack:
         ways, silent = _ways(place, stack)
         # All hear of it before any is waited for: one that hangs keeps nobody waiting.

@@ -35,7 +35,7 @@ class Door:
     listener: socket.socket
     path: Path
     token: str = ""
-    """What a visitor has to know; empty where the kernel tells who comes."""
+    """Secret a visitor has to know; empty where the kernel tells who comes."""
 
     def admits(self, visitor: socket.socket, token: str) -> bool:
         """True if `visitor`, who says `token`, is the person this program runs for."""

@@ -1,0 +1,1 @@
+"""Conversation: saying something and hearing the answer, one turn at a time."""

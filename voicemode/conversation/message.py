@@ -52,7 +52,7 @@ class Message:
         self._pronounce = pronounce
         self._parts: Sequence[SpokenPart] = ()
         self._segments: list[str] = []
-        """Of the parts that have begun to sound."""
+        """Segments of the parts that have begun to sound."""
 
     async def play(self, transport: Transport, tts: Sentences, status: StatusFeed) -> bool:
         """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.

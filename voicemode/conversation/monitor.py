@@ -32,10 +32,10 @@ class TurnSnapshot:
     pause_seconds: float = 0.0
     """Length of the pause that goes on."""
     wait_seconds: float = 0.0
-    """How long it has to be to end the turn, as far as is known."""
+    """Seconds the pause must last to end the turn, as far as is known."""
     evidence: Evidence = NO_EVIDENCE
     text: str = ""
-    """What was said so far, where a text is made at each pause."""
+    """Text so far, where speech is transcribed at each pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Outcome:
     seconds: float
     """Length of the recording; 0 where nobody spoke."""
     text: str
-    """What was said, where a text is made at each pause."""
+    """Text, where speech is transcribed at each pause."""
     dead: bool
     """The microphone delivers only digital zeros."""
 

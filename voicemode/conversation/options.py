@@ -16,10 +16,10 @@ class TurnOptions:
     pronounce: tuple[tuple[str, str], ...] = ()
     """(written, spoken) pairs."""
     expected: Expected = field(default_factory=Expected)
-    """What is known of the answer before it is heard."""
+    """Words, language and commands expected in the answer."""
     save_audio: bool = False
     """Keep recordings that have been transcribed, too."""
     barge_in: bool = True
-    """Whoever talks over us is heard, where our own voice is not."""
+    """True if people may talk over us where our own voice can be removed."""
     keep_listening: bool = False
     """Hear what is said between turns."""

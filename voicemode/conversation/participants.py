@@ -43,7 +43,7 @@ class Participants:
         self._changed = asyncio.Event()
         self._opened = asyncio.Event()
         self._all_here = False
-        """Nobody else can come."""
+        """True once nobody else can come."""
         self._heard_at = self._began_at = math.inf
         self._hosting: asyncio.Task[None] | None = None
 

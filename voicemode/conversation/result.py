@@ -24,7 +24,7 @@ class TurnResult:
     ended: str
     """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech" or "stopped"."""
     note: str = ""
-    """What to do about it, where something was wrong."""
+    """Advice, where something was wrong."""
     provider: str = ""
     audio_seconds: float = 0.0
     transcribe_seconds: float = 0.0

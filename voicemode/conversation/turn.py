@@ -41,7 +41,7 @@ class ConversationTurn:
         self._controls = floor.controls
         self._message = Message("", Voice())
         self._before = Playback(None, 0.0)
-        """Of a message with which we went on after a noise."""
+        """Playback before a noise, after which we went on."""
 
     @property
     def broken_off(self) -> Playback:

@@ -1,0 +1,1 @@
+"""Our own speech engines, as servers of the OpenAI audio API."""

@@ -37,7 +37,7 @@ class Hardware:
     cores: int
     """Physical ones behind them."""
     memory_bytes: int
-    """Of the machine, or of the container it is divided into."""
+    """Memory of the machine, or of the container we run in."""
     gpu_bytes: int = 0
     """Memory of the largest NVIDIA card; 0 where there is none."""
     cuda: bool = False

@@ -24,7 +24,7 @@ class Model:
     title: str
     licence: str
     languages: str
-    """What it hears or speaks, in words."""
+    """Languages it understands or speaks, in words."""
     work: float = 0.0
     """Time it takes for an utterance on the processors, where Whisper base takes 1: estimated by the size of its encoder
     and decoder. 0 for what does not work by itself."""

@@ -42,7 +42,7 @@ class ModelStatus:
     missing: tuple[str, ...]
     """Names of the files that are absent or not the official ones."""
     incoming_bytes: int
-    """What is here of a download that did not end; it goes on from there."""
+    """Bytes of a download that did not end; it goes on from there."""
     sources: tuple[str, ...]
     """Where the files came from; empty if they were put there by hand."""
 

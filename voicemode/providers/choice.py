@@ -143,7 +143,7 @@ class Row:
     paid: bool
     sends_key: bool
     state: str
-    """Of its breaker: closed, open, half-open."""
+    """State of its breaker: closed, open, half-open."""
     resting_seconds: float
     """Until it is asked again."""
     failures: int
@@ -159,7 +159,7 @@ class Row:
     p95_seconds: float | None
     offer: Offer
     format: str
-    """Of the audio that is exchanged with it."""
+    """Format of the audio that is exchanged with it."""
     chosen: bool
     """True if the next turn asks it first."""
     why: str

@@ -37,7 +37,7 @@ class Found:
     url: str
     """Base URL, as a person would write it into the settings."""
     offer: Offer = field(default_factory=Offer)
-    """What it names for this job."""
+    """Models, voices and languages it names for this job."""
 
 
 class Spot(NamedTuple):

@@ -36,7 +36,7 @@ class Culprit:
     name: str
     """As shown to people: plugin and URL."""
     key: str = ""
-    """What must not be quoted."""
+    """Texts that must not be quoted."""
 
     @contextmanager
     def blamed(self, ours: Callable[[BaseException], bool] = lambda _: False) -> Iterator[None]:

@@ -98,7 +98,7 @@ class Problem:
     """Why a provider that somebody installed is not there."""
 
     name: str
-    """Of the plugin, or the path of its file."""
+    """Name of the plugin, or the path of its file."""
     reason: str
 
 

@@ -81,7 +81,7 @@ class Account:
     failures: list[Failure] = field(default_factory=list)
     """Attempts that came to nothing, in order."""
     notes: list[str] = field(default_factory=list)
-    """What the person did not get as asked: another voice, another model."""
+    """Wishes that were not met: another voice, another model."""
     unheard: list[str] = field(default_factory=list)
     """Sentences that broke off; they are not begun again, so that nothing is said twice."""
 

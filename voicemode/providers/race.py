@@ -36,7 +36,7 @@ class RacedRequest(Generic[S, T]):
     kind: Kind
     ask: Callable[[S], AsyncIterator[T]]
     cost: float | None
-    """How much is asked for, 1 being the least: what is usual grows with it. None if that cannot be said."""
+    """Size of the request, 1 being the least: the usual latency grows with it. None if unknown."""
 
 
 class Race(Generic[S, T]):

@@ -31,11 +31,11 @@ class Health:
     error: str = ""
     """Why it failed, with what would help."""
     detail: str = ""
-    """What it does while it is loading, where that takes long: fetching weights."""
+    """Work it does while it is loading, where that takes long: fetching weights."""
     requests: int = 0
     """Answered since it was started."""
     last_error: str = ""
-    """Of a request, if one has failed."""
+    """Error of a request, if one has failed."""
 
 
 STRANGER = Health()

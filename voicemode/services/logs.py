@@ -23,7 +23,7 @@ class Ending:
     cause: str
     """A sentence."""
     remedy: str
-    """What to do: a sentence, or a command."""
+    """Remedy: a sentence, or a command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,39 +18,39 @@ class Service:
     """One local server, as data: whoever starts or installs it renders this value."""
 
     name: str
-    """What it is called on the command line and in file names."""
+    """Name on the command line and in file names."""
     title: str
     kind: Literal["stt", "tts", "room", "page"]
-    """What it does: speech to text, text to speech, rooms to meet in, the page to talk from."""
+    """Job: speech to text, text to speech, rooms to meet in, the page to talk from."""
     health_name: str
-    """What its /health says in `service`."""
+    """Name that its /health gives in `service`."""
     port_setting: str
     """Name of the field of Settings that has its port."""
     settings: tuple[str, ...]
     """Fields of Settings that it reads: handed on in its environment, and nothing else of ours is."""
     modules: tuple[str, ...] = ()
-    """What must be importable for its engine to run."""
+    """Modules its engine needs to run."""
     weights: tuple[str, ...] = ()
     """Models it needs; `{whisper_model}` is filled in."""
     extra: str = "local"
     """The extra of VoiceMode that brings its engine; empty for none."""
     fitting: Fitting | None = None
-    """What its environment has besides packages."""
+    """Parts of its environment besides packages."""
     proof: Callable[[Settings], Awaitable[str]] | None = None
     """Has it work once, where that is not speech; returns what it did, in words. Raises VoiceModeError if it cannot."""
     on_demand: bool = True
     """True if one that is not installed as a service is started when it is needed."""
     address: str = f"http://{HOST}:{{port}}/v1"
-    """What its clients are given."""
+    """URL its clients are given."""
     health_path: str = "/health"
     health_words: tuple[tuple[str, str], ...] = ()
     """Beginnings of its answer there, and the status each stands for; empty where it says all of it, in JSON."""
     sign: str = ""
-    """What the last part of its command line ends with, where it does not say which process it is."""
+    """End of the last part of its command line, where that does not say which process it is."""
     model_setting: str = ""
     """Name of the field of Settings that chooses among its models; empty where there is but one."""
     memory_mb: int = 1000
-    """What it may hold besides its weights, in millions of bytes, before its supervisor takes it for broken."""
+    """Memory it may hold besides its weights, in millions of bytes, before its supervisor takes it for broken."""
     command: tuple[str, ...] = (
         "-P",
         "-m",
@@ -64,7 +64,7 @@ class Service:
     )
     """Arguments for the Python interpreter. -P: it imports nothing from the folder it is started in."""
     installed_command: tuple[str, ...] = ("-P", "-m", "voicemode", "serve", "{name}", "--port", "{port}", "--log-file", "{log}")
-    """The same for one that a supervisor keeps running: it never ends by itself, and keeps its log short."""
+    """Arguments of one that a supervisor keeps running: it never ends by itself, and keeps its log short."""
 
     def port(self, settings: Settings) -> int:
         """The port it listens on."""

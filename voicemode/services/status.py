@@ -40,7 +40,7 @@ class Facts:
     lines: tuple[str, ...] = ()
     """The end of its log, if it does not run as it should."""
     elsewhere: ServiceError | None = None
-    """What to say if another supervisor has it."""
+    """Error for a service that another supervisor has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class ServiceStatus:
     state: State
     """`stopped`: registered, and somebody wanted that; `failed`: it crashed again and again; `absent`: not registered."""
     health: str
-    """Of our server: `ready`, `loading` or `failed`; empty if it does not run."""
+    """Health of our server: `ready`, `loading` or `failed`; empty if it does not run."""
     runs: str
     """Who keeps it running: systemd, launchd, voicemode, `on demand`, `by hand`; empty if nobody does."""
     enabled: bool
@@ -72,12 +72,12 @@ class ServiceStatus:
     restarts: int = 0
     """Times it was started again after it had ended by itself."""
     detail: str = ""
-    """What it does while it is loading."""
+    """Work it does while it is loading."""
     last_error: str = ""
     problem: str = ""
-    """What is wrong, in a sentence."""
+    """Problem, in a sentence."""
     remedy: str = ""
-    """What to do next; most often a command."""
+    """Next step; most often a command."""
     log: str = ""
 
     @property

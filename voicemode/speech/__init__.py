@@ -1,0 +1,1 @@
+"""Speech providers: their interfaces, and those we have."""

@@ -49,7 +49,7 @@ class Sentences:
         self._inner = inner
         self._unheard = unheard
         self.parts: list[SpokenPart] = []
-        """Of the latest text."""
+        """Parts of the latest text."""
 
     def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken. Raises ProviderError after the frames that came before it."""

@@ -43,7 +43,7 @@ class TurnPart:
 
     audio: Frame
     frames: int
-    """How many it is."""
+    """Number of the part."""
     work: asyncio.Task[Transcript]
 
 
@@ -58,7 +58,7 @@ class Speculation:
         self._fresh: list[Frame] = []
         """Said after the last part."""
         self._latest: TurnPart | None = None
-        """What was fresh at the last pause, being transcribed. If more is said it becomes a part, or is dropped."""
+        """Audio fresh at the last pause, being transcribed. If more is said it becomes a part, or is dropped."""
         self._rest_seconds = 0.0
         """Silence after it, less what it takes to notice a pause."""
         self._untold = set[asyncio.Task[Transcript]]()

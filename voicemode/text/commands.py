@@ -54,9 +54,9 @@ ALONE: frozenset[Action] = frozenset({"repeat", "stop"})
 @dataclass(frozen=True, slots=True)
 class Heeded:
     text: str
-    """What was said to the agent."""
+    """Text meant for the agent."""
     phrase: str = ""
-    """What was said to us; empty if that is nothing."""
+    """Command meant for us; empty if there is none."""
     action: Action | None = None
 
 

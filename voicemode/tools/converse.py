@@ -18,7 +18,7 @@ NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 @dataclass(frozen=True, slots=True)
 class Reply:
     text: str
-    """What the person said."""
+    """The person's answer."""
     ended: str
     """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech", 'said "stop"',
     "stopped", "not asked", "not spoken" or "in writing"."""
@@ -29,11 +29,11 @@ class Reply:
     seconds: dict[str, float]
     """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
     unspoken: str = ""
-    """What of the message was not heard: all of it, the rest, or a sentence that broke off."""
+    """Part of the message that was not heard: all of it, the rest, or a sentence that broke off."""
     interrupted_after: str = ""
-    """What of it was heard, where the person broke in."""
+    """Part of the message that was heard, where the person broke in."""
     meanwhile: str = ""
-    """What they said or wrote before this turn, after the one before it."""
+    """Speech and text of the person before this turn, after the one before it."""
     tried: list[str] = field(default_factory=list)
     """Attempts that failed on the way: endpoint and reason."""
     why: dict[str, str] = field(default_factory=dict)

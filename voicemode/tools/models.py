@@ -24,11 +24,11 @@ class ModelRow:
     name: str
     size_bytes: int
     speed: str
-    """How soon it answers on this machine: fastest, fast, medium or slow."""
+    """Response time on this machine: fastest, fast, medium or slow."""
     languages: str
     installed: bool
     partial_bytes: int
-    """What is here of a download that did not end."""
+    """Bytes of a download that did not end."""
     chosen: bool
 
     @property

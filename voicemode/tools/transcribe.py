@@ -13,7 +13,7 @@ class Transcription:
     provider: str
     """Which endpoint transcribed."""
     note: str = ""
-    """What was not had as asked for: another language, another model."""
+    """Wishes that were not met: another language, another model."""
 
     def __str__(self) -> str:
         return self.text

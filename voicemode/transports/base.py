@@ -49,7 +49,7 @@ class Words:
     final: bool = True
     """False while more, or something else, may follow."""
     segment: str = ""
-    """The same for all versions of one utterance: a later one replaces an earlier one."""
+    """Identifier shared by all versions of one utterance: a later one replaces an earlier one."""
     interrupted: bool = False
     """We were to say more, and somebody talked over us."""
 

@@ -25,7 +25,7 @@ class Cleaning:
 
     def __init__(self, barge_in: BargeIn, processing: Processing, load: Callable[[Processing], Canceller] = Canceller) -> None:
         self.timeline = Timeline()
-        """What the speaker takes belongs there."""
+        """Reference of the canceller: the speaker's output is written there."""
         self._barge_in = barge_in
         self._processing = processing
         self._load = load

@@ -25,7 +25,7 @@ class Capture:
 
     def __init__(self) -> None:
         self.lost_seconds = 0.0
-        """Of what was delivered, because nobody listened for too long."""
+        """Seconds lost, because nobody listened for too long."""
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._pcm = bytearray()

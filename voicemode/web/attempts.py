@@ -11,7 +11,7 @@ class AttemptLimits:
 
     of_one: int = 5
     of_all: int = 50
-    """Whoever has many addresses has no more guesses than this. It also bounds what is remembered."""
+    """Limit for all addresses together; it also bounds what is remembered."""
     window_seconds: float = 300.0
 
 

@@ -26,11 +26,11 @@ class Names:
     """The names that we answer to."""
 
     behind: frozenset[str] = frozenset()
-    """Of a proxy with TLS that passes requests on to us."""
+    """Host names of a TLS proxy that passes requests on to us."""
     developing: frozenset[str] = frozenset()
     """Origins of a development server that shows the page in our place."""
     lan: frozenset[str] = field(default_factory=frozenset)
-    """Of this machine in its network, while we listen there; it may get others."""
+    """Names of this machine in its network, while we listen there; it may get others."""
 
     def know(self, host: str) -> bool:
         """True if `host` is us; a name that only leads here is not (DNS rebinding)."""

@@ -59,7 +59,7 @@ class Asset:
     kind: str
     body: bytes
     packed: bytes
-    """The same with gzip; empty where that saves nothing."""
+    """Content with gzip; empty where that saves nothing."""
     tag: str
     caching: str
     policy: str

@@ -1,0 +1,1 @@
+"""Acoustic echo: the canceller, its reference, and how loud the echo is."""

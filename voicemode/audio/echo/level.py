@@ -48,7 +48,7 @@ class EchoProgress:
     before_db: float
     """Our voice as the microphone hears it."""
     after_db: float
-    """The same, when the canceller is done with it."""
+    """Level when the canceller is done with it."""
 
     @property
     def heard(self) -> bool:

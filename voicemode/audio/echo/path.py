@@ -40,7 +40,7 @@ class EchoPath:
     """A measured echo path."""
 
     level_db: float | None
-    """Of the echo, against what was played; None if none was to be heard."""
+    """Level of the echo, relative to what was played; None if none was to be heard."""
     begins_seconds: float
     """Where in what was heard the echo of the sweep begins; 0 if there is none."""
     floor_db: float
@@ -115,7 +115,7 @@ def decibels(power: float) -> float:
 @dataclass(frozen=True, slots=True)
 class Advice:
     mode: Mode
-    """What suits as VOICEMODE_BARGE_IN."""
+    """Recommended value of VOICEMODE_BARGE_IN."""
     reason: str
 
 

@@ -49,14 +49,14 @@ class CleanedFrame(Frame):
     """A microphone frame with our own voice removed."""
 
     echo_db: float = SILENCE_DB
-    """How loud our own voice was in it, at most, in decibels below full scale."""
+    """Highest level of our own voice in it, in decibels below full scale."""
 
 
 class InterruptionState(Enum):
     """State of an interruption."""
 
     QUIET = "quiet"
-    """Nobody."""
+    """No one speaks."""
     MAYBE = "maybe"
     """Somebody may have begun: we speak softer."""
     SPEECH = "speech"
@@ -122,7 +122,7 @@ class Loudness:
     def __init__(self) -> None:
         self._room: deque[float] = deque(maxlen=ROOM_FRAMES)
         self._recent: deque[tuple[float, bool, bool]] = deque()
-        """Of each frame: how long it is, whether it stands out, and whether it is beyond our voice."""
+        """Each frame's (seconds, stands out from the room, stands out from our own voice)."""
 
     def hear(self, frame: Frame) -> None:
         level = level_db(frame)

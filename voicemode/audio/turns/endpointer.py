@@ -22,7 +22,7 @@ class TurnState(Enum):
     SPEAKING = "speaking"
     PAUSED = "paused"
     FINISHED = "finished"
-    """What was said sounds or reads finished, and a short pause followed."""
+    """The turn sounds or reads finished, and a short pause followed."""
     SILENCE = "silence"
     """A long pause followed."""
     SAID = "said"
@@ -48,9 +48,9 @@ class Evidence:
     reading: bool = False
     """The text so far is being made. No result comes before it, so ending the turn earlier gains nothing."""
     hearing: bool = False
-    """How it sounds is being judged, which takes a moment."""
+    """True while the turn model judges the pause, which takes a moment."""
     thinking: bool = False
-    """Whoever speaks has asked for time."""
+    """True once the speaker has asked for time."""
 
     @property
     def finished(self) -> float | None:
@@ -151,11 +151,11 @@ class Rules:
     onset_seconds: float = 0.2
     """Speech needed before a turn has begun: longer than a click, a cough or our own cue."""
     pace: Pace = "normal"
-    """How soon a pause ends the turn."""
+    """Pace: how soon a pause ends the turn."""
     silence_seconds: float | None = None
     """A pause of this length ends the turn, whatever else is known; None weighs the evidence."""
     patience_seconds: float = 10.0
-    """How long to wait for the first word."""
+    """Seconds to wait for the first word."""
     max_seconds: float = 120.0
     """Longest turn, counted from its first word."""
 

@@ -29,7 +29,7 @@ class About:
     models: Callable[[], Sequence[str]]
     """Names that requests may use, for /v1/models. Called in a thread."""
     news: EngineProgress = field(default_factory=EngineProgress)
-    """What it does while it loads its engine."""
+    """Work done while the engine loads."""
     max_body_bytes: int = 1024 * 1024
     """Larger requests are refused with 413."""
 

@@ -32,7 +32,7 @@ class Peer:
 
     address: Address = ("", 0)
     agent: str = ""
-    """What it calls itself."""
+    """Name the client gives itself."""
 
     @property
     def program(self) -> str:

@@ -82,7 +82,7 @@ class Work:
     """A job under way."""
 
     audio_seconds: float = 0.0
-    """How much sound it has made or heard."""
+    """Seconds of sound made or heard."""
 
 
 def memory_bytes() -> int:

@@ -56,7 +56,7 @@ class AccessRecord:
         self._send = send
         self._began = time.monotonic()
         self.status = FAILED
-        """What is answered for us if we answer nothing."""
+        """Status answered for us if we answer nothing."""
         self.first_byte_seconds: float | None = None
         self.broken = False
         """Did the answer end with a crash, in the middle perhaps?"""

@@ -23,7 +23,7 @@ class Sample:
     value: float
     labels: Labels = ()
     suffix: str = ""
-    """What is added to the name of its metric."""
+    """Suffix of the metric's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class TranscriptionRequest:
     file: BinaryIO
     format: Format
     granularities: frozenset[str]
-    """Of verbose_json: `segment`, `word`."""
+    """Granularities of verbose_json: `segment`, `word`."""
     stream: bool
     options: Options
 

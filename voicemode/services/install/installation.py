@@ -33,7 +33,7 @@ class Installed:
     did: Sequence[str]
     """One sentence for each thing done; of a dry run, for each that would be."""
     notices: Sequence[str] = ()
-    """What the person should know."""
+    """Notes for the person."""
 
     def __str__(self) -> str:
         if not self.changed:

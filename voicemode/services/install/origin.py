@@ -23,7 +23,7 @@ class Origin:
 
     version: str
     target: str
-    """What follows the name in a requirement: `==1.2.0`, or ` @ URL`."""
+    """Rest of a requirement after the name: `==1.2.0`, or ` @ URL`."""
     content: str
     """Changes whenever what would be installed does."""
     folder: bool = False

@@ -55,7 +55,7 @@ class Survey:
     owner: Owner | None
     """Who has its port."""
     health: Health | None
-    """What answers there."""
+    """Health of what answers there."""
     supervised: Supervised | None
 
     @property
@@ -91,18 +91,18 @@ class Plan:
     environment: Path
     """The folder the service will run from."""
     recipe: Recipe | None
-    """How that is made; None if it is there."""
+    """Recipe of the environment; None if it is there."""
     fitting: str
-    """What else is put into it, as a sentence."""
+    """Parts put into it besides packages, as a sentence."""
     models: tuple[ModelStatus, ...]
     """All that it needs."""
     choice: str
     """Why these, as a sentence; empty where there is nothing to choose."""
     unit: Unit
     files: tuple[Path, ...]
-    """What the supervisor writes."""
+    """Files that the supervisor writes."""
     record: Record | None
-    """What was installed before."""
+    """Record of the installation before."""
     settled: bool
     """True if it is registered and runs as it should."""
 

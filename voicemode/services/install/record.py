@@ -22,7 +22,7 @@ class Record:
     """A finished installation."""
 
     version: str
-    """Of VoiceMode."""
+    """VoiceMode's version."""
     environment: Path
     """The folder the service runs from."""
     supervisor: str
@@ -49,7 +49,7 @@ def load_record(service: Service, settings: Settings) -> Record | None:
 
 
 def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> ServiceError | None:
-    """What to say if somebody keeps the service running whom we do not ask here: other settings, under sudo, in a container."""
+    """Return the error for a service that is kept running elsewhere: other settings, under sudo, in a container."""
     if record is None or record.supervisor == supervisor:
         return None
     keeper = record.supervisor

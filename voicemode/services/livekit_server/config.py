@@ -61,7 +61,7 @@ def write_config(settings: Settings, port: int) -> Path:
 
 
 def alone(settings: Settings) -> Settings:
-    """The same, for the server installed here: they may name another one, elsewhere."""
+    """Return `settings` for the server installed here: they may name another one, elsewhere."""
     return replace(settings, livekit_url="", livekit_api_key="", livekit_api_secret="")
 
 

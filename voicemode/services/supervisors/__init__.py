@@ -1,0 +1,1 @@
+"""Supervisors that keep services running: systemd, launchd."""

@@ -23,7 +23,7 @@ class Control:
     program: tuple[str, ...]
     environment: Mapping[str, str]
     remedy: str
-    """What to do when it fails."""
+    """Remedy when it fails."""
     limit_seconds: float = LIMIT_SECONDS
 
     async def ask(self, *arguments: str) -> list[str]:

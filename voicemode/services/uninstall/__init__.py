@@ -1,0 +1,1 @@
+"""Removing what VoiceMode put on a machine, and nothing else."""

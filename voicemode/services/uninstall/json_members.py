@@ -19,7 +19,7 @@ class JsonMember:
 
     key: str
     begin: int
-    """Of the key."""
+    """Offset of the key."""
     value: int
     end: int
     """After the value."""

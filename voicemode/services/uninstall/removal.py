@@ -31,7 +31,7 @@ class Removal:
 
     going: Sequence[Item]
     entries: Sequence[ClientConfig]
-    """What tells agents' programs to start VoiceMode; goes, too."""
+    """Entries that tell agents' programs to start VoiceMode; they go, too."""
     running: Sequence[str]
     """Servers that are ended first."""
     staying: Sequence[Item]

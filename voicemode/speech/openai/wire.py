@@ -163,7 +163,7 @@ class _Progress:
         self.timeout = asyncio.timeout(None)
         self.step = Step.CONNECT
         self.seconds = limits.connect_seconds
-        """What the step may take."""
+        """Seconds the step may take."""
         self.connected_anew = False
         self._limits = limits
         self._clock = asyncio.get_running_loop().time

@@ -46,7 +46,7 @@ class _Reader:
     paragraph: list[str] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     fence: str = ""
-    """What ends the block of code we are in."""
+    """Fence that ends the block of code we are in."""
     language: str = ""
     code: list[str] = field(default_factory=list)
 

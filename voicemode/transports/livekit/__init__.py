@@ -1,0 +1,1 @@
+"""A LiveKit room as a transport."""

@@ -55,7 +55,7 @@ def find_access(settings: Settings) -> Access | None:
 
 
 def access_to(settings: Settings) -> Access:
-    """The same. Raises ConfigError saying how to get one."""
+    """Return the access. Raises ConfigError saying how to get one."""
     if access := find_access(settings):
         return access
     if settings.livekit_url:

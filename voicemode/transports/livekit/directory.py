@@ -30,7 +30,7 @@ REFUSED = (401, 403)
 class Room:
     name: str
     people: int
-    """How many are in it."""
+    """Number of people in it."""
     agents: int
     since: float
     """`time.time()` when it was made."""

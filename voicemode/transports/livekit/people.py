@@ -32,7 +32,7 @@ class RoomPerson:
     def __init__(self, identity: str, speaker: str) -> None:
         self.identity = identity
         self.speaker = speaker
-        """What they are called; no two people are called the same."""
+        """Name of the person; no two people are called the same."""
         self.present = True
         """False while their connection is lost, or ours."""
         self.microphone: rtc.RemoteTrackPublication | None = None
