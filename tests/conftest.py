@@ -43,10 +43,19 @@ OUTSIDE = {"wheel", "livekit", "user_systemd"}
 """Fixtures of tests that install something or run a server that is not ours."""
 SLOW = (
     *INSTALLING,
-    *("test_install.py", "test_wheels.py", "test_soak.py", "test_egress.py", "frontend", "services/test_watchman.py"),
-    *("services/supervisors", "services/livekit_server", "transports/livekit", "web/test_rooms.py"),
+    *("test_egress.py", "test_install.py", "test_server.py", "test_soak.py", "test_wheels.py"),
+    *("cli/test_cli.py", "cli/test_frontend.py", "cli/test_service.py", "cli/test_steer.py", "tools/test_providers.py"),
+    *(
+        "providers/test_failures.py",
+        "providers/test_nobody_answers.py",
+        "speech/openai/test_limits.py",
+        "speech/test_wyoming.py",
+    ),
+    *("audio/echo", "audio/test_codec.py", "bench", "control/test_control.py", "engines", "frontend", "models/test_models.py"),
+    *("services/install", "services/livekit_server", "services/manager", "services/supervisors", "services/test_process.py"),
+    *("services/test_watchman.py", "tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
 )
-"""Files and folders of tests that take long without one of those fixtures: real systemd, installers, thousands of turns."""
+"""Files and folders of tests that take long without one of those fixtures: real processes, installers, thousands of turns."""
 HERE = Path(__file__).parent
 
 

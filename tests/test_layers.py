@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -67,9 +68,15 @@ ROOT_MODULES = 12
 """At most so many modules lie directly in the package: more names than that cannot be guessed."""
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """Every node of a module's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Dotted names of all that a module imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -128,7 +135,7 @@ def test_no_module_imports_itself_through_others() -> None:
 def test_no_class_name_stands_for_two_things() -> None:
     homes: dict[str, list[str]] = {}
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert not {name: places for name, places in homes.items() if len(places) > 1}
@@ -145,7 +152,7 @@ def test_a_library_is_used_only_behind_its_fence(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_config_reads_the_environment(path: Path) -> None:
     place = path.relative_to(ROOT).as_posix()
-    reads = [ast.unparse(n) for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if reads_environment(n)]
+    reads = [ast.unparse(n) for n in nodes(path) if reads_environment(n)]
     assert not reads or place.startswith("config/"), f"{place} reads the environment: {reads}"
 
 
@@ -157,7 +164,7 @@ def test_every_file_fits_in_a_head_every_function_on_a_screen_every_signature_in
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") <= 400, f"{path.name} is too long"
-        for node in ast.walk(ast.parse(text)):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or 0) - node.lineno + 1
                 assert lines <= 60, f"{path.name}: {node.name} has {lines} lines"
