@@ -14,6 +14,7 @@ from voicemode.audio.echo.canceller import STEP_BYTES, Canceller
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
+from voicemode.conversation.interruption import VOLUMES
 from voicemode.transports.base import Played
 from voicemode.transports.speaker import PlaybackBuffer
 
@@ -30,13 +31,6 @@ ROOM_DB = -62.0
 """Noise of a quiet room."""
 REVERBERATION_SECONDS = 0.25
 REVERBERATION_SHARE = 0.25
-VOLUMES = {
-    InterruptionState.QUIET: 1.0,
-    InterruptionState.MAYBE: 0.25,
-    InterruptionState.SPEECH: 0.0,
-    InterruptionState.OVER: 0.0,
-    InterruptionState.TURN: 0.0,
-}
 SLIP_EVERY = 7.0
 FRAME = round(RATE * FRAME_SECONDS)
 
@@ -111,7 +105,7 @@ class Scene:
                 for at in range(0, len(heard), STEP_BYTES)
             ]
             call = [self.gate.hear(step) for step in steps][-1]
-            self.played.volume = VOLUMES[call] if yielding else 1.0
+            self.played.volume = VOLUMES.get(call, 0.0) if yielding else 1.0
             yield Moment((start + FRAME) / RATE, call, steps)
 
     def _near(self, theirs: Frame) -> "NDArray[np.float64]":

@@ -3,13 +3,15 @@
 import asyncio
 import random
 from array import array
+from collections.abc import Coroutine
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.fakes import FakeSpeech
 from tests.support.people import sentences
 from tests.support.rig import VirtualSound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller, Cleaner, Processing
@@ -21,6 +23,8 @@ from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
 from voicemode.controls import Controls
+from voicemode.conversation.interruption import Interruption, Verdict
+from voicemode.conversation.utterance import Expected
 from voicemode.errors import ConfigError
 from voicemode.tasks import alongside, ended
 from voicemode.transports.base import Played
@@ -349,12 +353,14 @@ def test_frames_of_any_length_go_in_and_nothing_is_lost() -> None:
 
 
 class Talk:
-    """We speak over a card that echoes; what the gate makes of what it hears is told by `calls`."""
+    """We speak over a card that echoes, and an Interruption hears it; its states are in `calls`. No word is ever recognised."""
+
+    deaf = muted = False
 
     def __init__(self, cleaning: Cleaning) -> None:
         self.cleaning = cleaning
         self.transport = LocalTransport(cleaning=cleaning)
-        self.gate = InterruptionDetector(create_vad("auto", 2))
+        self.interruption = Interruption(InterruptionDetector(create_vad("auto", 2)), (FakeSpeech(""), Expected()), self)
         self.played = Played()
         self.calls: list[InterruptionState] = []
         self.well_begun = asyncio.Event()
@@ -370,18 +376,22 @@ class Talk:
             if playing.done():
                 playing.result()
             await ended(listening, playing)
+            self.interruption.close()
+
+    def changed(self) -> None:
+        self.played.volume = self.interruption.volume
+
+    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return asyncio.create_task(work)
 
     async def _listen(self, frames: Frames) -> None:
         async for frame in frames:
-            call = self.gate.hear(frame)
-            if not self.calls or call is not self.calls[-1]:
-                self.calls.append(call)
-            self.played.volume = {InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25}.get(call, 0.0)
+            self.interruption.hear(frame)
+            if not self.calls or self.interruption.call is not self.calls[-1]:
+                self.calls.append(self.interruption.call)
             if self.played.seconds >= 3:
                 self.well_begun.set()
-            if call is InterruptionState.OVER:
-                self.gate.resume()
-            if call is InterruptionState.TURN:
+            if self.interruption.verdict is Verdict.TURN:
                 return
 
 
@@ -411,7 +421,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
             virtual_sound.speak(voice(1))
     assert over.calls[-1] is InterruptionState.TURN
     assert over.played.seconds < 6
-    assert loudest_db(over.gate.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
+    assert loudest_db(over.interruption.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
 
 
 # What the settings make of it.
