@@ -21,7 +21,7 @@ from bench.turn_taking.outcomes import Outcome, outcome
 from bench.turn_taking.presets import NORMAL, rules
 from bench.turn_taking.recalled import Memory
 from bench.turn_taking.utterances import Utterance, room
-from bench.turn_taking.virtual_time import run
+from tests.support.virtual_time import run
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, silence, stream
 from voicemode.audio.turns.model import load_smart_turn
 from voicemode.audio.vad import RATE

@@ -21,7 +21,7 @@ from bench.turn_taking.loudness import loudness, samples, sound
 from bench.turn_taking.offline import Room, listen
 from bench.turn_taking.recordings import Clip, default_folder, loud_enough, recorded
 from bench.turn_taking.utterances import Utterance, complete, find_cut, one_after_another, with_pause
-from bench.turn_taking.virtual_time import run
+from tests.support.virtual_time import run
 from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, silence
 from voicemode.audio.turns.endpointer import Rules

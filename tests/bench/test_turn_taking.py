@@ -31,10 +31,10 @@ from bench.turn_taking.utterances import (
     with_pause,
     words_before,
 )
-from bench.turn_taking.virtual_time import run
 from bench.turn_taking.words import timed
 from tests.support.fakes import LoudnessVad, tone
 from tests.support.people import CLIPS
+from tests.support.virtual_time import run
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.vad import RATE
 
