@@ -279,7 +279,7 @@ def test_the_runtime_of_our_models_is_told_to_report_to_nobody_before_it_is_load
     """Whether it obeys is for tests/test_containers.py: there no name is looked up while it works."""
     pytest.importorskip("onnxruntime", reason="needs voicemode[local]")
     program = (
-        "import os, sys, voicemode.config.environment as environment\n"
+        "import os, sys, voicemode.config.child_environment as environment\n"
         "forbid = environment.forbid_telemetry\n"
         "def checked():\n"
         "    assert 'onnxruntime' not in sys.modules\n"

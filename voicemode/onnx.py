@@ -4,7 +4,7 @@ From 1.29 on it looks up a host of its maker's and reports there, in native code
 is read when it is loaded; `disable_telemetry_events()` comes too late.
 """
 
-from voicemode.config.environment import forbid_telemetry
+from voicemode.config.child_environment import forbid_telemetry
 
 forbid_telemetry()
 

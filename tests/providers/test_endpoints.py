@@ -5,6 +5,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
+from tests.support.agents import free_ports
 from tests.support.endpoints import endpoint, speech_api
 from voicemode.app import open_app
 from voicemode.config import Settings, load_settings
@@ -64,6 +65,10 @@ async def test_a_server_found_on_this_machine_is_asked_before_an_engine_is_start
 ) -> None:
     async with endpoint(speech_api()) as server:
         port = server.url.rpartition(":")[2].partition("/")[0]
+        # Whoever runs the tests may use VoiceMode: its own ports have servers.
+        whisper, kokoro = free_ports(2)
+        monkeypatch.setenv("VOICEMODE_WHISPER_PORT", str(whisper))
+        monkeypatch.setenv("VOICEMODE_KOKORO_PORT", str(kokoro))
         monkeypatch.setenv("VOICEMODE_DISCOVER_PORTS", port)
         monkeypatch.setenv("OPENAI_API_KEY", "secret")
         async with open_app() as opened:
@@ -71,7 +76,7 @@ async def test_a_server_found_on_this_machine_is_asked_before_an_engine_is_start
             await app.ready(speaking=True, listening=True)
             assert [row.name for row in app.providers.rows() if row.kind == "tts"] == [
                 server.url,
-                "http://127.0.0.1:8880/v1",
+                f"http://127.0.0.1:{kokoro}/v1",
                 CLOUD_URL,
             ]
             assert [row.why for row in app.providers.rows() if row.chosen] == ["it runs already"] * 2

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.test_cli import voicemode
 from voicemode import tools
-from voicemode.tools._sound import about_interrupting
+from voicemode.tools._doctor_sound import about_interrupting
 from voicemode.tools.doctor import doctor
 
 

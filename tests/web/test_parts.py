@@ -9,10 +9,10 @@ from voicemode.config import Settings, load_settings
 from voicemode.errors import ServiceError
 from voicemode.web.attempts import AttemptLimits, Attempts
 from voicemode.web.certificate import identity, names_in
-from voicemode.web.current import Current
+from voicemode.web.issued_secrets import Ledger
 from voicemode.web.lan import INNER, is_lan, names_of
-from voicemode.web.ledger import Ledger
 from voicemode.web.link import behind, link
+from voicemode.web.live_settings import Current
 from voicemode.web.policy import policy, room_sources
 
 

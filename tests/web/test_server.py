@@ -26,7 +26,7 @@ from voicemode.web.attempts import AttemptLimits
 from voicemode.web.certificate import root
 from voicemode.web.entry import COOKIE, SECURE_COOKIE, pairing_codes
 from voicemode.web.guards import MAX_BODY_BYTES, Names
-from voicemode.web.patience import Impatient
+from voicemode.web.idle_connections import Impatient
 from voicemode.web.server import Lan, config
 
 pytestmark = pytest.mark.anyio

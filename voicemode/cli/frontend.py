@@ -94,7 +94,7 @@ def page_settings(log_file: Path | None = None) -> Settings:
 
 async def serving(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
     """Serve the page as the settings and `said` say until somebody ends it."""
-    from voicemode.web.current import Current
+    from voicemode.web.live_settings import Current
     from voicemode.web.server import serve
 
     loaded = load_settings()

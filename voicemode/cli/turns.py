@@ -12,9 +12,9 @@ import click
 from voicemode.app import App
 from voicemode.audio.turns.endpointer import LIKELY, Evidence, TurnState
 from voicemode.cli.progress import bar
-from voicemode.config.environment import colours_wanted
-from voicemode.conversation.monitor import Observer, Outcome, TurnSnapshot
+from voicemode.config.child_environment import colours_wanted
 from voicemode.conversation.status import DEAD_MICROPHONE
+from voicemode.conversation.turn_monitor import Observer, Outcome, TurnSnapshot
 from voicemode.transports.base import one
 
 EVERY = 4

@@ -4,15 +4,15 @@ Order: environment > project file (`.voicemode.env`, nearest upward from the wor
 (`~/.voicemode/voicemode.env`, or the one in $VOICEMODE_BASE_DIR) > defaults. An empty value is no value: the next one
 in this order counts. In lists, `\\,` is a comma that does not separate. Nothing is interpolated: `$` is a `$`.
 
-    settings    Settings: every field typed and documented
-    groups      what each setting is about, and their reference
-    values      text <-> value
-    urls        which address a key may be sent to
-    files       reading and rewriting `NAME=VALUE` files
-    trust       which project files the person has trusted
-    load        the layers put together, with provenance
-    change      set, unset, the template
-    environment what a child process gets to know
+    settings           Settings: every field typed and documented
+    groups             what each setting is about, and their reference
+    values             text <-> value
+    urls               which address a key may be sent to
+    files              reading and rewriting `NAME=VALUE` files
+    trust              which project files the person has trusted
+    load               the layers put together, with provenance
+    change             set, unset, the template
+    child_environment  what a child process gets to know
 """
 
 from voicemode.config.change import create_user_file, set_value, unset_value

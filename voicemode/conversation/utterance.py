@@ -19,7 +19,7 @@ from voicemode.speech.base import Transcript
 from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.tasks import ended
 from voicemode.text.commands import Heeded, heed, listening
-from voicemode.text.reading import reads_finished
+from voicemode.text.completeness import reads_finished
 from voicemode.transports.base import Words
 
 Tell = Callable[[str], Awaitable[None]]

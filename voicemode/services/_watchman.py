@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from voicemode.config import Settings
-from voicemode.config.environment import OF_THIS_INTERPRETER, child_environment
+from voicemode.config.child_environment import OF_THIS_INTERPRETER, child_environment
 from voicemode.log import configure
 from voicemode.services._watch import Identity, State, Watch, WatchFolder, end_tree, kill_group, memory_bytes
 from voicemode.services.detached import open_log

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicemode.config import Settings, env_name, find_setting
-from voicemode.config.environment import child_environment
+from voicemode.config.child_environment import child_environment
 from voicemode.errors import ServiceError
 from voicemode.services.detached import open_log, spawn_detached, tail_since
 from voicemode.services.health import STRANGER, Health, health_of

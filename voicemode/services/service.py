@@ -8,7 +8,7 @@ from typing import Literal
 
 from voicemode.config import Settings
 from voicemode.models.choice import chosen
-from voicemode.services.install.fitting import Fitting
+from voicemode.services.install.additions import Fitting
 
 HOST = "127.0.0.1"
 

@@ -14,7 +14,7 @@ from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join
 from voicemode.audio.vad import RATE
 from voicemode.errors import ProviderError
 from voicemode.speech.base import SpeechToText, Transcript
-from voicemode.text.reading import UNKNOWN, reads_finished
+from voicemode.text.completeness import UNKNOWN, reads_finished
 
 PART_SECONDS = 6.0
 """What is shorter, and no sentence, is transcribed again with what follows: that gives context, and takes hardly longer."""

@@ -14,9 +14,9 @@ from voicemode.services import services
 from voicemode.services.health import health
 from voicemode.services.service import Service
 from voicemode.tools import tool
-from voicemode.tools._check import Check, failed
-from voicemode.tools._rooms import about_rooms
-from voicemode.tools._sound import about_sound
+from voicemode.tools._doctor_check import Check, failed
+from voicemode.tools._doctor_rooms import about_rooms
+from voicemode.tools._doctor_sound import about_sound
 from voicemode.tools.providers import condition, questions, seconds
 
 SPEECH = ("stt", "tts")

@@ -14,11 +14,11 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
 from voicemode.config import Settings
-from voicemode.web import asking
+from voicemode.web import request_body
 from voicemode.web.attempts import Attempts
 from voicemode.web.errors import PageError
 from voicemode.web.guards import Names
-from voicemode.web.ledger import Ledger
+from voicemode.web.issued_secrets import Ledger
 
 PAIRING_SECONDS = 600.0
 SESSION_SECONDS = 30 * 86_400.0
@@ -88,7 +88,7 @@ class SignIn:
 
     async def pair(self, request: Request) -> Response:
         """Sign in with the code of a link. A good one lets in whoever else has guessed: nobody can guess it."""
-        (code,) = await asking.texts(request, "code")
+        (code,) = await request_body.texts(request, "code")
         if not await asyncio.to_thread(self._codes.take, code):
             self._admit(request)
             raise PageError(
@@ -101,7 +101,7 @@ class SignIn:
 
     async def password(self, request: Request) -> Response:
         """Sign in with the password of the settings."""
-        (given,) = await asking.texts(request, "password")
+        (given,) = await request_body.texts(request, "password")
         wanted = await self._wanted()
         if not wanted:
             raise PageError(403, "no_password", "No password is set.", hint="Open a link instead: voicemode frontend open")

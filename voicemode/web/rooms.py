@@ -15,7 +15,7 @@ from voicemode.errors import RoomError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
 from voicemode.transports.livekit.directory import RoomDirectory
-from voicemode.web import asking
+from voicemode.web import request_body
 from voicemode.web.entry import SignIn
 from voicemode.web.errors import PageError
 from voicemode.web.guards import Names
@@ -51,9 +51,9 @@ class Rooms:
             return JSONResponse({"rooms": [asdict(room) for room in await directory.rooms()]})
 
     async def create(self, request: Request) -> Response:
-        (given,) = await asking.texts(request, "name")
+        (given,) = await request_body.texts(request, "name")
         async with self._directory(request) as directory:
-            await directory.create(name := asking.name(given, "The name of a room"))
+            await directory.create(name := request_body.name(given, "The name of a room"))
         return JSONResponse({"name": name}, 201)
 
     async def end(self, request: Request) -> Response:
@@ -65,8 +65,8 @@ class Rooms:
 
     async def token(self, request: Request) -> Response:
         visitor = await self._entry.visitor(request)
-        room, given = await asking.texts(request, "room", "name")
-        room, name = asking.name(room, "The name of a room"), asking.name(given, "Your name")
+        room, given = await request_body.texts(request, "room", "name")
+        room, name = request_body.name(room, "The name of a room"), request_body.name(given, "Your name")
         settings = await asyncio.to_thread(self._settings)
         if name.casefold() == settings.livekit_name.casefold():
             raise PageError(400, "name_taken", f"{name} is the name of the agent.", hint="Choose another one.")

@@ -19,10 +19,10 @@ from voicemode.services.service import HOST
 from voicemode.web.app import create_site
 from voicemode.web.certificate import ServerCertificate, certificate_file, identity
 from voicemode.web.guards import MAX_BODY_BYTES, Names
+from voicemode.web.idle_connections import Impatient
 from voicemode.web.lan import lan_addresses, own_names
 from voicemode.web.link import here
 from voicemode.web.page import find_page
-from voicemode.web.patience import Impatient
 from voicemode.web.signalling import MAX_MESSAGE_BYTES
 from voicemode.web.status import Chosen
 

@@ -20,7 +20,7 @@ from voicemode.audio.turns.endpointer import (
     share,
     wait_seconds,
 )
-from voicemode.text.reading import FINISHED, UNFINISHED
+from voicemode.text.completeness import FINISHED, UNFINISHED
 
 SECOND = 50
 FRAME = 0.02

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.paths import REPOSITORY
 from tests.support.wheels import UV, UV_CACHE
-from voicemode.config.environment import installer_environment
+from voicemode.config.child_environment import installer_environment
 from voicemode.errors import ServiceError
 from voicemode.services.command import CommandError, run
 from voicemode.services.install.environment import MARKER, Environments, Recipe, find_uv, python_of

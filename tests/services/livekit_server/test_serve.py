@@ -22,7 +22,7 @@ from voicemode.services import find
 from voicemode.services.health import STRANGER, Health, health_of
 from voicemode.services.livekit_server.server import understand
 from voicemode.services.port_owner import is_ours, owner
-from voicemode.tools._rooms import about_rooms
+from voicemode.tools._doctor_rooms import about_rooms
 from voicemode.transports.livekit.access import access_to, keys_file, person_token
 from voicemode.transports.livekit.directory import open_directory
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from voicemode.config.environment import installer_environment, uv_that_started_us
+from voicemode.config.child_environment import installer_environment, uv_that_started_us
 from voicemode.errors import ServiceError
 from voicemode.services.command import CommandError, Report, run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from voicemode.config import Settings, env_name, find_setting
-from voicemode.config.environment import installer_environment
+from voicemode.config.child_environment import installer_environment
 from voicemode.errors import ServiceError
 from voicemode.services.command import end, spawn
 from voicemode.services.health import STRANGER, health_of

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
+from voicemode.services.install.additions import Tell
 from voicemode.services.install.environment import python_of
-from voicemode.services.install.fitting import Tell
 from voicemode.services.livekit_server.config import ensure_keys
 
 NAME = "livekit-server.exe" if sys.platform == "win32" else "livekit-server"

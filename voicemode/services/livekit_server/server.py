@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from voicemode.config import Settings
-from voicemode.config.environment import child_environment
+from voicemode.config.child_environment import child_environment
 from voicemode.errors import ServiceError
 from voicemode.services.livekit_server.config import ensure_keys, write_config
 from voicemode.services.livekit_server.program import INSTALL, LiveKitProgram, program_of

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from voicemode.config import Settings
-from voicemode.config.environment import child_environment, runtime_dir
+from voicemode.config.child_environment import child_environment, runtime_dir
 from voicemode.services.supervisors.supervisor import Supervisor
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voicemode.config import Settings
-from voicemode.config.environment import unit_environment
+from voicemode.config.child_environment import unit_environment
 from voicemode.models.manifests import MODELS
 from voicemode.services.process import log_path
 from voicemode.services.service import Service

@@ -5,7 +5,7 @@ import pytest
 from tests.support.fakes import QUICK, FakeSpeech, detectors, down, tone
 from voicemode.audio.frames import Frame, Frames, silence, stream
 from voicemode.audio.turns.endpointer import TurnState
-from voicemode.conversation.monitor import Observer, Outcome, TurnSnapshot
+from voicemode.conversation.turn_monitor import Observer, Outcome, TurnSnapshot
 from voicemode.conversation.utterance import Expected
 
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,7 @@
 import pytest
 
 from voicemode.text.commands import Heeded, chosen, heed
-from voicemode.text.reading import BROKEN_OFF, FINISHED, LIKELY, SELDOM, SUBORDINATE, UNFINISHED, UNKNOWN, reads_finished
+from voicemode.text.completeness import BROKEN_OFF, FINISHED, LIKELY, SELDOM, SUBORDINATE, UNFINISHED, UNKNOWN, reads_finished
 
 ENGLISH = chosen(["language"], "")
 

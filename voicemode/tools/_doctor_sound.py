@@ -7,7 +7,7 @@ from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backe
 from voicemode.audio.echo.canceller import available
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError
-from voicemode.tools._check import Check, failed
+from voicemode.tools._doctor_check import Check, failed
 from voicemode.transports.base import one
 
 LISTEN_SECONDS = 0.3

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from voicemode.app import App
 from voicemode.errors import VoiceModeError
-from voicemode.tools._check import Check, failed
+from voicemode.tools._doctor_check import Check, failed
 from voicemode.transports.livekit.access import find_access
 from voicemode.transports.livekit.directory import RoomDirectory
 
