@@ -16,7 +16,7 @@ ROOT = Path(voicemode.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [
-    "errors",
+    "errors templates",
     "config log controls",
     "egress onnx tasks",
     "audio",

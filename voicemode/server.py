@@ -9,7 +9,6 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
@@ -311,17 +310,13 @@ def end_soon() -> None:
 
 def add_guide(server: MCPServer[Any]) -> None:
     """Register the guide as a resource and as a prompt, where it costs a model nothing until it reads it."""
+    from voicemode.templates import template
 
     @server.resource("voicemode://guide", name="guide", description="How to talk with a person.", mime_type="text/markdown")
     def guide() -> str:
-        return guide_text()
+        return template("guide.md")
 
     @server.prompt(name="converse", description="Start a spoken conversation.")
     def start() -> str:
         wish = "Talk with me by voice: use the converse tool, and keep the conversation going until I say goodbye."
-        return f"{wish}\n\n{guide_text()}"
-
-
-def guide_text() -> str:
-    """The guide for agents, as Markdown."""
-    return (files("voicemode") / "templates" / "guide.md").read_text(encoding="utf-8")
+        return f"{wish}\n\n{template('guide.md')}"

@@ -5,7 +5,7 @@ import pytest
 from voicemode.config import Settings, load_settings
 from voicemode.config.urls import Address, same_address
 from voicemode.errors import ConfigError
-from voicemode.providers import Distance, place_of
+from voicemode.providers import Distance, distance_of
 
 KEYED = Settings(
     openai_api_key="sk-open",
@@ -125,8 +125,8 @@ def test_one_address_has_several_spellings() -> None:
     ],
 )
 def test_how_far_away_an_address_is_shows_in_its_host(host: str, place: Distance) -> None:
-    assert place_of(f"http://{host}:8000/v1") is place
-    assert place_of(f"wyoming://{host}") is place
+    assert distance_of(f"http://{host}:8000/v1") is place
+    assert distance_of(f"wyoming://{host}") is place
 
 
 def test_no_key_is_in_the_text_of_settings() -> None:

@@ -66,7 +66,7 @@ class Chunks:
         self._pending = bytearray()
 
     def cut(self, frame: Frame) -> Iterator[Frame]:
-        """Return the chunks that `frame` completes; the rest waits for the next one."""
+        """Yield the chunks that `frame` completes; the rest waits for the next one."""
         self._pending += frame.pcm
         size = round(frame.rate * self._seconds) * SAMPLE_BYTES
         while len(self._pending) >= size:

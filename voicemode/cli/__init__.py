@@ -1,10 +1,14 @@
 """The command line: every tool as a command, and what only a person at a terminal needs."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 import click
 
 from voicemode import __version__
+
+if TYPE_CHECKING:
+    from voicemode.tools import Tool
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 STEERING = ("hold", "mute", "now", "send", "skip", "stop", "unmute")
@@ -22,23 +26,25 @@ class Commands(click.Group):
     """Commands that are imported when they are asked for: `voicemode --version` must not wait for the tools."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        from voicemode import tools
-
-        return sorted({name.replace("_", "-") for name in tools.load() if not name.endswith(INSTALL)} | MODULES.keys())
+        return sorted(tools_here().keys() | MODULES.keys())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name.endswith(INSTALL.replace("_", "-")):
-            return None
         if cmd_name in MODULES:
             found: click.Command = getattr(importlib.import_module(MODULES[cmd_name]), cmd_name)
             return found
-        from voicemode import tools
         from voicemode.cli.errors import plain_errors
         from voicemode.cli.tools import command
 
         with plain_errors():
-            fn = tools.load().get(cmd_name.replace("-", "_"))
+            fn = tools_here().get(cmd_name)
         return command(fn) if fn else None
+
+
+def tools_here() -> "dict[str, Tool]":
+    """The tools that are commands of this group, by the command's name."""
+    from voicemode import tools
+
+    return {name.replace("_", "-"): fn for name, fn in tools.load().items() if not name.endswith(INSTALL)}
 
 
 @click.group(cls=Commands, context_settings=CONTEXT, invoke_without_command=True)

@@ -4,6 +4,8 @@ import asyncio
 import json
 import sys
 from dataclasses import Field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,10 @@ def list_settings(as_json: bool = False) -> None:
         return
     names = max(len(row["name"]) for row in rows)
     values = max(min(len(row["value"]), 40) for row in rows)
-    for title in GROUPS:
+    for title, group in groupby(rows, key=itemgetter("group")):
         click.echo(f"{title}:")
-        for row in rows:
-            if row["group"] == title:
-                click.echo(f"  {row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
+        for row in group:
+            click.echo(f"  {row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
     _show_notices(loaded)
 
 

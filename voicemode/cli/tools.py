@@ -54,16 +54,15 @@ def command(
 def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
     """The click parameter for one parameter of a tool; `text` is its help."""
     kind = value_type(parameter.annotation)
+    required = parameter.default is parameter.empty
     # click takes a default of None for a value that was given, so a required parameter must have none at all.
-    default: dict[str, Any] = {"required": True} if parameter.default is parameter.empty else {"default": parameter.default}
+    rest: dict[str, Any] = {"type": kind, "required": required} | ({} if required else {"default": parameter.default})
     if parameter.name in ARGUMENTS:
-        return click.Argument([parameter.name], type=kind, **{"required": False, **default})
+        return click.Argument([parameter.name], **rest)
     flag = "--" + parameter.name.replace("_", "-")
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}"
-    return click.Option(
-        [flag, parameter.name], type=kind, show_default=parameter.default not in (None, ""), help=text, **default
-    )
+    return click.Option([flag, parameter.name], show_default=parameter.default not in (None, ""), help=text, **rest)
 
 
 def value_type(annotation: Any) -> Any:

@@ -141,7 +141,7 @@ def caption(glimpse: TurnSnapshot) -> str:
 
 
 def change(glimpse: TurnSnapshot) -> str:
-    """Return the snapshot without what changes at every moment."""
+    """Describe the snapshot without what changes at every moment."""
     if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     return f"paused: {judged(glimpse.evidence)}; it ends after {glimpse.wait_seconds:.1f} s"

@@ -15,7 +15,7 @@ from voicemode.text.spoken import spoken, written
 from voicemode.transports.base import Played, Transport, Words
 
 LOOK_SECONDS = 0.05
-"""True if the next part sounds is looked after this often at most."""
+"""At least this lies between two looks at whether the next part sounds."""
 
 
 @dataclass(frozen=True, slots=True)

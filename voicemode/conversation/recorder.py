@@ -31,7 +31,7 @@ class TurnDetectors:
 
 
 class Pulse:
-    """True if a microphone delivers anything but digital zeros."""
+    """Tells whether a microphone delivers anything but digital zeros."""
 
     def __init__(self) -> None:
         self.dead = True

@@ -68,7 +68,7 @@ def uses_card(hardware: Hardware) -> bool:
 
 
 def speed(model: Model, hardware: Hardware) -> Speed | Literal[""]:
-    """Estimate the response time of `model` on `hardware`; empty if unknown."""
+    """Estimate the response time of `model` on `hardware`; empty for a model that does not work by itself."""
     if not model.work:
         return ""
     cores = GPU_CORES if uses_card(hardware) else min(MOST_THREADS, hardware.cores)

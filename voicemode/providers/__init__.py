@@ -2,7 +2,7 @@
 
 from voicemode.providers.failover import Providers
 from voicemode.providers.ondemand import OnDemand
-from voicemode.providers.provider import Account, Distance, EndpointSource, Failure, Provider, place_of
+from voicemode.providers.provider import Account, Distance, EndpointSource, Failure, Provider, distance_of
 from voicemode.providers.session import ProviderSession
 
 __all__ = [
@@ -14,5 +14,5 @@ __all__ = [
     "Provider",
     "ProviderSession",
     "Providers",
-    "place_of",
+    "distance_of",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from voicemode.config import LoadedSettings, Settings
 from voicemode.config.urls import Address, same_address
-from voicemode.providers import Distance, EndpointSource, OnDemand, Provider, Providers, place_of
+from voicemode.providers import Distance, EndpointSource, OnDemand, Provider, Providers, distance_of
 from voicemode.providers.discovery import Found, Lookout, discover
 from voicemode.providers.plugins import Plugins
 from voicemode.providers.pool import Pool
@@ -78,7 +78,7 @@ class Maker:
         return OnDemand(client, LocalServer(service, self.settings)) if ours else client
 
     def _provider(self, url: str, source: EndpointSource, kind: Kind, speech: S) -> Provider[S]:
-        sends_key, place = bool(self.settings.key_for(url)), place_of(url)
+        sends_key, place = bool(self.settings.key_for(url)), distance_of(url)
         return Provider(
             name=url,
             kind=kind,

@@ -112,13 +112,13 @@ class Candidate:
 
 
 def installed() -> Iterator[Candidate]:
-    """Return the entry points of installed packages. Reads many small files."""
+    """Yield the entry points of installed packages. Reads many small files."""
     for entry in entry_points(group=GROUP):
         yield Candidate(entry.name, entry.load)
 
 
 def in_folder(folder: Path) -> Iterator[Candidate]:
-    """Return the PROVIDERs of the files in `folder`."""
+    """Yield the PROVIDERs of the files in `folder`."""
     for path in files(folder):
         yield Candidate(str(path), partial(provider_in, path))
 

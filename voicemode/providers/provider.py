@@ -29,7 +29,7 @@ class Distance(IntEnum):
     INTERNET = 2
 
 
-def place_of(url: str) -> Distance:
+def distance_of(url: str) -> Distance:
     """Where the host of `url` is, as far as its name tells; nothing is looked up. Raises ValueError for what is no URL.
 
     In doubt it is the internet: a host that is nearer than it looks costs a key or a little speed, never privacy.

@@ -22,7 +22,7 @@ class Vitals:
     memory_bytes: int
     """Resident."""
     cpu_percent: float
-    """Share of one processor at this moment."""
+    """Percent of one processor at this moment."""
 
 
 def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:

@@ -66,7 +66,7 @@ async def about_microphone(app: App) -> Check:
 
 
 def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
-    """True if one can talk over us, as VOICEMODE_BARGE_IN is."""
+    """Tell whether people can talk over us, as VOICEMODE_BARGE_IN is."""
     name = "talking over us"
     if barge_in == "off":
         return Check("sound", name, "off")

@@ -65,7 +65,7 @@ async def ask_all(app: App) -> dict[tuple[Kind, str], str]:
 
 
 def questions(app: App) -> list[Awaitable[str]]:
-    """True if it answers, to be asked of each endpoint, in the order of `Providers.rows`."""
+    """Checks of each endpoint, not begun yet, in the order of `Providers.rows`."""
     stt, tts = app.providers.stt, app.providers.tts
     asking: list[Awaitable[str]] = [stt.check(member) for member in stt.order()]
     return asking + [tts.check(member) for member in tts.order()]

@@ -17,7 +17,7 @@ from voicemode.transports.microphone import Capture
 log = logging.getLogger(__name__)
 
 BargeIn = Literal["auto", "off", "on", "headphones"]
-"""True if talking over us stops us: where our voice is removed well enough, never, anyway, and without any removing."""
+"""Barge-in: where our voice is removed well enough, never, always, and always without removing anything."""
 
 
 class Cleaning:
@@ -66,7 +66,7 @@ class Cleaning:
         return self.canceller.progress if self.canceller else None
 
     def of(self, capture: Capture) -> Frames:
-        """Yield the frames of `capture`, cleaned as far as that is wanted."""
+        """Return the frames of `capture`, cleaned as far as that is wanted."""
         if not self._processing.any:
             return capture
         if self._loading is None:

@@ -76,7 +76,7 @@ class SignIn:
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
-        """True if this browser is signed in, and how it could be."""
+        """Tell whether this browser is signed in, and how it could be."""
         secret = self._secret(request)
         left = await asyncio.to_thread(self._sessions.left_seconds, secret) if secret else 0.0
         ways = ["pairing", "password"] if await self._wanted() else ["pairing"]

@@ -16,7 +16,7 @@ TOLD = ("/api/", "/livekit/")
 
 
 class Activity:
-    """True if anybody is here: a request that is being answered, a socket that is open."""
+    """Tells whether anybody is here: a request that is being answered, a socket that is open."""
 
     def __init__(self) -> None:
         self._inside = 0

@@ -184,7 +184,7 @@ class Endpointer:
 
     @property
     def wait_seconds(self) -> float:
-        """Return the seconds the pause must last to end the turn, as far as is known now."""
+        """Seconds the pause must last to end the turn, as far as is known now."""
         if self.rules.silence_seconds is not None:
             return self.rules.silence_seconds
         return wait_seconds(self.evidence, self.rules.pace, self.pauses)

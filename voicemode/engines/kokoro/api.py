@@ -124,7 +124,7 @@ async def whole(sound: bytes) -> AsyncGenerator[bytes, None]:
 
 
 def encoded(ask: SpeechRequest, tally: Counters, engine: SpeechEngine, cancelled: threading.Event) -> Iterator[bytes]:
-    """Return speech as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
+    """Yield speech as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
     encoder = open_encoder(ask.format, RATE)
     try:
         with tally.work() as work:

@@ -61,7 +61,7 @@ class LoadedModels(Generic[E]):
         return self._find(model).engine
 
     def peek(self, model: str) -> asyncio.Future[E] | None:
-        """Return the state of `model`, if anybody has wanted it yet."""
+        """Return the engine of `model`, loaded or on the way, if anybody has wanted it yet."""
         held = self._held.get(model)
         return held.engine if held else None
 

@@ -19,7 +19,7 @@ class EngineProgress:
         self.text = "loading the engine" if self.text else ""
 
     def __call__(self, progress: SourceProgress) -> None:
-        """Record the progress of a model; a `Report` for `models.fetch`."""
+        """Record the progress of a model; a `Report` for `models.ensure`."""
         self.text = str(progress)
         if progress.source != self._source:
             self._source = progress.source

@@ -211,7 +211,7 @@ class WhisperEngine:
     def _listen(
         self, stretch: Stretch, encoded: Encoded, asked: Options, cancelled: threading.Event, cuts: int = MOST_CUTS
     ) -> list[tuple[Stretch, Reading]]:
-        """Transcribe `stretch`: in parts where some of it is left out as a whole; nothing if nobody speaks in it."""
+        """Transcribe `stretch`, in parts if Whisper leaves some of it out otherwise; nothing if nobody speaks in it."""
         heard = self._best(stretch, encoded, asked)
         if heard is None:
             return []

@@ -1,4 +1,4 @@
-"""True if a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
+"""Proof that a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""True if the LiveKit server installed here does its work: a room is made and ended with its key."""
+"""Proof that the LiveKit server installed here does its work: a room is made and ended with its key."""
 
 import secrets
 

@@ -16,7 +16,8 @@ from xml.sax.saxutils import escape
 from voicemode.errors import ServiceError
 from voicemode.services.supervisors.control import Control, RefusedError
 from voicemode.services.supervisors.supervisor import Supervised, Unit
-from voicemode.services.supervisors.unit_files import checked, forget, not_registered, place, prepare, template
+from voicemode.services.supervisors.unit_files import checked, forget, not_registered, place, prepare
+from voicemode.templates import template
 
 TEMPLATE = "launchd/service.plist"
 FACT = re.compile(r"^(state|pid|runs|last exit code|last terminating signal) = (.+)$")

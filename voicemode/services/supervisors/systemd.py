@@ -13,7 +13,8 @@ from typing import Literal
 from voicemode.errors import ServiceError
 from voicemode.services.supervisors.control import Control
 from voicemode.services.supervisors.supervisor import Supervised, Unit
-from voicemode.services.supervisors.unit_files import checked, forget, place, prepare, template
+from voicemode.services.supervisors.unit_files import checked, forget, place, prepare
+from voicemode.templates import template
 
 log = logging.getLogger(__name__)
 

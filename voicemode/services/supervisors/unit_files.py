@@ -2,7 +2,6 @@
 
 import re
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 
 from voicemode.config.files import write_atomically
@@ -11,11 +10,6 @@ from voicemode.services.supervisors.supervisor import Unit
 
 NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """Neither XML nor a unit's environment can carry it."""
-
-
-def template(name: str) -> str:
-    """The template at `name` in voicemode/templates."""
-    return (files("voicemode") / "templates" / name).read_text(encoding="utf-8")
 
 
 def checked(unit: Unit) -> Unit:

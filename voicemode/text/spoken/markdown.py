@@ -114,7 +114,7 @@ class _Reader:
 
 
 def blocks(text: str, *, english: bool) -> list[str]:
-    """Yield the spoken text of each part of `text`, code spans still in backticks.
+    """Return the spoken text of each part of `text`, code spans still in backticks.
 
     A single paragraph stays as it is; everything else ends like a sentence, so that the voice pauses there.
     """
