@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.neighbours import Neighbours
 from tests.support.rig import VirtualSound, missing
 from voicemode import egress, log
 
@@ -21,11 +22,33 @@ pytest_plugins = [
 ]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Whoever runs us in the background, or with nohup, has these ignored; what a test starts would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Solitude(), "solitude")
+
+
+class Solitude:
+    """Fail a run in which a test saw what else runs on the machine."""
+
+    def __init__(self) -> None:
+        self._neighbours = Neighbours()
+
+    def pytest_sessionstart(self) -> None:
+        self._neighbours.open()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._neighbours.close()
+        if self._neighbours.visits:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for visit in self._neighbours.visits:
+            terminalreporter.line(f"A test looked at what else runs on this machine, {visit}", red=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -28,6 +28,8 @@ from voicemode.conversation.status import DEAD_MICROPHONE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound, pytest.mark.engine]
 
+LONG = "austen-0920.wav"
+"""Eighteen words: what Whisper makes of one of them decides nothing."""
 QUESTION = "Good morning. Which sentence of the book would you like to read to me today?"
 
 
@@ -148,6 +150,12 @@ async def test_cancelling_in_mid_listen_closes_the_microphone_and_leaves_the_ser
     assert not (await converse(agent, virtual_sound, "austen-0880.wav")).is_error
 
 
+def said(result: CallToolResult) -> str:
+    """What the person said, without notes beside it."""
+    assert result.structured_content is not None
+    return str(result.structured_content["text"])
+
+
 async def until_closed(sound: VirtualSound) -> None:
     """Wait until no program has the card open."""
     async with asyncio.timeout(2):
@@ -162,21 +170,20 @@ async def test_two_agents_converse_at_once_and_share_one_pair_of_engine_servers(
         turns = [ask(client, QUESTION) for client in (agent, other)]
         for _, progress in turns:
             await progress.reached("listening", seconds=180)
-        virtual_sound.speak(RECORDINGS / "austen-0880.wav")
+        virtual_sound.speak(RECORDINGS / LONG)
         for result in await asyncio.gather(*(call for call, _ in turns)):
-            # Two words of eight: Whisper base sometimes hears "ill disposed" otherwise.
-            assert wer(CLIPS["austen-0880.wav"], text(result)) <= 0.25
+            assert wer(CLIPS[LONG], said(result)) < 0.2
     assert len(engines.processes()) == 2
 
 
 async def test_engine_servers_that_were_killed_are_started_again_for_the_next_turn(
     agent: Client, virtual_sound: VirtualSound, engines: Engines
 ) -> None:
-    before = await converse(agent, virtual_sound, "austen-0880.wav")
+    before = await converse(agent, virtual_sound, LONG)
     await kill(engines.processes())
-    after = await converse(agent, virtual_sound, "austen-0880.wav")
+    after = await converse(agent, virtual_sound, LONG)
     for result in (before, after):
-        assert wer(CLIPS["austen-0880.wav"], text(result)) < 0.15
+        assert wer(CLIPS[LONG], said(result)) < 0.2
     assert len(engines.processes()) == 2
 
 
@@ -185,12 +192,12 @@ async def test_ears_that_are_killed_while_the_person_speaks_are_started_again_fo
 ) -> None:
     call, progress = ask(agent, "Well?")
     await progress.reached("listening", seconds=180)
-    virtual_sound.speak(RECORDINGS / "austen-0880.wav")
+    virtual_sound.speak(RECORDINGS / LONG)
     await asyncio.sleep(1)
     await kill([process for process in engines.processes() if "whisper" in process.cmdline()])
     result = await call
     assert not result.is_error, text(result)
-    assert wer(CLIPS["austen-0880.wav"], text(result)) < 0.15
+    assert wer(CLIPS[LONG], said(result)) < 0.2
 
 
 async def kill(processes: list[psutil.Process]) -> None:

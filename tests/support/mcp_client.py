@@ -16,8 +16,8 @@ from mcp.types import CallToolResult, TextContent
 from tests.support.paths import REPOSITORY
 
 COMMAND = (sys.executable, "-m", "voicemode")
-NOBODY = {"VOICEMODE_LIVEKIT_PORT": "9", "VOICEMODE_FRONTEND_PORT": "9"}
-"""Ports where nothing is: what the person has running on the usual ones is left alone."""
+NOBODY = {f"VOICEMODE_{name}_PORT": "9" for name in ("WHISPER", "KOKORO", "LIVEKIT", "FRONTEND")}
+"""Ports where nothing is: what the person has running on the usual ones is neither seen nor touched."""
 
 
 def environment(**extra: str) -> dict[str, str]:
