@@ -26,10 +26,10 @@ from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, s
 from voicemode.audio.turns.model import load_smart_turn
 from voicemode.audio.vad import RATE
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
+from voicemode.conversation.turn import TurnOptions
 from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
@@ -114,7 +114,7 @@ async def listen(
     place: Room, engines: Speech, detectors: Callable[[], TurnDetectors], options: TurnOptions, recordings: Path
 ) -> TurnResult:
     """The turn of the person in `place`, of whom nothing is known."""
-    return await Conversation(place, (engines, Sentences(engines, [])), detectors, recordings, Floor()).listen(options, silent)
+    return await Conversation(place, engines, Sentences(engines, []), detectors, recordings, Floor()).listen(options, silent)
 
 
 async def silent(stage: str) -> None:

@@ -9,9 +9,9 @@ import pytest
 from tests.support.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
 from voicemode.audio.frames import Frame, Frames, stream
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import DEAD_MICROPHONE
+from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.transports.base import Microphone, Played

@@ -10,11 +10,11 @@ from tests.support.fakes import FakeSpeech, LoudnessVad, Stages, tone
 from voicemode.audio.frames import Chunks, Frame, Frames, closing
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
+from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
@@ -169,7 +169,7 @@ def detectors() -> TurnDetectors:
 
 
 def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(place, (speech, Sentences(speech, [])), detectors, folder, floor or Floor())
+    return Conversation(place, speech, Sentences(speech, []), detectors, folder, floor or Floor())
 
 
 async def talk(

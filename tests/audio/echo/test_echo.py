@@ -3,30 +3,31 @@
 import asyncio
 import random
 from array import array
-from collections.abc import Coroutine
 from itertools import pairwise
-from typing import Any, cast
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakeSpeech
+from tests.support.fakes import FakeSpeech, context
 from tests.support.people import sentences
 from tests.support.rig import VirtualSound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller, Cleaner, Processing
 from voicemode.audio.echo.level import LEARNT_STEPS, REMEMBERED_STEPS, EchoLevel, EchoProgress
 from voicemode.audio.echo.timeline import MARGIN_SECONDS, PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, Frames, join, level_db, pcm_of, samples_of, silence, stream
-from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
+from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionState
+from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
 from voicemode.controls import Controls
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.interruption import Interruption, Verdict
-from voicemode.conversation.utterance import Expected
 from voicemode.errors import ConfigError
-from voicemode.tasks import alongside, ended
+from voicemode.tasks import BackgroundTasks, alongside, ended
 from voicemode.transports.base import Played
 from voicemode.transports.cleaning import BargeIn, Cleaning
 from voicemode.transports.local import LocalTransport
@@ -355,12 +356,11 @@ def test_frames_of_any_length_go_in_and_nothing_is_lost() -> None:
 class Talk:
     """We speak over a card that echoes, and an Interruption hears it; its states are in `calls`. No word is ever recognised."""
 
-    deaf = muted = False
-
     def __init__(self, cleaning: Cleaning) -> None:
         self.cleaning = cleaning
         self.transport = LocalTransport(cleaning=cleaning)
-        self.interruption = Interruption(InterruptionDetector(create_vad("auto", 2)), (FakeSpeech(""), Expected()), self)
+        ears = context(Path(), FakeSpeech(""), Rules(), lambda: TurnDetectors(vad=create_vad("auto", 2)))
+        self.interruption = Interruption(ears, lambda: False, BackgroundTasks(), self._yield)
         self.played = Played()
         self.calls: list[InterruptionState] = []
         self.well_begun = asyncio.Event()
@@ -378,11 +378,8 @@ class Talk:
             await ended(listening, playing)
             self.interruption.close()
 
-    def changed(self) -> None:
+    def _yield(self) -> None:
         self.played.volume = self.interruption.volume
-
-    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.create_task(work)
 
     async def _listen(self, frames: Frames) -> None:
         async for frame in frames:
