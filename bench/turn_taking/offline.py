@@ -34,7 +34,7 @@ from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, speculative
-from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.base import Microphone, News, Played, Speaker
 
 FRAME_SECONDS = 0.02
 BEFORE_SECONDS = 0.6
@@ -71,13 +71,13 @@ class Room:
             await asyncio.sleep(self._opened_at + number * FRAME_SECONDS - loop.time())
             yield Frame(self._audio.pcm[at : at + size], RATE)
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
         async with closing(frames):
             async for frame in frames:
-                played.add(frame)
+                speaker.took(frame.seconds)
                 await asyncio.sleep(frame.seconds)
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         """There is no screen."""

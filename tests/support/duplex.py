@@ -20,7 +20,7 @@ from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.text.commands import chosen
-from voicemode.transports.base import Microphone, News, Played, Words
+from voicemode.transports.base import Microphone, News, Played, Speaker, Words
 
 STEP_SECONDS = 0.02
 WORD_SECONDS = 0.3
@@ -139,18 +139,18 @@ class Duplex:
             yield person.frame(self.now)
             await self._tick.wait()
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played, chunks = played or Played(), Chunks(STEP_SECONDS)
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker, chunks = speaker or Speaker(), Chunks(STEP_SECONDS)
         async with closing(frames):
             async for frame in frames:
                 for chunk in chunks.cut(frame):
-                    while not played.volume:
+                    while not speaker.volume:
                         await self._tick.wait()
-                    played.add(chunk)
-                    self.volumes.append(played.volume)
+                    speaker.took(chunk.seconds)
+                    self.volumes.append(speaker.volume)
                     await self._tick.wait()
                     self.silent_at = self.now
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         self.shown.append(news)

@@ -22,7 +22,7 @@ from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, at_the_end
-from voicemode.transports.base import Microphone, News, Played, Transport
+from voicemode.transports.base import Microphone, News, Played, Speaker, Transport
 
 RATE = 16_000
 
@@ -195,15 +195,15 @@ class ScriptedTransport:
             yield tone(0.1, level=1)
             await asyncio.sleep(0)
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
         self.open_while_playing.append(self.open)
         async for frame in frames:
             self.played.append(frame)
-            played.add(frame)
+            speaker.took(frame.seconds)
         if self.while_playing:
             await self._heard_us.wait()
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         self.shown.append(news)

@@ -11,7 +11,7 @@ from voicemode.conversation.listener import Listener
 from voicemode.conversation.utterance import ListenContext, Utterances
 from voicemode.errors import AudioDeviceError, RoomError, VoiceModeError
 from voicemode.tasks import BackgroundTasks, ended, surely, unless
-from voicemode.transports.base import Microphone, Played, Transport
+from voicemode.transports.base import Microphone, Speaker, Transport
 
 SLACK_SECONDS = 1.0
 """Turns are measured in audio; a clock ends one whose audio does not come, so much later."""
@@ -28,7 +28,7 @@ class Participants:
         self.utterances = Utterances(pauses, self._working)
         self._listeners: list[Listener] = []
         self._names = set[str]()
-        self._ours: Played | None = Played()
+        self._ours: Speaker | None = Speaker()
         """Our voice, until we listen."""
         self._hearing = set[asyncio.Task[None]]()
         self._changed = asyncio.Event()
@@ -115,9 +115,9 @@ class Participants:
         for listener in self._listeners:
             listener.context = context
 
-    def overhear(self, played: Played) -> None:
-        """From now on we speak; `played` is softened, and held, while somebody talks over it."""
-        self._ours = played
+    def overhear(self, speaker: Speaker) -> None:
+        """From now on we speak; `speaker` is softened, and held, while somebody talks over it."""
+        self._ours = speaker
         for listener in self._listeners:
             listener.overhear(self._interruption())
 

@@ -93,7 +93,7 @@ class ConversationTurn:
         message = self._message = Message(text, voice, self._options.pronounce)
         verdict = Verdict.NOTHING
         if message.words:
-            self._participants.overhear(message.played)
+            self._participants.overhear(message.speaker)
             await self._status.now("speaking")
             playing = unless(self._participants.taken(), message.play(self._transport, self._tts, self._status))
             await unless(self._controls.skipped(), playing)

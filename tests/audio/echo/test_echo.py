@@ -28,7 +28,7 @@ from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.interruption import Interruption, Verdict
 from voicemode.errors import ConfigError
 from voicemode.tasks import BackgroundTasks, alongside, ended
-from voicemode.transports.base import Played
+from voicemode.transports.base import Speaker
 from voicemode.transports.cleaning import BargeIn, Cleaning
 from voicemode.transports.local import LocalTransport
 from voicemode.transports.microphone import Capture
@@ -361,7 +361,7 @@ class Talk:
         self.transport = LocalTransport(cleaning=cleaning)
         ears = context(Path(), FakeSpeech(""), Rules(), lambda: TurnDetectors(vad=create_vad("auto", 2)))
         self.interruption = Interruption(ears, lambda: False, BackgroundTasks(), self._yield)
-        self.played = Played()
+        self.speaker = Speaker()
         self.calls: list[InterruptionState] = []
         self.well_begun = asyncio.Event()
         """Three seconds of it have been said."""
@@ -371,7 +371,7 @@ class Talk:
         async with self.transport.microphones() as microphones, asyncio.timeout(60):
             microphone = await anext(microphones)
             listening = asyncio.create_task(self._listen(microphone.frames))
-            playing = asyncio.create_task(self.transport.play(stream(ours), self.played))
+            playing = asyncio.create_task(self.transport.play(stream(ours), self.speaker))
             await asyncio.wait([listening, playing], return_when=asyncio.FIRST_COMPLETED)
             if playing.done():
                 playing.result()
@@ -379,14 +379,14 @@ class Talk:
             self.interruption.close()
 
     def _yield(self) -> None:
-        self.played.volume = self.interruption.volume
+        self.speaker.volume = self.interruption.volume
 
     async def _listen(self, frames: Frames) -> None:
         async for frame in frames:
             self.interruption.hear(frame)
             if not self.calls or self.interruption.call is not self.calls[-1]:
                 self.calls.append(self.interruption.call)
-            if self.played.seconds >= 3:
+            if self.speaker.played.seconds >= 3:
                 self.well_begun.set()
             if self.interruption.verdict is Verdict.TURN:
                 return
@@ -406,7 +406,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
     alone, over = Talk(cleaning), Talk(cleaning)
     with virtual_sound.echo(-6.0, 0.1):
         await alone.hold(ours)
-        assert alone.played.seconds == pytest.approx(ours.seconds, abs=0.1)
+        assert alone.speaker.played.seconds == pytest.approx(ours.seconds, abs=0.1)
         assert InterruptionState.TURN not in alone.calls
         # A busy machine makes the virtual card stumble, and our voice wait for that moment.
         assert alone.calls.count(InterruptionState.SPEECH) <= 1
@@ -417,7 +417,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
             await asyncio.wait_for(over.well_begun.wait(), 10)
             virtual_sound.speak(voice(1))
     assert over.calls[-1] is InterruptionState.TURN
-    assert over.played.seconds < 6
+    assert over.speaker.played.seconds < 6
     assert loudest_db(over.interruption.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
 
 
