@@ -12,13 +12,13 @@ import pytest
 from tests.support.chaos import SLOW, Fault
 from tests.support.fakes import QUICK, detectors, tone
 from tests.support.flock import LIMITS, Flock, flock
+from tests.support.memory_transport import MemoryTransport
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import NotSpokenError, RecordingKeptError
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.transports.memory import MemoryTransport
 
 TURNS = 2_000
 WARM_UP = 200

@@ -1,4 +1,4 @@
-"""A transport made of lists: for tests and dry runs."""
+"""A transport made of lists."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
