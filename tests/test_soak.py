@@ -12,13 +12,13 @@ import pytest
 from tests.support.chaos import SLOW, Fault
 from tests.support.fakes import QUICK, detectors, tone
 from tests.support.flock import LIMITS, Flock, flock
+from tests.support.memory_transport import MemoryTransport
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import TurnOptions
+from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import NotSpokenError, RecordingKeptError
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.transports.memory import MemoryTransport
 
 TURNS = 2_000
 WARM_UP = 200
@@ -82,8 +82,8 @@ async def turns(count: int, flight: Flock, chance: random.Random, tally: Tally, 
         if number % TURNS_PER_CHANGE == 0:
             await chance.choice(flight.servers).become(chance.choice([*FAULTS, *[Fault.NONE] * len(FAULTS)]))
         turn = flight.providers.turn()
-        speech = turn, Sentences(turn, turn.account.unheard)
-        conversation = Conversation(MemoryTransport(ANSWER), speech, detectors, folder, Floor())
+        sentences = Sentences(turn, turn.account.unheard)
+        conversation = Conversation(MemoryTransport(ANSWER), turn, sentences, detectors, folder, Floor())
         try:
             await conversation.converse("Shall I?", Voice(), TurnOptions(rules=QUICK, cues=False), silent)
             tally.answered += 1

@@ -17,8 +17,8 @@ from voicemode.control.server import steerable
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.status import Report, nobody
+from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
@@ -68,7 +68,8 @@ class App:
         turn = self.providers.turn(account, self.settings.speculate)
         return Conversation(
             self.transport(await self._whereabouts(transport)),
-            speech=(turn, Sentences(turn, turn.account.unheard)),
+            stt=turn,
+            tts=Sentences(turn, turn.account.unheard),
             detectors=self.hearing.detectors,
             recordings=self.settings.recordings_dir,
             floor=self.floor,
@@ -168,7 +169,7 @@ class Runtime:
 
     async def _leave(self, app: App) -> None:
         await self.floor.meanwhile.stop()
-        await self.floor.settle()
+        await self.floor.left.settle()
         for transport in app.transports.values():
             await transport.close()
 

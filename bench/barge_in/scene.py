@@ -15,7 +15,7 @@ from voicemode.audio.frames import Frame
 from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
 from voicemode.conversation.interruption import VOLUMES
-from voicemode.transports.base import Played
+from voicemode.transports.base import Speaker
 from voicemode.transports.speaker import PlaybackBuffer
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Laptop:
         return delayed * 10 ** (self.echo_db / 20)
 
 
-class Speaker:
+class Device:
     """A device of RATE that asks for sound in time."""
 
     rate = RATE
@@ -84,12 +84,12 @@ class Scene:
     laptop: Laptop
     canceller: Canceller
     gate: InterruptionDetector
-    played: Played = field(default_factory=Played)
+    speaker: Speaker = field(default_factory=Speaker)
 
     def play(self, ours: Frame, theirs: Frame, *, yielding: bool = True) -> Iterator[Moment]:
         """Frame by frame; whoever iterates may resume the gate. If we are not `yielding`, we speak on at full volume."""
-        buffer = PlaybackBuffer(self.played)
-        buffer.open(Speaker())
+        buffer = PlaybackBuffer(self.speaker)
+        buffer.open(Device())
         buffer.put(ours.pcm)
         buffer.end()
         near = self._near(theirs)
@@ -105,7 +105,7 @@ class Scene:
                 for at in range(0, len(heard), STEP_BYTES)
             ]
             call = [self.gate.hear(step) for step in steps][-1]
-            self.played.volume = VOLUMES.get(call, 0.0) if yielding else 1.0
+            self.speaker.volume = VOLUMES.get(call, 0.0) if yielding else 1.0
             yield Moment((start + FRAME) / RATE, call, steps)
 
     def _near(self, theirs: Frame) -> "NDArray[np.float64]":

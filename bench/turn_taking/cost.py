@@ -7,7 +7,7 @@ from bench.turn_taking.recalled import AGGRESSIVENESS
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
-from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.detectors import TurnDetectors
 
 
 @dataclass(slots=True)

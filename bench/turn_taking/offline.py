@@ -26,15 +26,15 @@ from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, join, s
 from voicemode.audio.turns.model import load_smart_turn
 from voicemode.audio.vad import RATE
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
+from voicemode.conversation.turn import TurnOptions
 from voicemode.models.models import ensure
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, speculative
-from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.base import Microphone, News, Played, Speaker
 
 FRAME_SECONDS = 0.02
 BEFORE_SECONDS = 0.6
@@ -71,13 +71,13 @@ class Room:
             await asyncio.sleep(self._opened_at + number * FRAME_SECONDS - loop.time())
             yield Frame(self._audio.pcm[at : at + size], RATE)
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
         async with closing(frames):
             async for frame in frames:
-                played.add(frame)
+                speaker.took(frame.seconds)
                 await asyncio.sleep(frame.seconds)
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         """There is no screen."""
@@ -114,7 +114,7 @@ async def listen(
     place: Room, engines: Speech, detectors: Callable[[], TurnDetectors], options: TurnOptions, recordings: Path
 ) -> TurnResult:
     """The turn of the person in `place`, of whom nothing is known."""
-    return await Conversation(place, (engines, Sentences(engines, [])), detectors, recordings, Floor()).listen(options, silent)
+    return await Conversation(place, engines, Sentences(engines, []), detectors, recordings, Floor()).listen(options, silent)
 
 
 async def silent(stage: str) -> None:

@@ -26,8 +26,8 @@ from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, silence
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.detectors import TurnDetectors
+from voicemode.conversation.turn import TurnOptions
 from voicemode.engines.whisper.engine import WhisperEngine, load_whisper
 from voicemode.engines.whisper.transcript import Options
 from voicemode.models.models import ensure

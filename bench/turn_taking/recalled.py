@@ -6,7 +6,7 @@ from hashlib import blake2b
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.model import TurnModel
 from voicemode.audio.vad import Vad, create_vad
-from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.detectors import TurnDetectors
 
 DIGEST_BYTES = 16
 AGGRESSIVENESS = 2

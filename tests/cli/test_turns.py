@@ -14,7 +14,8 @@ from tests.support.rig import VirtualSound
 from voicemode.audio.turns.endpointer import Evidence, TurnState
 from voicemode.cli.turns import Lines, Picture, caption, judged, meters, told
 from voicemode.conversation.status import DEAD_MICROPHONE
-from voicemode.conversation.turn_monitor import Outcome, TurnSnapshot
+from voicemode.conversation.turn_monitor import Outcome
+from voicemode.conversation.utterance import TurnSnapshot
 
 WAITING = TurnSnapshot(level_db=-58.4, speech=0.02)
 SPEAKING = TurnSnapshot(level_db=-21.0, speech=0.97, turn=TurnState.SPEAKING)

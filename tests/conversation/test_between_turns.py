@@ -148,7 +148,7 @@ async def test_the_end_of_the_program_leaves_what_was_not_told_on_disk(tmp_path:
     before = asyncio.all_tasks()
     floor, place, _ = await between_turns(tmp_path, Says(3.0, 9.0, 9002), until=5.0)
     await floor.meanwhile.close()
-    await floor.settle()
+    await floor.left.settle()
     assert place.open == 0
     assert asyncio.all_tasks() == before
     (path,) = tmp_path.glob("*.wav")

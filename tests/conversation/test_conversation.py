@@ -9,12 +9,12 @@ import pytest
 from tests.support.fakes import QUICK, FakeSpeech, ScriptedTransport, Stages, StreamingSpeech, conversation, down, tone
 from voicemode.audio.frames import Frame, Frames, stream
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import DEAD_MICROPHONE
+from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import AudioDeviceError, NotSpokenError, ProviderError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
-from voicemode.transports.base import Microphone, Played
+from voicemode.transports.base import Microphone, Played, Speaker
 
 pytestmark = pytest.mark.anyio
 MANNERS = TurnOptions(rules=QUICK)
@@ -22,7 +22,7 @@ ANSWER = (tone(0.3, 1), tone(1), tone(3, 1))
 
 
 class Mute(ScriptedTransport):
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
         self.open_while_playing.append(self.open)
         raise AudioDeviceError("There is no speaker.")
 
@@ -116,7 +116,7 @@ async def test_a_microphone_unplugged_while_we_speak_is_told_at_once_and_silence
                 yield frame
             raise AudioDeviceError("The microphone went away.")
 
-        async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
             try:
                 await asyncio.Event().wait()
             finally:
@@ -203,12 +203,12 @@ async def test_two_callers_speak_one_after_the_other(tmp_path: Path) -> None:
     talking = 0
 
     class OneMouth(ScriptedTransport):
-        async def play(self, frames: Frames, played: Played | None = None) -> Played:
+        async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
             nonlocal talking
             talking += 1
             assert talking == 1
             await asyncio.sleep(0.01)
-            result = await super().play(frames, played)
+            result = await super().play(frames, speaker)
             talking -= 1
             return result
 

@@ -296,7 +296,7 @@ async def test_cancelled_at_any_moment_everything_is_closed(
     turn.cancel()
     with suppress(asyncio.CancelledError):
         await turn
-    await floor.settle()
+    await floor.left.settle()
     assert asyncio.all_tasks() == before
     assert place.open == 0
     assert not floor.lock.locked()

@@ -12,8 +12,8 @@ from tests.support.fakes import down
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.result import SpokenLine, text_of
+from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import RecordingKeptError, RoomError
 from voicemode.speech.base import Transcript
 from voicemode.transports.base import Microphone

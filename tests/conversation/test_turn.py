@@ -11,18 +11,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.fakes import QUICK, FakeSpeech, LoudnessVad, ScriptedTransport, Stages, detectors, record, tone
+from tests.support.fakes import (
+    QUICK,
+    FakeSpeech,
+    LoudnessVad,
+    ScriptedTransport,
+    Stages,
+    context,
+    detectors,
+    hear_all,
+    tone,
+    utterance,
+)
 from voicemode.audio.frames import Chunks, Frame, Frames
 from voicemode.audio.turns.endpointer import PAUSE_SECONDS, WAITS, Rules
 from voicemode.controls import Controls
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import Recorder, TurnDetectors
-from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import MUTED
+from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
@@ -112,7 +122,7 @@ async def turn(
     def make() -> TurnDetectors:
         return TurnDetectors(vad=LoudnessVad(), turn_model=model)
 
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), make, folder, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), make, folder, floor)
     async with asyncio.timeout(10):
         return await conversation.converse("How are you?", Voice(), options, Stages(transport))
 
@@ -135,19 +145,20 @@ async def test_what_reads_unfinished_is_given_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("says", "ended", "wait"), [(0.02, "silence", 1.8), (0.98, "finished", 0.6)])
 async def test_the_melody_counts_where_nobody_reads(says: float, ended: str, wait: float, tmp_path: Path) -> None:
     melody = Melody(says)
-    recorder = Recorder(TurnDetectors(vad=LoudnessVad(), turn_model=melody), PACED.rules, Recording(tmp_path), Controls())
+    detectors = TurnDetectors(vad=LoudnessVad(), turn_model=melody)
+    one = utterance(context(tmp_path, FakeSpeech(), PACED.rules, lambda: detectors))
 
     async def person() -> Frames:
         yield tone(1)
         yield tone(0.3, 1)
         async with asyncio.timeout(10):
-            while recorder.endpointer.evidence.sounds is None:
+            while one.snapshot(tone(0.02)).evidence.sounds is None:
                 await asyncio.sleep(0.001)
         yield tone(5, 1)
 
-    audio = await record(recorder, person())
-    assert recorder.endpointer.turn.value == ended
-    assert audio.seconds == pytest.approx(1 + wait, abs=0.25)
+    await hear_all(one, person())
+    assert one.turn.value == ended
+    assert one.audio.seconds == pytest.approx(1 + wait, abs=0.25)
     assert melody.asked == [pytest.approx(1 + PAUSE_SECONDS, abs=0.03)]
 
 
@@ -235,7 +246,7 @@ async def acted(
     floor = Floor()
     transport = Live(*script, controls=floor.controls)
     report = Acting(transport, stage, getattr(floor.controls, act))
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), detectors, folder, floor)
     async with asyncio.timeout(10):
         said, heard = await conversation.converse("How are you?", Voice(), options, report)
     assert floor.controls.state.doing == "idle"
@@ -262,7 +273,7 @@ async def test_sending_ends_the_turn_in_the_middle_of_a_word(tmp_path: Path) -> 
     floor = Floor()
     transport = Live(tone(30), controls=floor.controls)
     speech, stages = FakeSpeech("yes please"), Stages(transport)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, tmp_path, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), detectors, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(replace(PACED, rules=QUICK), stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
@@ -293,7 +304,7 @@ async def test_push_to_talk_records_exactly_while_it_is_held_and_also_when_muted
     floor.controls.hold(True)
     transport = Live(tone(1.5, 2), controls=floor.controls)
     stages = Stages(transport)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, tmp_path, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), detectors, tmp_path, floor)
     answer = asyncio.create_task(conversation.listen(PACED, stages))
     async with asyncio.timeout(10):
         while not list(tmp_path.glob("*.wav")):
@@ -314,7 +325,7 @@ async def test_cancelled_at_any_moment_everything_is_closed_and_nothing_said_is_
 ) -> None:
     folder, floor, speech = tmp_path_factory.mktemp("turn"), Floor(), EarlySpeech("and the")
     transport = Live(*(tone(frames * 0.02, level) for level, frames in script), controls=floor.controls)
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), detectors, folder, floor)
     before = asyncio.all_tasks()
     task = asyncio.create_task(conversation.converse("Well?", Voice(), PACED, Stages(transport)))
     for _ in range(steps):
@@ -322,7 +333,7 @@ async def test_cancelled_at_any_moment_everything_is_closed_and_nothing_said_is_
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    await floor.settle()
+    await floor.left.settle()
     assert asyncio.all_tasks() == before
     assert not transport.open
     assert floor.controls.state.doing == "idle"

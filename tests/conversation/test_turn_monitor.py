@@ -5,8 +5,8 @@ import pytest
 from tests.support.fakes import QUICK, FakeSpeech, detectors, down, tone
 from voicemode.audio.frames import Frame, Frames, silence, stream
 from voicemode.audio.turns.endpointer import TurnState
-from voicemode.conversation.turn_monitor import Observer, Outcome, TurnSnapshot
-from voicemode.conversation.utterance import Expected
+from voicemode.conversation.turn_monitor import Outcome, TurnMonitor
+from voicemode.conversation.utterance import Expected, TurnSnapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -24,8 +24,8 @@ def microphone(*said: Frame) -> Frames:
 
 async def watched(ears: FakeSpeech, mic: Frames) -> tuple[list[TurnSnapshot], Outcome]:
     glimpses = list[TurnSnapshot]()
-    observer = Observer(detectors, QUICK, ears, Expected())
-    return glimpses, await observer.turn(mic, glimpses.append)
+    monitor = TurnMonitor(detectors, QUICK, ears, Expected())
+    return glimpses, await monitor.turn(mic, glimpses.append)
 
 
 async def test_each_moment_of_a_turn_is_seen_and_why_it_ended() -> None:

@@ -23,6 +23,7 @@ from tests.support.endpoints import (
     speaks,
 )
 from tests.support.mcp_client import COMMAND, Progress, connect, text
+from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.anyio
 REFUSES_KEY = answers(401, {"error": {"message": "Incorrect API key provided."}})
@@ -205,7 +206,7 @@ async def test_the_client_hears_of_it_while_the_person_writes(failing: FakeEndpo
 async def test_a_speaker_that_cannot_be_opened_leaves_the_text(failing: FakeEndpoint) -> None:
     nowhere = {"VOICEMODE_AUDIO_BACKEND": "miniaudio", "PULSE_SERVER": "unix:/no/such", "ALSA_CONFIG_PATH": "/dev/null"}
     failing.behaviour = voice(speaks(PCM))
-    environ = settings(failing) | nowhere | {"VOICEMODE_TRANSPORT": "local"}
+    environ = settings(failing) | nowhere | {"PYTHONPATH": str(REPOSITORY)}
     async with connect(environ) as client:
         got = reply(await call(client, "say", message="I am done."))
     assert (got["ended"], got["unspoken"]) == ("not spoken", "I am done.")

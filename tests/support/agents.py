@@ -1,5 +1,6 @@
 """What an agent's VoiceMode needs to start its own engines in a test: weights, free ports, an end to what was started."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +12,10 @@ import psutil
 import pytest
 
 from tests.support.mcp_client import environment
+from tests.support.paths import REPOSITORY
 
+SOUNDLESS = Path(__file__).parent / "soundless"
+"""Replaces the sound card of a program on whose PYTHONPATH it is."""
 WEIGHTS = ("whisper-base", "kokoro", "kokoro-voices")
 
 
@@ -63,7 +67,8 @@ def speaking_agent(voice_url: str, **extra: str) -> dict[str, str]:
     """Settings of an agent that has `voice_url` to speak with, whose own engines do not run, and that needs no sound card."""
     whisper_port, kokoro_port = free_ports(2)
     return environment(
-        VOICEMODE_TRANSPORT="memory",
+        PYTHONPATH=os.pathsep.join(map(str, (SOUNDLESS, REPOSITORY))),
+        VOICEMODE_TRANSPORT="local",
         VOICEMODE_AUTO_START="false",
         VOICEMODE_TTS_BASE_URLS=voice_url,
         VOICEMODE_WHISPER_PORT=str(whisper_port),

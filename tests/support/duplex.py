@@ -10,17 +10,17 @@ from tests.support.fakes import FakeSpeech, LoudnessVad, Stages, tone
 from voicemode.audio.frames import Chunks, Frame, Frames, closing
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
+from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.text.commands import chosen
-from voicemode.transports.base import Microphone, News, Played, Words
+from voicemode.transports.base import Microphone, News, Played, Speaker, Words
 
 STEP_SECONDS = 0.02
 WORD_SECONDS = 0.3
@@ -139,18 +139,18 @@ class Duplex:
             yield person.frame(self.now)
             await self._tick.wait()
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played, chunks = played or Played(), Chunks(STEP_SECONDS)
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker, chunks = speaker or Speaker(), Chunks(STEP_SECONDS)
         async with closing(frames):
             async for frame in frames:
                 for chunk in chunks.cut(frame):
-                    while not played.volume:
+                    while not speaker.volume:
                         await self._tick.wait()
-                    played.add(chunk)
-                    self.volumes.append(played.volume)
+                    speaker.took(chunk.seconds)
+                    self.volumes.append(speaker.volume)
                     await self._tick.wait()
                     self.silent_at = self.now
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         self.shown.append(news)
@@ -169,7 +169,7 @@ def detectors() -> TurnDetectors:
 
 
 def conversation(place: Duplex, speech: Ears, folder: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(place, (speech, Sentences(speech, [])), detectors, folder, floor or Floor())
+    return Conversation(place, speech, Sentences(speech, []), detectors, folder, floor or Floor())
 
 
 async def talk(

@@ -5,19 +5,24 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from voicemode.audio.devices import Deliver, Device, Fill
 from voicemode.audio.frames import PAUSE, Frame, Frames, stream
 from voicemode.audio.turns.endpointer import Rules
+from voicemode.controls import Controls
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.recorder import Recorder, TurnDetectors
+from voicemode.conversation.recording import Recording
+from voicemode.conversation.status import StatusFeed, nobody
+from voicemode.conversation.utterance import Expected, ListenContext, Utterance
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.speech.speculative import at_the_end
-from voicemode.transports.base import Microphone, News, Played, Transport
+from voicemode.speech.speculative import StreamingTranscriber, at_the_end
+from voicemode.transports.base import Microphone, News, Played, Speaker, Transport
 
 RATE = 16_000
 
@@ -119,13 +124,36 @@ def down(message: str = "connection refused") -> ProviderError:
     return ProviderError(message, transient=True)
 
 
-async def record(recorder: Recorder, mic: Frames) -> Frame:
-    """The turn that `recorder` hears in `mic`."""
+def context(
+    folder: Path, speech: StreamingTranscriber, rules: Rules, make: Callable[[], TurnDetectors] | None = None
+) -> ListenContext:
+    """What people are heard with by `speech`; recordings are in `folder`, `make` makes their detectors."""
+    controls = Controls()
+    return ListenContext(
+        stt=speech,
+        detectors=make or detectors,
+        record=partial(Recording, folder),
+        controls=controls,
+        rules=rules,
+        expected=Expected(),
+        status=StatusFeed(nobody, controls, nobody),
+        may_interrupt=True,
+    )
+
+
+def utterance(context: ListenContext) -> Utterance:
+    """An utterance of nobody in particular."""
+    return Utterance(context, "", [])
+
+
+async def hear_all(utterance: Utterance, mic: Frames) -> None:
+    """Let `utterance` hear `mic`, to the end of either."""
     async for frame in mic:
-        if recorder.hear(frame).done:
+        if utterance.hear(frame):
             break
-    await recorder.close()
-    return recorder.finish()
+    utterance.finish()
+    await utterance.settle()
+    await utterance.close()
 
 
 class ScriptedTransport:
@@ -167,15 +195,15 @@ class ScriptedTransport:
             yield tone(0.1, level=1)
             await asyncio.sleep(0)
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
         self.open_while_playing.append(self.open)
         async for frame in frames:
             self.played.append(frame)
-            played.add(frame)
+            speaker.took(frame.seconds)
         if self.while_playing:
             await self._heard_us.wait()
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         self.shown.append(news)
@@ -249,7 +277,7 @@ class Stages(list[str]):
 
 
 def conversation(transport: Transport, speech: FakeSpeech, recordings: Path, floor: Floor | None = None) -> Conversation:
-    return Conversation(transport, (speech, Sentences(speech, [])), detectors, recordings, floor or Floor())
+    return Conversation(transport, speech, Sentences(speech, []), detectors, recordings, floor or Floor())
 
 
 def detectors() -> TurnDetectors:

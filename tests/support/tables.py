@@ -14,11 +14,11 @@ from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import create_vad
 from voicemode.controls import Controls
 from voicemode.conversation.conversation import Conversation
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import TurnResult
+from voicemode.conversation.turn import TurnOptions
 from voicemode.engines.whisper.transcript import Options
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
@@ -95,7 +95,7 @@ async def table(access: Access, room: str, folder: Path, engine: "WhisperEngine 
     floor, speech = Floor(), Speech(engine)
     transport = LiveKitTransport(lambda: access, room, "Agent", floor.controls)
     detectors = lambda: TurnDetectors(vad=create_vad("auto", 2))  # noqa: E731
-    conversation = Conversation(transport, (speech, Sentences(speech, [])), detectors, folder, floor)
+    conversation = Conversation(transport, speech, Sentences(speech, []), detectors, folder, floor)
     try:
         yield Table(transport, floor.controls, conversation, folder)
     finally:

@@ -17,7 +17,7 @@ from voicemode.audio.devices import BACKENDS, open_backend
 from voicemode.audio.frames import Frame, Frames, join, pcm_of, samples_of, silence, stream
 from voicemode.audio.wav import read_wav
 from voicemode.errors import AudioDeviceError, ProviderError
-from voicemode.transports.base import Played, one
+from voicemode.transports.base import Speaker, one
 from voicemode.transports.local import LocalTransport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound]
@@ -144,9 +144,9 @@ async def test_two_can_sound_at_once(transport: LocalTransport, recording: Recor
 async def test_cancelling_silences_at_once_and_says_how_much_was_heard(
     transport: LocalTransport, recording: Recording, virtual_sound: VirtualSound
 ) -> None:
-    played = Played()
-    playing = asyncio.create_task(transport.play(stream(tone(5)), played))
-    while played.seconds < 0.5:
+    speaker = Speaker()
+    playing = asyncio.create_task(transport.play(stream(tone(5)), speaker))
+    while speaker.played.seconds < 0.5:
         await asyncio.sleep(0.01)
     cancelled_at = time.monotonic()
     playing.cancel()
@@ -157,7 +157,7 @@ async def test_cancelling_silences_at_once_and_says_how_much_was_heard(
     last = recording.last_sound_at()
     assert last is not None
     assert last - cancelled_at < 0.1
-    assert played.seconds == pytest.approx(heard.seconds, abs=0.1)
+    assert speaker.played.seconds == pytest.approx(heard.seconds, abs=0.1)
     assert await all_closed(virtual_sound)
 
 
@@ -168,11 +168,11 @@ async def test_a_failing_source_is_the_error_once_all_before_it_was_heard(
         yield tone(0.5)
         raise ProviderError("gone", transient=True)
 
-    played = Played()
+    speaker = Speaker()
     with pytest.raises(ProviderError, match="gone"):
-        await transport.play(failing(), played)
+        await transport.play(failing(), speaker)
     assert (await heard_in(recording)).seconds == pytest.approx(0.5, abs=STUMBLE_SECONDS)
-    assert played.seconds == pytest.approx(0.5)
+    assert speaker.played.seconds == pytest.approx(0.5)
     assert await all_closed(virtual_sound)
 
 
@@ -321,9 +321,9 @@ async def test_a_microphone_that_is_unplugged_is_noticed_within_a_second(
 async def test_a_speaker_that_is_unplugged_is_noticed_within_a_second(
     transport: LocalTransport, unpluggable: VirtualSound
 ) -> None:
-    played = Played()
-    playing = asyncio.create_task(transport.play(stream(tone(5)), played))
-    while played.seconds < 0.3:
+    speaker = Speaker()
+    playing = asyncio.create_task(transport.play(stream(tone(5)), speaker))
+    while speaker.played.seconds < 0.3:
         await asyncio.sleep(0.01)
     await asyncio.to_thread(unpluggable.unplug)
     unplugged_at = time.monotonic()

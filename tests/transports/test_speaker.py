@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes import FakeSound, tone
 from voicemode.audio.frames import Frames, pcm_of, samples_of, stream
 from voicemode.errors import AudioDeviceError
-from voicemode.transports.base import Played
+from voicemode.transports.base import Speaker
 from voicemode.transports.local import LocalTransport
 from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, PlaybackBuffer, faded
 
@@ -25,13 +25,13 @@ class Device:
 
 
 @pytest.fixture
-def played() -> Played:
-    return Played()
+def speaker() -> Speaker:
+    return Speaker()
 
 
 @pytest.fixture
-def buffer(played: Played) -> PlaybackBuffer:
-    buffer = PlaybackBuffer(played)
+def buffer(speaker: Speaker) -> PlaybackBuffer:
+    buffer = PlaybackBuffer(speaker)
     buffer.open(Device())
     return buffer
 
@@ -44,26 +44,26 @@ def taken(buffer: PlaybackBuffer, samples: int) -> list[int]:
     return list(samples_of(buffer.take(samples)))
 
 
-def test_it_waits_until_there_is_enough_to_survive_jitter(buffer: PlaybackBuffer, played: Played) -> None:
+def test_it_waits_until_there_is_enough_to_survive_jitter(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(79))
     too_early = buffer.ready
     assert taken(buffer, 10) == [0] * 10
-    assert played.started_at is None
+    assert speaker.played.started_at is None
     buffer.put(sound(1))
     assert (too_early, buffer.ready) == (False, True)
     assert taken(buffer, 10) == [LEVEL] * 10
-    assert played.started_at is not None
+    assert speaker.played.started_at is not None
 
 
-def test_a_sound_shorter_than_the_reserve_is_played_when_it_has_ended(buffer: PlaybackBuffer, played: Played) -> None:
+def test_a_sound_shorter_than_the_reserve_is_played_when_it_has_ended(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(5))
     buffer.end()
     assert taken(buffer, 10) == [LEVEL] * 5 + [0] * 5
     assert buffer.empty
-    assert played.seconds == pytest.approx(0.005)
+    assert speaker.played.seconds == pytest.approx(0.005)
 
 
-def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: PlaybackBuffer, played: Played) -> None:
+def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(100))
     before = taken(buffer, 60) + taken(buffer, 60)
     assert before[:95] == [LEVEL] * 95
@@ -74,57 +74,57 @@ def test_a_gap_fades_out_and_in_and_every_sample_is_played_once(buffer: Playback
     assert taken(buffer, 10) == [0, 200, 400, 600, 800] + [LEVEL] * 5
     buffer.end()
     taken(buffer, 200)
-    assert played.seconds == pytest.approx(0.2)
+    assert speaker.played.seconds == pytest.approx(0.2)
 
 
-def test_cutting_ends_softly_and_forgets_the_rest(buffer: PlaybackBuffer, played: Played) -> None:
+def test_cutting_ends_softly_and_forgets_the_rest(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
     buffer.cut()
     assert taken(buffer, 10) == [800, 600, 400, 200, 0] + [0] * 5
     assert taken(buffer, 10) == [0] * 10
-    assert played.seconds == pytest.approx(0.015)
+    assert speaker.played.seconds == pytest.approx(0.015)
 
 
-def test_a_volume_is_reached_without_a_click(buffer: PlaybackBuffer, played: Played) -> None:
+def test_a_volume_is_reached_without_a_click(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
-    played.volume = 0.5
+    speaker.volume = 0.5
     assert taken(buffer, 10) == [1000, 900, 800, 700, 600] + [500] * 5
-    played.volume = 1.0
+    speaker.volume = 1.0
     assert taken(buffer, 10) == [500, 600, 700, 800, 900] + [LEVEL] * 5
 
 
-def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: PlaybackBuffer, played: Played) -> None:
+def test_a_voice_that_is_held_waits_where_it_is_and_goes_on(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
-    played.volume = 0.0
+    speaker.volume = 0.0
     assert taken(buffer, 10) == [800, 600, 400, 200, 0] + [0] * 5
     assert [taken(buffer, 100) for _ in range(20)] == [[0] * 100] * 20
     assert not buffer.empty
-    assert played.seconds == pytest.approx(0.015)
-    played.volume = 0.25
+    assert speaker.played.seconds == pytest.approx(0.015)
+    speaker.volume = 0.25
     assert taken(buffer, 10) == [0, 50, 100, 150, 200] + [250] * 5
-    played.volume = 1.0
+    speaker.volume = 1.0
     buffer.end()
     taken(buffer, 1000)
-    assert played.seconds == pytest.approx(0.5)
+    assert speaker.played.seconds == pytest.approx(0.5)
 
 
-def test_a_voice_that_is_held_can_be_cut_off(buffer: PlaybackBuffer, played: Played) -> None:
+def test_a_voice_that_is_held_can_be_cut_off(buffer: PlaybackBuffer, speaker: Speaker) -> None:
     buffer.put(sound(500))
     taken(buffer, 10)
-    played.volume = 0.0
+    speaker.volume = 0.0
     taken(buffer, 10)
     buffer.cut()
     assert taken(buffer, 10) == [0] * 10
-    played.volume = 1.0
+    speaker.volume = 1.0
     assert taken(buffer, 10) == [0] * 10
-    assert played.seconds == pytest.approx(0.015)
+    assert speaker.played.seconds == pytest.approx(0.015)
 
 
 def test_a_device_that_is_not_open_yet_gets_nothing() -> None:
-    buffer = PlaybackBuffer(Played())
+    buffer = PlaybackBuffer(Speaker())
     buffer.put(sound(500))
     assert taken(buffer, 10) == [0] * 10
 
@@ -202,12 +202,12 @@ async def test_a_voice_that_is_held_is_no_lost_device_and_takes_no_more_from_the
 ) -> None:
     sound_library.may_open.set()
     sound_library.may_start.set()
-    speech, played = Speech(), Played(volume=0.0)
-    playing = asyncio.create_task(transport.play(speech.frames(), played))
+    speech, speaker = Speech(), Speaker(volume=0.0)
+    playing = asyncio.create_task(transport.play(speech.frames(), speaker))
     await asyncio.wait_for(speech.ahead.wait(), 10)
     await asyncio.wait([playing], timeout=STALL_SECONDS + 0.3)
-    assert (playing.done(), played.seconds) == (False, 0.0)
-    played.volume = 1.0
+    assert (playing.done(), speaker.played.seconds) == (False, 0.0)
+    speaker.volume = 1.0
     assert (await playing).seconds == pytest.approx(60)
 
 

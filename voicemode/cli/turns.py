@@ -14,7 +14,8 @@ from voicemode.audio.turns.endpointer import LIKELY, Evidence, TurnState
 from voicemode.cli.progress import bar
 from voicemode.config.child_environment import colours_wanted
 from voicemode.conversation.status import DEAD_MICROPHONE
-from voicemode.conversation.turn_monitor import Observer, Outcome, TurnSnapshot
+from voicemode.conversation.turn_monitor import Outcome, TurnMonitor
+from voicemode.conversation.utterance import TurnSnapshot
 from voicemode.transports.base import one
 
 EVERY = 4
@@ -32,12 +33,12 @@ async def watch(app: App, turns: int) -> None:
     await app.readiness.wait(app.report, "turn model")
     options = app.options()
     ears = app.providers.turn(speculate=app.settings.speculate)
-    observer = Observer(app.hearing.detectors, options.rules, ears, options.expected)
+    monitor = TurnMonitor(app.hearing.detectors, options.rules, ears, options.expected)
     with picture(sys.stdout) as shown:
         async with one(app.transport()) as mic:
             spoken = 0
             while not turns or spoken < turns:
-                outcome = await observer.turn(mic, shown.look)
+                outcome = await monitor.turn(mic, shown.look)
                 if not outcome.last.turn.done:
                     # The microphone is no more.
                     return

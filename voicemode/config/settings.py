@@ -123,7 +123,7 @@ class Settings:
         (), "Pairs WRITTEN=SPOKEN, applied to speech output and, reversed, to transcripts.", trusted=True, check=pair
     )
 
-    transport: Literal["auto", "local", "livekit", "memory"] = setting(
+    transport: Literal["auto", "local", "livekit"] = setting(
         "auto",
         "Where voice comes from and goes to; auto is the LiveKit room while somebody is in it, else local.",
         trusted=True,

@@ -30,7 +30,7 @@ class BetweenTurns:
         self._typed: list[Typed] = []
         self._several = False
 
-    def begin(self, participants: Participants, kept: Callable[[], None]) -> None:
+    def begin(self, participants: Participants, kept: Callable[[], object]) -> None:
         """A turn has ended: `participants` is heard on, and ours to close. `kept` is called whenever something was said."""
         self._participants = participants
         self._listening = asyncio.create_task(self._listen(participants, kept))
@@ -86,7 +86,7 @@ class BetweenTurns:
         for utterance in said:
             await utterance.close()
 
-    async def _listen(self, participants: Participants, kept: Callable[[], None]) -> None:
+    async def _listen(self, participants: Participants, kept: Callable[[], object]) -> None:
         try:
             async with asyncio.timeout(self._listen_seconds):
                 while True:
@@ -106,8 +106,8 @@ class BetweenTurns:
         await participants.close()
 
     def _take_from(self, participants: Participants) -> list[Utterance]:
-        said = participants.take()
-        participants.disown(said)
+        said = participants.utterances.take()
+        participants.utterances.disown(said)
         self._said += said
         self._several = participants.several
         return said

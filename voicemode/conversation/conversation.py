@@ -2,18 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from voicemode.audio.cues import done_cue
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict
 from voicemode.conversation.message import Playback
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.participants import Participants
-from voicemode.conversation.recorder import TurnDetectors
+from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import STOPPED_ALOUD, TurnResult
 from voicemode.conversation.status import Report, StatusFeed
-from voicemode.conversation.turn import CUE_RATE, ConversationTurn, cue
+from voicemode.conversation.turn import CUE_RATE, ConversationTurn, TurnOptions, cue
 from voicemode.conversation.utterance import ListenContext
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
@@ -28,14 +29,16 @@ class Conversation:
     def __init__(
         self,
         transport: Transport,
-        speech: tuple[StreamingTranscriber, Sentences],
+        stt: StreamingTranscriber,
+        tts: Sentences,
         detectors: Callable[[], TurnDetectors],
         recordings: Path,
         floor: Floor,
     ) -> None:
         """`detectors` makes fresh ones for each turn."""
         self._transport = transport
-        self._stt, self._tts = speech
+        self._stt = stt
+        self._tts = tts
         self._detectors = detectors
         self._recordings = recordings
         self._floor = floor
@@ -64,7 +67,7 @@ class Conversation:
             await participants.open()
             exchanged = await unless(self._controls.stopped(), exchange.run(text, voice))
             if exchanged is None:
-                await participants.discard()
+                await participants.utterances.discard()
                 return exchange.broken_off, TurnResult("", "stopped", "The person stopped the turn.")
             if exchanged[1].ended != STOPPED_ALOUD:
                 self._hear_on(participants, options)
@@ -79,9 +82,9 @@ class Conversation:
         self, options: TurnOptions, report: Report, *, speaking: bool
     ) -> AsyncIterator[tuple[ConversationTurn, Participants]]:
         """While no other goes on."""
-        status = StatusFeed(report, self._controls, self._transport)
+        status = StatusFeed(report, self._controls, self._transport.show)
         async with self._floor.lock:
-            await self._floor.settle()
+            await self._floor.left.settle()
             with self._controls.turn():
                 self._floor.meanwhile.note(self._controls.take())
                 try:
@@ -111,7 +114,7 @@ class Conversation:
     def _hear_on(self, participants: Participants, options: TurnOptions) -> None:
         """Between turns, if the person wants that."""
         if options.keep_listening and participants.is_open:
-            self._floor.meanwhile.begin(participants, lambda: self._floor.leave(self._kept_cue(options)))
+            self._floor.meanwhile.begin(participants, lambda: self._floor.left.start(self._kept_cue(options)))
 
     async def _kept_cue(self, options: TurnOptions) -> None:
         await cue(self._transport, done_cue(CUE_RATE), wanted=options.cues)
@@ -120,7 +123,7 @@ class Conversation:
         return ListenContext(
             stt=self._stt,
             detectors=self._detectors,
-            recordings=self._recordings,
+            record=partial(Recording, self._recordings),
             controls=self._controls,
             status=status,
             rules=options.rules,

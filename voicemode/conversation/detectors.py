@@ -1,15 +1,24 @@
 """Detectors that a person's turns are heard with."""
 
 import asyncio
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 from voicemode.audio.turns.model import TurnModel, load_smart_turn
-from voicemode.audio.vad import create_vad
+from voicemode.audio.vad import Vad, create_vad
 from voicemode.config import Settings
-from voicemode.conversation.recorder import TurnDetectors
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import fetch, sources_from, status
 from voicemode.warmup import Tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnDetectors:
+    """Detectors of one turn."""
+
+    vad: Vad
+    turn_model: TurnModel | None = None
+    """None where there is none: then the words, or plain silence, have to do."""
 
 
 def hears_melody(settings: Settings) -> bool:

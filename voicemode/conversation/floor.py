@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Coroutine
-from typing import Any
 
 from voicemode.controls import Controls
 from voicemode.conversation.between_turns import BetweenTurns
+from voicemode.tasks import BackgroundTasks
 
 PAUSES_KEPT = 30
 
@@ -21,15 +20,5 @@ class Floor:
         self.meanwhile = BetweenTurns()
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
         """By speaker: seconds they last paused for before going on."""
-        self._left = set[asyncio.Task[None]]()
-
-    def leave(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let `work`, of a moment, outlast its turn: nobody waits for the end of a tone."""
-        task = asyncio.create_task(work)
-        self._left.add(task)
-        task.add_done_callback(self._left.discard)
-
-    async def settle(self) -> None:
-        """Wait for what was left; before the next turn, and at the end of all."""
-        if self._left:
-            await asyncio.wait(self._left)
+        self.left = BackgroundTasks()
+        """Work of a moment that outlasts its turn: nobody waits for the end of a tone, but the next turn."""

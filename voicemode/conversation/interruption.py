@@ -1,18 +1,17 @@
 """Somebody talks over us: how loud we go on meanwhile, and what it comes to."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Protocol
 
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.turns.barge_in import InterruptionDetector, InterruptionState
 from voicemode.audio.vad import RATE
 from voicemode.config.values import Action
-from voicemode.conversation.utterance import Expected
+from voicemode.conversation.utterance import ListenContext
 from voicemode.errors import VoiceModeError
-from voicemode.speech.base import SpeechToText
+from voicemode.tasks import BackgroundTasks
 from voicemode.text.commands import heed, nods
 
 VOLUMES: Mapping[InterruptionState, float] = MappingProxyType({InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25})
@@ -43,39 +42,26 @@ def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
     return Verdict.NOTHING if nods(text, phrases) or not any(map(str.isalnum, text)) else Verdict.TURN
 
 
-class Speaking(Protocol):
-    """Interface an Interruption needs from its owner."""
-
-    @property
-    def deaf(self) -> bool:
-        """True if nobody can begin to interrupt us."""
-
-    @property
-    def muted(self) -> bool:
-        """True if nothing is to be heard at the moment."""
-
-    def changed(self) -> None:
-        """Somebody's `call` or `verdict` is another now."""
-
-    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have it done."""
-
-
 class Interruption:
     """One microphone, for as long as we speak."""
 
-    def __init__(self, interruption: InterruptionDetector, ears: tuple[SpeechToText, Expected], host: Speaking) -> None:
+    def __init__(
+        self, context: ListenContext, echoes: Callable[[], bool], working: BackgroundTasks, changed: Callable[[], None]
+    ) -> None:
         """
         Args:
-            interruption: A fresh one.
-            ears: Whom to ask what was said, and what is known of it.
-            host: Who is told what it comes to.
+            context: What the person is heard with.
+            echoes: Tells whether our own voice may be in what is heard: then nobody can begin to interrupt us.
+            working: Runs what nobody waits for.
+            changed: Called when `call` or `verdict` is another.
         """
         self.call = InterruptionState.QUIET
         self.verdict = Verdict.NOTHING
-        self._interruption = interruption
-        self._stt, self._expected = ears
-        self._host = host
+        self._detector = InterruptionDetector(context.detectors().vad)
+        self._context = context
+        self._echoes = echoes
+        self._working = working
+        self._changed = changed
         self._judging: asyncio.Task[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
 
@@ -87,15 +73,15 @@ class Interruption:
     @property
     def kept(self) -> list[Frame]:
         """Frames heard so far, from before the first sound on."""
-        return [] if self.call is InterruptionState.QUIET else self._interruption.kept
+        return [] if self.call is InterruptionState.QUIET else self._detector.kept
 
     def hear(self, frame: Frame) -> None:
         """Account for `frame`, as it came from the microphone."""
-        muted = self._host.muted
-        if self.call in VOLUMES and (muted or self._host.deaf):
+        muted = self._context.muted
+        if self.call in VOLUMES and (muted or self._echoes() or not self._context.may_interrupt):
             self._forget()
         else:
-            self._become(self._interruption.hear(silence(frame.seconds, frame.rate) if muted else frame))
+            self._become(self._detector.hear(silence(frame.seconds, frame.rate) if muted else frame))
 
     def take(self) -> None:
         """The person has the turn, however little they have said so far."""
@@ -109,7 +95,7 @@ class Interruption:
     def _forget(self) -> None:
         """Discard the interruption: nobody speaks after all."""
         if self.call is not InterruptionState.QUIET:
-            self._interruption.resume()
+            self._detector.resume()
             self._become(InterruptionState.QUIET)
 
     def _become(self, call: InterruptionState) -> None:
@@ -118,17 +104,17 @@ class Interruption:
         if call is not InterruptionState.OVER:
             self._end_judging()
         elif self._judging is None:
-            self._judging = self._host.work(self._judge())
+            self._judging = self._working.start(self._judge())
         if call is InterruptionState.TURN:
             self.take()
         elif call is not before:
-            self._host.changed()
+            self._changed()
 
     async def _judge(self) -> None:
-        expected, audio = self._expected, join(self._interruption.kept, RATE)
+        expected, audio = self._context.expected, join(self._detector.kept, RATE)
         try:
             async with asyncio.timeout(JUDGE_SECONDS):
-                heard = await self._stt.transcribe(audio, prompt=expected.prompt, language=expected.language)
+                heard = await self._context.stt.transcribe(audio, prompt=expected.prompt, language=expected.language)
             verdict = judged(heard.text, expected.phrases)
         except (VoiceModeError, TimeoutError):
             # Better to fall silent for nothing than to speak over a person.
@@ -142,7 +128,7 @@ class Interruption:
     def _rule(self, verdict: Verdict) -> None:
         if self.verdict is not verdict:
             self.verdict = verdict
-            self._host.changed()
+            self._changed()
 
     def _end_judging(self) -> None:
         if self._judging is not None:

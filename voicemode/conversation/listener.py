@@ -1,47 +1,51 @@
 """One person, heard through one microphone for as long as it is open: while we speak, and while we listen."""
 
-from typing import Protocol
+import asyncio
+import math
+from collections.abc import Callable
 
 from voicemode.audio.frames import Frame, closing
 from voicemode.audio.turns.barge_in import InterruptionState
 from voicemode.audio.turns.endpointer import TurnState
 from voicemode.conversation.interruption import Interruption
-from voicemode.conversation.recorder import Pulse
-from voicemode.conversation.utterance import Utterance
+from voicemode.conversation.utterance import ListenContext, Utterance, Utterances
 from voicemode.errors import AudioDeviceError
 from voicemode.transports.base import Microphone
 
+DEAD_SECONDS = 0.5
+"""Nothing but digital zeros for so long is a microphone that is muted or not permitted: real ones always hiss."""
 
-class Host(Protocol):
-    """Interface a Listener needs from its owner."""
 
-    def interruption(self) -> Interruption:
-        """Return a new Interruption, for while we speak."""
+class Pulse:
+    """Tells whether a microphone delivers anything but digital zeros."""
 
-    def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
-        """Return a new Utterance of `speaker`."""
+    def __init__(self) -> None:
+        self.dead = True
+        """It never has."""
+        self._zeros_seconds = 0.0
 
-    async def heard_nothing(self) -> None:
-        """A microphone delivers only digital silence."""
-
-    def frame_came(self) -> None:
-        """A microphone is alive."""
-
-    def began(self, utterance: Utterance) -> None:
-        """Somebody has begun to speak."""
-
-    def dropped(self, utterance: Utterance) -> None:
-        """Nothing was said in it."""
-
-    def changed(self) -> None:
-        """Look again: something was said that may matter now."""
+    def stopped(self, frame: Frame) -> bool:
+        """Take `frame` into account. True once, when `DEAD_SECONDS` of zeros are full."""
+        if not self.dead or frame.pcm.strip(b"\0"):
+            self.dead = False
+            return False
+        before = self._zeros_seconds
+        self._zeros_seconds += frame.seconds
+        return before < DEAD_SECONDS <= self._zeros_seconds
 
 
 class Listener:
     """One microphone. Only `run` waits for anything: what is heard is dealt with at once, frame by frame."""
 
-    def __init__(self, microphone: Microphone, host: Host) -> None:
+    def __init__(
+        self, microphone: Microphone, context: ListenContext, utterances: Utterances, changed: Callable[[], None]
+    ) -> None:
+        """`changed` is called when something was said that may matter."""
         self.speaker = microphone.speaker
+        self.context = context
+        """What the next utterance is heard with."""
+        self.heard_at = -math.inf
+        """When the last frame came, by the loop's clock."""
         self.interruption: Interruption | None = None
         """While we speak."""
         self.tired = False
@@ -53,7 +57,8 @@ class Listener:
         """Their microphone has delivered only digital silence meanwhile."""
         self._pulse = Pulse()
         self._frames = microphone.frames
-        self._host = host
+        self._utterances = utterances
+        self._changed = changed
         self._utterance: Utterance | None = None
 
     @property
@@ -67,20 +72,20 @@ class Listener:
             async with closing(self._frames) as frames:
                 async for frame in frames:
                     if self._pulse.stopped(frame):
-                        await self._host.heard_nothing()
-                    self._host.frame_came()
+                        await self.context.status.dead()
+                    self.heard_at = asyncio.get_running_loop().time()
                     self._hear(frame)
         except AudioDeviceError as error:
             self.failure = error
         finally:
             self._leave()
 
-    def overhear(self) -> None:
+    def overhear(self, interruption: Interruption) -> None:
         """From now on we speak."""
         self.finish()
         if self.interruption is not None:
             self.interruption.close()
-        self.interruption = self._host.interruption()
+        self.interruption = interruption
 
     def listen(self) -> None:
         """From now on we listen. Who has begun to talk over us is heard from their first sound on."""
@@ -100,7 +105,7 @@ class Listener:
         if utterance is not None:
             utterance.finish(turn)
             if not utterance.begun:
-                self._host.dropped(utterance)
+                self._utterances.drop(utterance)
 
     def _hear(self, frame: Frame) -> None:
         if self.interruption is not None:
@@ -109,34 +114,37 @@ class Listener:
             self._listen(frame)
 
     def _listen(self, frame: Frame, *, earlier: bool = False) -> None:
-        utterance = self._utterance = self._utterance or self._host.utterance(self.speaker)
+        utterance = self._utterance = self._utterance or self._new()
         was_busy, had_begun, complete = utterance.busy, utterance.begun, utterance.hear(frame, earlier=earlier)
         if utterance.begun and not had_begun:
-            self._host.began(utterance)
+            self._utterances.began(utterance)
         if complete:
             if not utterance.begun:
                 self.tired, self.dead = True, self._pulse.dead
             self.finish()
         if complete or utterance.busy is not was_busy:
-            self._host.changed()
+            self._changed()
 
     def _take_up(self, interruption: Interruption) -> None:
         certain, kept = interruption.call is not InterruptionState.MAYBE, interruption.kept
         if kept:
-            utterance = self._utterance = self._host.utterance(self.speaker, over_us=True)
+            utterance = self._utterance = self._new(over_us=True)
             if certain:
-                utterance.recorder.expect()
+                utterance.expect()
         for frame in kept:
             self._listen(frame, earlier=True)
         if kept and certain and not utterance.begun:
             # One detector has heard speech, and the other takes it for none.
-            utterance.recorder.endpointer.begin()
+            utterance.begin()
 
     def _begin_anew(self, utterance: Utterance) -> None:
         """Who has not begun yet is waited for as it is wanted now."""
         self.finish()
-        self._utterance = self._host.utterance(self.speaker)
-        self._utterance.recorder.kept += utterance.recorder.kept
+        self._utterance = self._new()
+        self._utterance.follow(utterance)
+
+    def _new(self, *, over_us: bool = False) -> Utterance:
+        return self._utterances.new(self.context, self.speaker, over_us=over_us)
 
     def _leave(self) -> None:
         self.gone = True
@@ -144,4 +152,4 @@ class Listener:
             self.finish()
         elif self.interruption.kept:
             self.interruption.take()
-        self._host.changed()
+        self._changed()

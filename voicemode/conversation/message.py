@@ -12,7 +12,7 @@ from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences, SpokenPart, heard
 from voicemode.tasks import ended
 from voicemode.text.spoken import spoken, written
-from voicemode.transports.base import Played, Transport, Words
+from voicemode.transports.base import Played, Speaker, Transport, Words
 
 LOOK_SECONDS = 0.05
 """At least this lies between two looks at whether the next part sounds."""
@@ -43,7 +43,7 @@ class Message:
 
     def __init__(self, text: str, voice: Voice, pronounce: tuple[tuple[str, str], ...] = ()) -> None:
         """`pronounce`: (written, spoken) pairs."""
-        self.played = Played()
+        self.speaker = Speaker()
         self.words = spoken(text, pronounce, voice.language)
         """As they are said; empty if there is nothing to say."""
         self.complete = not self.words
@@ -54,6 +54,11 @@ class Message:
         self._segments: list[str] = []
         """Segments of the parts that have begun to sound."""
 
+    @property
+    def played(self) -> Played:
+        """Amount that was heard so far."""
+        return self.speaker.played
+
     async def play(self, transport: Transport, tts: Sentences, status: StatusFeed) -> bool:
         """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
 
@@ -63,7 +68,7 @@ class Message:
         self._parts = tts.parts
         showing = asyncio.create_task(self._follow(status))
         try:
-            await transport.play(frames, self.played)
+            await transport.play(frames, self.speaker)
             self.complete = True
         except (ProviderError, AudioDeviceError) as error:
             raise NotSpokenError(error, started_at=self.played.started_at, seconds=self.played.seconds) from error

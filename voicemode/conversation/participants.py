@@ -1,22 +1,17 @@
 """The people there, each heard through a microphone of their own."""
 
 import asyncio
-import logging
 import math
-from collections.abc import Callable, Coroutine, Iterable, MutableSequence
+from collections.abc import Callable, MutableSequence
 from contextlib import suppress
-from typing import Any
 
-from voicemode.audio.turns.barge_in import InterruptionDetector
 from voicemode.audio.turns.endpointer import TurnState
 from voicemode.conversation.interruption import Interruption, Verdict
 from voicemode.conversation.listener import Listener
-from voicemode.conversation.utterance import ListenContext, Utterance
+from voicemode.conversation.utterance import ListenContext, Utterances
 from voicemode.errors import AudioDeviceError, RoomError, VoiceModeError
-from voicemode.tasks import ended, surely, unless
-from voicemode.transports.base import Microphone, Played, Transport
-
-log = logging.getLogger(__name__)
+from voicemode.tasks import BackgroundTasks, ended, surely, unless
+from voicemode.transports.base import Microphone, Speaker, Transport
 
 SLACK_SECONDS = 1.0
 """Turns are measured in audio; a clock ends one whose audio does not come, so much later."""
@@ -28,23 +23,19 @@ class Participants:
     def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], context: ListenContext) -> None:
         """`pauses` gives those that a speaker has made so far."""
         self.context = context
-        self.said: list[Utterance] = []
-        """In this turn, in the order they began in."""
         self.transport = transport
-        self._pauses = pauses
+        self._working = BackgroundTasks()
+        self.utterances = Utterances(pauses, self._working)
         self._listeners: list[Listener] = []
         self._names = set[str]()
-        self._open_utterances = set[Utterance]()
-        self._working = set[asyncio.Task[None]]()
-        """On what nobody waits for."""
-        self._ours: Played | None = Played()
+        self._ours: Speaker | None = Speaker()
         """Our voice, until we listen."""
         self._hearing = set[asyncio.Task[None]]()
         self._changed = asyncio.Event()
         self._opened = asyncio.Event()
         self._all_here = False
         """True once nobody else can come."""
-        self._heard_at = self._began_at = math.inf
+        self._listening_since = math.inf
         self._hosting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -63,19 +54,15 @@ class Participants:
             await ended(self._hosting)
         for interruption in self._interruptions:
             interruption.close()
-        await ended(*self._working)
-        left = set(self._open_utterances)
-        await self.release(left)
-        for utterance in left:
-            if utterance.recording.kept:
-                log.warning("A turn ended early; what was said is kept in %s", utterance.recording.path)
+        await self._working.end()
+        await self.utterances.close()
 
     def check(self) -> None:
         """Raise why nobody can be heard: AudioDeviceError. What was said in a room before it ended comes first."""
         try:
             self._check()
         except RoomError:
-            if not self.said:
+            if not self.utterances.said:
                 raise
 
     def _check(self) -> None:
@@ -125,12 +112,14 @@ class Participants:
         self.context = context
         self._listeners = [listener for listener in self._listeners if not listener.gone]
         self._names = {listener.speaker for listener in self._listeners}
-
-    def overhear(self, played: Played) -> None:
-        """From now on we speak; `played` is softened, and held, while somebody talks over it."""
-        self._ours = played
         for listener in self._listeners:
-            listener.overhear()
+            listener.context = context
+
+    def overhear(self, speaker: Speaker) -> None:
+        """From now on we speak; `speaker` is softened, and held, while somebody talks over it."""
+        self._ours = speaker
+        for listener in self._listeners:
+            listener.overhear(self._interruption())
 
     async def taken(self) -> None:
         """Wait until somebody who talks over us wants something, or nobody can be heard any more."""
@@ -140,7 +129,7 @@ class Participants:
     def listen(self) -> None:
         """From now on we listen."""
         self._ours = None
-        self._heard_at, self._began_at = asyncio.get_running_loop().time(), math.inf
+        self._listening_since, self.utterances.began_at = asyncio.get_running_loop().time(), math.inf
         for listener in self._listeners:
             listener.listen()
 
@@ -151,19 +140,9 @@ class Participants:
             self.finish(TurnState.SENT)
         return turn or TurnState.SENT
 
-    def take(self) -> list[Utterance]:
-        """Return the complete utterances; they are the caller's to `release`."""
-        complete = [utterance for utterance in self.said if utterance.turn.done]
-        self.said = [utterance for utterance in self.said if not utterance.turn.done]
-        return complete
-
-    def disown(self, utterances: Iterable[Utterance]) -> None:
-        """Others look after them."""
-        self._open_utterances.difference_update(utterances)
-
     async def spoken(self) -> None:
-        """Wait until there is something to `take`. Raises AudioDeviceError."""
-        while not any(utterance.turn.done for utterance in self.said):
+        """Wait until there are utterances to take. Raises AudioDeviceError."""
+        while not any(utterance.turn.done for utterance in self.utterances.said):
             self.check()
             await self._change()
 
@@ -174,20 +153,8 @@ class Participants:
 
     def failure(self, error: AudioDeviceError) -> VoiceModeError:
         """`error`, and where what was said before it is kept."""
-        return self.said[0].failure(error) if self.said else error
-
-    async def discard(self) -> None:
-        """Drop everything said in this turn."""
-        utterances = list(self._open_utterances)
-        await self.release(utterances)
-        for utterance in utterances:
-            utterance.recording.discard()
-
-    async def release(self, utterances: Iterable[Utterance]) -> None:
-        """They are done with."""
-        for utterance in utterances:
-            await utterance.close()
-            self._open_utterances.discard(utterance)
+        said = self.utterances.said
+        return said[0].failure(error) if said else error
 
     async def _until_over(self) -> TurnState:
         loop = asyncio.get_running_loop()
@@ -196,22 +163,28 @@ class Participants:
                 async with asyncio.timeout_at(self._deadline):
                     await self._change()
             if loop.time() >= self._deadline:
-                self.finish(TurnState.TOO_LONG if loop.time() >= self._began_at + self._longest else TurnState.SILENCE)
-                return self.said[-1].turn if self.said else TurnState.NO_SPEECH
+                too_long = loop.time() >= self.utterances.began_at + self._longest
+                self.finish(TurnState.TOO_LONG if too_long else TurnState.SILENCE)
+                return self._last() or TurnState.NO_SPEECH
         return turn
 
     def _over(self) -> TurnState | None:
         self.check()
         here = [listener for listener in self._listeners if not listener.gone]
-        if any(utterance.turn is TurnState.TOO_LONG for utterance in self.said):
+        if any(utterance.turn is TurnState.TOO_LONG for utterance in self.utterances.said):
             self.finish(TurnState.TOO_LONG)
             return TurnState.TOO_LONG
         if any(listener.busy for listener in here):
             return None
-        if self.said:
-            return self.said[-1].turn
+        if last := self._last():
+            return last
         nobody = self._all_here if not here else all(listener.tired for listener in here)
         return TurnState.NO_SPEECH if nobody else None
+
+    def _last(self) -> TurnState | None:
+        """State of the utterance that began last; None if nobody has spoken."""
+        said = self.utterances.said
+        return said[-1].turn if said else None
 
     @property
     def _longest(self) -> float:
@@ -220,7 +193,9 @@ class Participants:
     @property
     def _deadline(self) -> float:
         """By the loop's clock: where there is no microphone, or its frames do not come, no time passes in audio."""
-        return min(self._heard_at + self.context.rules.patience_seconds + SLACK_SECONDS, self._began_at + self._longest)
+        heard_at = max((each.heard_at for each in self._listeners), default=-math.inf)
+        patience = self.context.rules.patience_seconds + SLACK_SECONDS
+        return min(max(self._listening_since, heard_at) + patience, self.utterances.began_at + self._longest)
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """End all utterances here."""
@@ -243,70 +218,30 @@ class Participants:
                     async for microphone in microphones:
                         self._join(microphone)
                     self._all_here = True
-                    self.changed()
+                    self._look_again()
                     if self._hearing:
                         await asyncio.wait(self._hearing)
                 finally:
                     await ended(*self._hearing)
         finally:
             self._opened.set()
-            self.changed()
+            self._look_again()
 
     def _join(self, microphone: Microphone) -> None:
-        listener = Listener(microphone, self)
+        listener = Listener(microphone, self.context, self.utterances, self._look_again)
         if self._ours is not None:
-            listener.overhear()
+            listener.overhear(self._interruption())
         self._listeners.append(listener)
         self._names.add(listener.speaker)
         hearing = asyncio.create_task(listener.run())
         self._hearing.add(hearing)
-        hearing.add_done_callback(lambda _: self.changed())
+        hearing.add_done_callback(lambda _: self._look_again())
 
-    # What listeners ask of their host.
+    def _interruption(self) -> Interruption:
+        return Interruption(self.context, lambda: self.transport.echoes, self._working, self._look_again)
 
-    def interruption(self) -> Interruption:
-        context = self.context
-        ears = context.stt, context.expected
-        return Interruption(InterruptionDetector(context.detectors().vad), ears, self)
-
-    def utterance(self, speaker: str, *, over_us: bool = False) -> Utterance:
-        utterance = Utterance(self.context, speaker, self._pauses(speaker), over_us=over_us)
-        self._open_utterances.add(utterance)
-        return utterance
-
-    async def heard_nothing(self) -> None:
-        await self.context.status.dead()
-
-    def frame_came(self) -> None:
-        self._heard_at = asyncio.get_running_loop().time()
-
-    def began(self, utterance: Utterance) -> None:
-        if not self.said:
-            self._began_at = asyncio.get_running_loop().time()
-        self.said.append(utterance)
-
-    def dropped(self, utterance: Utterance) -> None:
-        self.work(self.release([utterance]))
-
-    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have it done, at the latest until nobody is heard any more."""
-        task = asyncio.create_task(work)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return task
-
-    def changed(self) -> None:
+    def _look_again(self) -> None:
+        """Something has changed that may matter."""
         if self._ours is not None:
             self._ours.volume = min((each.volume for each in self._interruptions), default=1.0)
         self._changed.set()
-
-    @property
-    def deaf(self) -> bool:
-        """True if nobody can begin to interrupt us."""
-        return not self.context.may_interrupt or self.transport.echoes
-
-    @property
-    def muted(self) -> bool:
-        """True if nothing is to be heard at the moment."""
-        controls = self.context.controls.state
-        return controls.muted and not controls.held

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable
 
 from voicemode.controls import Controls, Doing
-from voicemode.transports.base import Transport, Words
+from voicemode.transports.base import News, Words
 
+Show = Callable[[News], Awaitable[None]]
+"""Lets people see what goes on."""
 Report = Callable[[str], Awaitable[None]]
 """Tells the person or the agent what is going on: "speaking", "listening", "transcribing"."""
 
@@ -15,22 +17,22 @@ DEAD_MICROPHONE = (
 MUTED = "The person has muted the microphone: voicemode unmute."
 
 
-async def nobody(stage: str) -> None:
-    """A report that nobody reads."""
+async def nobody(news: object) -> None:
+    """Tell nobody."""
 
 
 class StatusFeed:
     """Status of one conversation."""
 
-    def __init__(self, report: Report, controls: Controls, transport: Transport) -> None:
+    def __init__(self, report: Report, controls: Controls, show: Show) -> None:
         self._report = report
         self._controls = controls
-        self._transport = transport
+        self._show = show
 
     async def now(self, doing: Doing) -> None:
         """Set what we do from now on."""
         self._controls.now(doing)
-        await self._transport.show(doing)
+        await self._show(doing)
         if doing == "listening" and self._controls.state.muted:
             await self._report(MUTED)
         if doing != "idle":
@@ -38,7 +40,7 @@ class StatusFeed:
 
     async def words(self, words: Words) -> None:
         """A piece of the transcript."""
-        await self._transport.show(words)
+        await self._show(words)
         if not words.final:
             await self._report(f"hearing: {words.text}")
 

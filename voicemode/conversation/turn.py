@@ -2,18 +2,18 @@
 
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.frames import Frame, stream
-from voicemode.audio.turns.endpointer import TurnState
+from voicemode.audio.turns.endpointer import Rules, TurnState
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict
 from voicemode.conversation.message import Message, Playback
-from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.participants import Participants
 from voicemode.conversation.result import STOPPED_ALOUD, TurnResult, heard_of
 from voicemode.conversation.status import DEAD_MICROPHONE, MUTED, StatusFeed
+from voicemode.conversation.utterance import Expected
 from voicemode.errors import AudioDeviceError
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
@@ -24,6 +24,25 @@ CUE_RATE = 24_000
 """Hertz; the rate speech comes in, so the device need not change it."""
 RESUMES = 3
 """So often we go on with a message that was interrupted by a noise without words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnOptions:
+    """Options of a turn: the settings, with what the caller wants differently."""
+
+    rules: Rules = field(default_factory=Rules)
+    cues: bool = True
+    """Play a soft tone when listening starts and ends."""
+    pronounce: tuple[tuple[str, str], ...] = ()
+    """(written, spoken) pairs."""
+    expected: Expected = field(default_factory=Expected)
+    """Words, language and commands expected in the answer."""
+    save_audio: bool = False
+    """Keep recordings that have been transcribed, too."""
+    barge_in: bool = True
+    """True if people may talk over us where our own voice can be removed."""
+    keep_listening: bool = False
+    """Hear what is said between turns."""
 
 
 class ConversationTurn:
@@ -74,7 +93,7 @@ class ConversationTurn:
         message = self._message = Message(text, voice, self._options.pronounce)
         verdict = Verdict.NOTHING
         if message.words:
-            self._participants.overhear(message.played)
+            self._participants.overhear(message.speaker)
             await self._status.now("speaking")
             playing = unless(self._participants.taken(), message.play(self._transport, self._tts, self._status))
             await unless(self._controls.skipped(), playing)
@@ -87,15 +106,15 @@ class ConversationTurn:
 
     async def _hear(self) -> TurnResult:
         ended = await self._answer()
-        said = self._participants.take()
+        said = self._participants.utterances.take()
         if not (said or self._controls.typed):
             return self._nobody_spoke(ended)
         ended_at = time.monotonic()
         await self._status.now("transcribing")
-        self._floor.leave(self._cue(done_cue(CUE_RATE)))
+        self._floor.left.start(self._cue(done_cue(CUE_RATE)))
         for utterance in said:
             await utterance.settle()
-        await self._participants.release(said)
+        await self._participants.utterances.release(said)
         heard = heard_of(said, self._controls.take(), ended, self._options.pronounce, several=self._participants.several)
         for utterance in said:
             if utterance.answer and not self._options.save_audio:

@@ -3,5 +3,4 @@
 TRANSPORTS = {
     "local": "voicemode.transports.local:LocalTransport",
     "livekit": "voicemode.transports.livekit.transport:LiveKitTransport",
-    "memory": "voicemode.transports.memory:MemoryTransport",
 }

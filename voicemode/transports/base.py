@@ -6,27 +6,34 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from voicemode.audio.frames import Frame, Frames
+from voicemode.audio.frames import Frames
 from voicemode.controls import Doing
 from voicemode.errors import AudioDeviceError
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Played:
-    """Amount of audio heard. Kept up to date while playing, so it is right after a cancellation, too."""
+    """Amount of audio that was heard."""
 
     seconds: float = 0.0
     """Audio the device has taken, less what a cancellation threw away."""
     started_at: float | None = None
     """`time.monotonic()` when the first frame was handed to the device."""
-    volume: float = 1.0
-    """Set by whoever called `play`, at any time: 1 is normal, 0 holds: nothing more is taken, our voice waits where it is."""
 
-    def add(self, frame: Frame) -> None:
-        """Count `frame` as heard; for transports without a device clock."""
-        if self.started_at is None:
-            self.started_at = time.monotonic()
-        self.seconds += frame.seconds
+
+@dataclass(slots=True)
+class Speaker:
+    """Our voice while it sounds."""
+
+    volume: float = 1.0
+    """May be set at any time: 1 is normal, 0 holds: nothing more is taken, our voice waits where it is."""
+    played: Played = Played()
+    """So far; right at any time, also after a cancellation."""
+
+    def took(self, seconds: float) -> None:
+        """Count `seconds` more as heard; less, where they are negative."""
+        started_at = time.monotonic() if self.played.started_at is None else self.played.started_at
+        self.played = Played(max(0.0, self.played.seconds + seconds), started_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,11 @@ class Transport(Protocol):
         once if there is none and none can come.
         """
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
         """Play; return once the last frame was heard. Cancelling silences the speaker at once. `frames` is closed at the end.
 
-        `played` is filled in while playing, for a caller that may cancel. Raises AudioDeviceError, and what `frames` raises
-        once all that came before it was heard.
+        `speaker` is for a caller that sets the volume meanwhile, or may cancel. Raises AudioDeviceError, and what `frames`
+        raises once all that came before it was heard.
         """
 
     async def show(self, news: News) -> None:

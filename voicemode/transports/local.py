@@ -14,7 +14,7 @@ from voicemode.controls import Controls
 from voicemode.errors import AudioDeviceError
 from voicemode.tasks import alongside
 from voicemode.transports import microphone
-from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.base import Microphone, News, Played, Speaker
 from voicemode.transports.cleaning import Cleaning
 from voicemode.transports.microphone import Capture
 from voicemode.transports.speaker import SpeakerStream
@@ -86,16 +86,16 @@ class LocalTransport:
                 timeline.close()
                 capture.close()
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
-        playback = SpeakerStream(played, self._cleaning.timeline)
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
+        playback = SpeakerStream(speaker, self._cleaning.timeline)
         async with (
             closing(frames),
             alongside(playback.supply(frames)),
             self._opened("output", lambda sound, name: sound.open_output(name, PLAY_RATE, playback.fill)) as device,
         ):
             await playback.sound(device)
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         """There is no screen."""

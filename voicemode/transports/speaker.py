@@ -2,14 +2,13 @@
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 
 from voicemode.audio.devices import Stream, lost
 from voicemode.audio.echo.timeline import PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
 from voicemode.audio.resample import Resampler
-from voicemode.transports.base import Played
+from voicemode.transports.base import Speaker
 
 PREBUFFER_SECONDS = 0.06
 """In hand before we sound, and again after a gap, besides what the device takes at once: jitter stays inaudible."""
@@ -28,14 +27,14 @@ STALL_SECONDS = 0.6
 class PlaybackBuffer:
     """Buffer a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
 
-    def __init__(self, played: Played) -> None:
-        self._played = played
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
         self._lock = threading.Lock()
         self._pcm = bytearray()
         self._rate = 0
         self._reserve_seconds = PREBUFFER_SECONDS
         self._flowing = self._interrupted = self._ended = self._cut = False
-        self._volume = played.volume
+        self._volume = speaker.volume
 
     def open(self, stream: Stream) -> None:
         """From now on samples can be put and taken, at the rate of `stream`."""
@@ -79,16 +78,15 @@ class PlaybackBuffer:
         size = samples * SAMPLE_BYTES
         with self._lock:
             pcm = self._at_volume(self._next(size)) if self._rate else b""
-            if pcm and self._played.started_at is None:
-                self._played.started_at = time.monotonic()
-            self._played.seconds += len(pcm) / SAMPLE_BYTES / (self._rate or 1)
+            if pcm:
+                self._speaker.took(len(pcm) / SAMPLE_BYTES / self._rate)
         return pcm + bytes(size - len(pcm))
 
     def _next(self, size: int) -> bytes:
         fade = self._bytes(FADE_SECONDS)
         if self._cut:
             return self._stop(min(size, fade))
-        if not self._played.volume:
+        if not self._speaker.volume:
             # What waits goes on as after a gap, and a device that gets silence is no lost one.
             self._interrupted = True
             return self._stop(min(size, fade))
@@ -115,7 +113,7 @@ class PlaybackBuffer:
         return pcm
 
     def _at_volume(self, pcm: bytes) -> bytes:
-        wanted = self._played.volume
+        wanted = self._speaker.volume
         # Where our voice is held, what is left of it fades out as loud as it was, and in again as loud as it will be.
         before = self._volume or wanted
         self._volume = (wanted or before) if pcm else wanted
@@ -155,9 +153,9 @@ def scaled(pcm: bytes, before: float, after: float, size: int) -> bytes:
 class SpeakerStream:
     """One stream of frames on one speaker, seen from the event loop."""
 
-    def __init__(self, played: Played, timeline: Timeline) -> None:
+    def __init__(self, speaker: Speaker, timeline: Timeline) -> None:
         """Write what the speaker takes to `timeline`."""
-        self._buffer = PlaybackBuffer(played)
+        self._buffer = PlaybackBuffer(speaker)
         self._timeline = timeline
         self._track: PlaybackTrack | None = None
         self._loop = asyncio.get_running_loop()

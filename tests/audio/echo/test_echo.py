@@ -3,31 +3,32 @@
 import asyncio
 import random
 from array import array
-from collections.abc import Coroutine
 from itertools import pairwise
-from typing import Any, cast
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakeSpeech
+from tests.support.fakes import FakeSpeech, context
 from tests.support.people import sentences
 from tests.support.rig import VirtualSound
 from voicemode.audio.echo.canceller import STEP_BYTES, Canceller, Cleaner, Processing
 from voicemode.audio.echo.level import LEARNT_STEPS, REMEMBERED_STEPS, EchoLevel, EchoProgress
 from voicemode.audio.echo.timeline import MARGIN_SECONDS, PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, Frames, join, level_db, pcm_of, samples_of, silence, stream
-from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, InterruptionState
+from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionState
+from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
 from voicemode.controls import Controls
+from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.interruption import Interruption, Verdict
-from voicemode.conversation.utterance import Expected
 from voicemode.errors import ConfigError
-from voicemode.tasks import alongside, ended
-from voicemode.transports.base import Played
+from voicemode.tasks import BackgroundTasks, alongside, ended
+from voicemode.transports.base import Speaker
 from voicemode.transports.cleaning import BargeIn, Cleaning
 from voicemode.transports.local import LocalTransport
 from voicemode.transports.microphone import Capture
@@ -355,13 +356,12 @@ def test_frames_of_any_length_go_in_and_nothing_is_lost() -> None:
 class Talk:
     """We speak over a card that echoes, and an Interruption hears it; its states are in `calls`. No word is ever recognised."""
 
-    deaf = muted = False
-
     def __init__(self, cleaning: Cleaning) -> None:
         self.cleaning = cleaning
         self.transport = LocalTransport(cleaning=cleaning)
-        self.interruption = Interruption(InterruptionDetector(create_vad("auto", 2)), (FakeSpeech(""), Expected()), self)
-        self.played = Played()
+        ears = context(Path(), FakeSpeech(""), Rules(), lambda: TurnDetectors(vad=create_vad("auto", 2)))
+        self.interruption = Interruption(ears, lambda: False, BackgroundTasks(), self._yield)
+        self.speaker = Speaker()
         self.calls: list[InterruptionState] = []
         self.well_begun = asyncio.Event()
         """Three seconds of it have been said."""
@@ -371,25 +371,22 @@ class Talk:
         async with self.transport.microphones() as microphones, asyncio.timeout(60):
             microphone = await anext(microphones)
             listening = asyncio.create_task(self._listen(microphone.frames))
-            playing = asyncio.create_task(self.transport.play(stream(ours), self.played))
+            playing = asyncio.create_task(self.transport.play(stream(ours), self.speaker))
             await asyncio.wait([listening, playing], return_when=asyncio.FIRST_COMPLETED)
             if playing.done():
                 playing.result()
             await ended(listening, playing)
             self.interruption.close()
 
-    def changed(self) -> None:
-        self.played.volume = self.interruption.volume
-
-    def work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return asyncio.create_task(work)
+    def _yield(self) -> None:
+        self.speaker.volume = self.interruption.volume
 
     async def _listen(self, frames: Frames) -> None:
         async for frame in frames:
             self.interruption.hear(frame)
             if not self.calls or self.interruption.call is not self.calls[-1]:
                 self.calls.append(self.interruption.call)
-            if self.played.seconds >= 3:
+            if self.speaker.played.seconds >= 3:
                 self.well_begun.set()
             if self.interruption.verdict is Verdict.TURN:
                 return
@@ -409,7 +406,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
     alone, over = Talk(cleaning), Talk(cleaning)
     with virtual_sound.echo(-6.0, 0.1):
         await alone.hold(ours)
-        assert alone.played.seconds == pytest.approx(ours.seconds, abs=0.1)
+        assert alone.speaker.played.seconds == pytest.approx(ours.seconds, abs=0.1)
         assert InterruptionState.TURN not in alone.calls
         # A busy machine makes the virtual card stumble, and our voice wait for that moment.
         assert alone.calls.count(InterruptionState.SPEECH) <= 1
@@ -420,7 +417,7 @@ async def test_on_a_card_that_echoes_we_do_not_interrupt_ourselves_and_a_person_
             await asyncio.wait_for(over.well_begun.wait(), 10)
             virtual_sound.speak(voice(1))
     assert over.calls[-1] is InterruptionState.TURN
-    assert over.played.seconds < 6
+    assert over.speaker.played.seconds < 6
     assert loudest_db(over.interruption.kept) == pytest.approx(loudest_db(steps(voice(1))), abs=8)
 
 

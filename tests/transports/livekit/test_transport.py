@@ -21,7 +21,7 @@ from voicemode import egress
 from voicemode.audio.frames import Frame, silence, stream
 from voicemode.audio.wav import read_wav
 from voicemode.errors import LocalOnlyError, NotSpokenError, RoomError
-from voicemode.transports.base import Played, one
+from voicemode.transports.base import Speaker, one
 from voicemode.transports.livekit.access import Access, person_token
 from voicemode.transports.livekit.directory import open_directory
 
@@ -188,20 +188,20 @@ async def test_agents_in_one_room_do_not_hear_each_other(
 
 
 async def test_our_voice_can_be_held_softened_and_cut(us: Table, anna: Guest) -> None:
-    played = Played()
-    playing = asyncio.create_task(us.transport.play(stream(*[tone(0.25)] * 40), played))
+    speaker = Speaker()
+    playing = asyncio.create_task(us.transport.play(stream(*[tone(0.25)] * 40), speaker))
     await anna.sees(lambda anna: len(anna.loud_at) > 30)
-    played.volume = 0.0
+    speaker.volume = 0.0
     await falls_silent(anna)
-    held, heard = played.seconds, len(anna.loud_at)
-    played.volume = 1.0
+    held, heard = speaker.played.seconds, len(anna.loud_at)
+    speaker.volume = 1.0
     await anna.sees(lambda anna: len(anna.loud_at) > heard + 30)
     playing.cancel()
     await asyncio.wait([playing])
     await falls_silent(anna)
     # She has heard it all, and what stands in for sound that does not come any more.
-    assert held < played.seconds < len(anna.loud_at) / 100 + 0.1
-    assert len(anna.loud_at) / 100 < played.seconds + 0.5
+    assert held < speaker.played.seconds < len(anna.loud_at) / 100 + 0.1
+    assert len(anna.loud_at) / 100 < speaker.played.seconds + 0.5
 
 
 async def test_nobody_in_the_room_is_told_with_how_to_get_there(us: Table) -> None:

@@ -13,6 +13,8 @@ PAUSE_SECONDS = 0.12
 """Silence within speech is a pause from here on; what is shorter lies between two words. Detectors are 0.15 s late besides."""
 RESUME_SECONDS = 0.06
 """Speech that ends a pause; what is shorter is a click."""
+CERTAIN_SECONDS = 0.001
+"""Onset of a turn of which somebody else knows that it has begun."""
 THINKING_SECONDS = 15.0
 """A pause after "let me think"."""
 
@@ -193,6 +195,10 @@ class Endpointer:
         """Take fields of `Evidence` into account; what comes when there is no pause is too late."""
         if self.turn is TurnState.PAUSED:
             self.evidence = replace(self.evidence, **news)
+
+    def expect(self) -> None:
+        """It is known that the person speaks: the first sound begins the turn."""
+        self.rules = replace(self.rules, onset_seconds=CERTAIN_SECONDS)
 
     def begin(self) -> None:
         """The turn begins now, whether or not anything is said."""

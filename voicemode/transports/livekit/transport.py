@@ -12,7 +12,7 @@ from voicemode.config import Settings
 from voicemode.controls import Controls
 from voicemode.errors import RoomError
 from voicemode.tasks import alongside
-from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.base import Microphone, News, Played, Speaker
 from voicemode.transports.livekit.access import Access, access_to
 from voicemode.transports.speaker import SpeakerStream
 
@@ -46,18 +46,18 @@ class LiveKitTransport:
         async with presence.people.microphones() as microphones:
             yield microphones
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
-        playback = SpeakerStream(played, Timeline())
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
+        playback = SpeakerStream(speaker, Timeline())
         async with closing(frames), alongside(playback.supply(frames)):
             presence = await self._entered()
-            async with presence.voice.speaking(playback.fill) as speaker:
+            async with presence.voice.speaking(playback.fill) as device:
                 try:
-                    await presence.unless_it_ends(playback.sound(speaker))
+                    await presence.unless_it_ends(playback.sound(device))
                 except asyncio.CancelledError:
-                    played.seconds = max(0.0, played.seconds - presence.voice.hush())
+                    speaker.took(-presence.voice.hush())
                     raise
-        return played
+        return speaker.played
 
     async def show(self, news: News) -> None:
         if self._presence:

@@ -1,4 +1,4 @@
-"""A transport made of lists: for tests and dry runs."""
+"""A transport made of lists."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -7,7 +7,7 @@ from typing import Self
 from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.controls import Controls
-from voicemode.transports.base import Microphone, News, Played
+from voicemode.transports.base import Microphone, News, Played, Speaker
 
 
 class MemoryTransport:
@@ -34,13 +34,13 @@ class MemoryTransport:
         finally:
             self.open = False
 
-    async def play(self, frames: Frames, played: Played | None = None) -> Played:
-        played = played or Played()
+    async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
+        speaker = speaker or Speaker()
         async with closing(frames):
             async for frame in frames:
                 self.played.append(frame)
-                played.add(frame)
-        return played
+                speaker.took(frame.seconds)
+        return speaker.played
 
     async def show(self, news: News) -> None:
         self.shown.append(news)
