@@ -1,8 +1,9 @@
-"""Making whisper and kokoro permanent, and how soon they are there again: after a start, after a death."""
+"""Making whisper and kokoro permanent under a systemd, and how soon they are there again: after a start, after a death."""
 
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from bench.figures import Figure
 from bench.lab import Lab
 from tests.support.agents import free_ports
 from tests.support.paths import REPOSITORY
+from tests.support.systemd import UserSystemd, missing
 from tests.support.wheels import UV, UV_CACHE
 from voicemode.config import load_settings
 from voicemode.services import find
@@ -25,6 +27,7 @@ from voicemode.services.health import Health, health
 SERVICES = ("whisper", "kokoro")
 ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 0.005
+SYSTEMD_PROGRAMS = ("systemctl", "systemd-run", "loginctl", "true")
 COLD_AIMS: Mapping[str, float] = {"whisper": 3.0, "kokoro": 4.0}
 
 
@@ -65,23 +68,27 @@ class Machine:
 
 @contextmanager
 def machine(lab: Lab, number: int) -> Iterator[Machine]:
-    """A new one each time. Its PATH is empty: neither compiler nor git could be found."""
+    """A new one each time, with a systemd of its own. Its PATH has nothing else: neither compiler nor git could be found.
+
+    Raises SystemExit saying what to install where there can be no systemd.
+    """
+    if reason := missing():
+        raise SystemExit(f"A systemd of this bench's own cannot be run: {reason}")
     home = lab.home / f"machine-{number}"
     (home / "bin").mkdir(parents=True)
+    for program in SYSTEMD_PROGRAMS:
+        (home / "bin" / program).symlink_to(shutil.which(program) or program)
     whisper, kokoro = free_ports(2)
-    environ = lab.environ(
-        UV=str(UV),
-        UV_CACHE_DIR=UV_CACHE,
-        UV_SYSTEM_CERTS="1",
-        VOICEMODE_SUPERVISOR="voicemode",
-    )
+    environ = lab.environ(UV=str(UV), UV_CACHE_DIR=UV_CACHE, UV_SYSTEM_CERTS="1")
     own = {"HOME": str(home), "PATH": str(home / "bin"), "VOICEMODE_WHISPER_PORT": str(whisper)}
-    made = Machine(home, {**environ, **own, "VOICEMODE_KOKORO_PORT": str(kokoro)})
-    try:
-        yield made
-    finally:
-        for service in SERVICES:
-            made.voicemode("service", "uninstall", service, "--yes")
+    with UserSystemd(home) as systemd:
+        ports = {"VOICEMODE_KOKORO_PORT": str(kokoro), "XDG_RUNTIME_DIR": str(systemd.folder)}
+        made = Machine(home, {**environ, **own, **ports})
+        try:
+            yield made
+        finally:
+            for service in SERVICES:
+                made.voicemode("service", "uninstall", service, "--yes")
 
 
 def measure(lab: Lab) -> list[Figure]:

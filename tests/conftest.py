@@ -76,7 +76,7 @@ SLOW = (
     ),
     *("audio/echo", "audio/test_codec.py", "bench", "control/test_control.py", "engines", "frontend", "models/test_models.py"),
     *("services/install", "services/livekit_server", "services/manager", "services/supervisors", "services/test_process.py"),
-    *("services/test_watchman.py", "tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
+    *("tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
 )
 """Files and folders of tests that take long without one of those fixtures: real processes, installers, thousands of turns."""
 HERE = Path(__file__).parent

@@ -34,7 +34,7 @@ def environ() -> Iterator[Mapping[str, str]]:
     """A port of its own; whatever still listens there afterwards is ended."""
     (port,) = free_ports(1)
     yield environment(
-        VOICEMODE_SUPERVISOR="voicemode",
+        VOICEMODE_SUPERVISOR="none",
         VOICEMODE_FRONTEND_PORT=str(port),
         VOICEMODE_FRONTEND_PASSWORD=PASSWORD,
         VOICEMODE_LOG_LEVEL="debug",

@@ -23,10 +23,10 @@ from voicemode.services.uninstall.removal import of_the_program
 
 @pytest.fixture
 def environ(home: Path) -> Iterator[Mapping[str, str]]:
-    """Ports of its own, weights that are not here and cannot be had, and nobody else's supervisor."""
+    """Ports of its own, weights that are not here and cannot be had, and nobody who supervises services."""
     ports = free_ports(2)
     yield environment(
-        VOICEMODE_SUPERVISOR="voicemode",
+        VOICEMODE_SUPERVISOR="none",
         VOICEMODE_OFFLINE="true",
         VOICEMODE_WHISPER_MODEL="small",
         VOICEMODE_WHISPER_PORT=str(ports[0]),
@@ -60,7 +60,8 @@ def test_a_machine_without_services_says_how_to_install_them(environ: Mapping[st
     assert done.stdout == run(environ, "service", "status").stdout
     for name in services():
         assert f"○ {name:8} not running" in done.stdout
-        assert f"voicemode service install {name}" in done.stdout
+    assert done.stdout.count("→ It starts when it is needed") == 3, "their engines are here"
+    assert "→ voicemode service install livekit" in done.stdout
     assert "\x1b" not in done.stdout, "no colours where nobody sees them"
     assert max(map(len, done.stdout.splitlines())) <= 80
 
@@ -86,7 +87,11 @@ def test_every_verb_of_the_tool_and_every_installer_is_a_command(environ: Mappin
     ("arguments", "said"),
     [
         (["start"], "No service is installed. voicemode service install whisper"),
-        (["enable", "kokoro"], "Kokoro text-to-speech is not installed as a service. voicemode service install kokoro"),
+        (
+            ["enable", "kokoro"],
+            "Neither systemd nor launchd is here to start Kokoro text-to-speech at login. "
+            "It starts by itself when it is needed.",
+        ),
         (["status", "parrot"], "No service is called 'parrot'. There are: frontend, kokoro, livekit, whisper."),
         (["uninstall"], "Which service should I uninstall? There are: frontend, kokoro, livekit, whisper."),
     ],

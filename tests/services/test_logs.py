@@ -75,13 +75,6 @@ def test_an_ending_is_explained_in_words_with_a_remedy(lines: list[str], reason:
     assert remedy in ending.remedy
 
 
-def test_what_our_own_supervisor_logs_is_not_taken_for_the_cause() -> None:
-    gives_up = "2026-11-22 10:00:00,123 ERROR voicemode.watchman[7]: It crashed 5 times within 60 s, the last time with 1."
-    ending = explain([*TRACEBACK, gives_up], "exit code 1", name="whisper", port="")
-    assert ending.cause.startswith("Its environment is incomplete (ModuleNotFoundError")
-    assert explain(["I am off.", gives_up], "exit code 3", name="whisper", port="").cause.endswith(": I am off.")
-
-
 def test_the_tail_goes_on_in_the_log_that_was_just_put_aside(tmp_path: Path) -> None:
     log = tmp_path / "whisper.log"
     assert tail(log, 5) == []

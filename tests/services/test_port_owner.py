@@ -18,6 +18,7 @@ from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner, is_ours, owner
 from voicemode.services.vitals import end, vitals
 
+SERVICE = find("kokoro")
 LISTEN = """
 import socket, sys, time
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -95,7 +96,7 @@ KOKORO = Health("voicemode-kokoro", "ready", "kokoro", "1", pid=7)
 def test_a_server_is_ours_if_it_says_so_is_the_process_it_says_and_runs_as_we_do(
     found: Owner | None, said: Health | None, ours: bool
 ) -> None:
-    assert is_ours(find("kokoro"), found, said) is ours
+    assert is_ours(SERVICE, found, said) is ours
 
 
 def test_a_process_tells_what_it_takes(port: int) -> None:
@@ -111,14 +112,14 @@ def test_a_server_is_ended_and_waited_for(port: int) -> None:
     with listening(port) as process:
         found = owner(port)
         assert found
-        assert end(found)
+        assert end(SERVICE, found)
         assert vitals(process.pid) is None
-    assert end(found), "ended already"
+    assert end(SERVICE, found), "ended already"
 
 
 def test_a_process_that_only_has_the_number_of_one_that_ended_is_left_alone(port: int) -> None:
     with listening(port) as process:
-        assert end(Owner(process.pid, mine=True, command=("another", "program")))
+        assert end(SERVICE, Owner(process.pid, mine=True, command=("another", "program")))
         assert psutil.Process(process.pid).is_running()
 
 
@@ -127,5 +128,5 @@ def test_one_that_does_not_end_is_reported(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         process.stdout.readline()
-        assert not end(Owner(process.pid, command=tuple(psutil.Process(process.pid).cmdline())), limit_seconds=0.3)
+        assert not end(SERVICE, Owner(process.pid, command=tuple(psutil.Process(process.pid).cmdline())), limit_seconds=0.3)
         process.kill()

@@ -130,7 +130,7 @@ async def test_an_engine_that_is_not_installed_is_said_with_the_command(folder: 
     missing = replace(service(folder), modules=("json", "no_such_engine"))
     with pytest.raises(ServiceError, match="not installed") as error:
         await ensure_running(missing, settings)
-    assert error.value.hint == "pip install 'voicemode[local]'"
+    assert error.value.hint == "voicemode service install parrot"
 
 
 async def test_one_that_ends_at_once_is_reported_with_its_last_words(folder: Path, settings: Settings) -> None:

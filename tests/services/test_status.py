@@ -16,6 +16,7 @@ ABSENT = Facts(
     name="kokoro",
     title="Kokoro text-to-speech",
     installed=True,
+    on_demand=True,
     port=8880,
     port_setting="VOICEMODE_KOKORO_PORT",
     log="/logs/kokoro.log",
@@ -61,9 +62,21 @@ def test_who_keeps_it_running_is_told(owner: Owner, supervised: Supervised | Non
 
 def test_one_that_is_not_installed_says_how_that_is_done() -> None:
     status = judge(ABSENT)
-    assert (status.state, status.word, status.well) == ("absent", "not running", True)
+    assert (status.state, status.word, status.runs, status.well) == ("absent", "not running", "on demand", True)
     assert status.remedy == "It starts when it is needed; to have it always: voicemode service install kokoro"
-    assert judge(replace(ABSENT, installed=False)).remedy == "voicemode service install kokoro"
+    missing = judge(replace(ABSENT, installed=False))
+    assert (missing.runs, missing.remedy) == ("", "voicemode service install kokoro")
+
+
+def test_where_nothing_supervises_it_says_what_starts_it() -> None:
+    alone = replace(ABSENT, supervisor="none")
+    status = judge(alone)
+    assert (status.runs, status.well, status.remedy) == ("on demand", True, "It starts when it is needed")
+    assert "○ kokoro   not running" in glance([status])
+    assert "starts on demand" in glance([status])
+    by_hand = judge(replace(alone, on_demand=False))
+    assert (by_hand.runs, by_hand.remedy) == ("by hand", "voicemode service start kokoro")
+    assert judge(replace(alone, installed=False)).remedy == "voicemode service install kokoro"
 
 
 def test_one_that_was_stopped_says_how_to_start_it() -> None:

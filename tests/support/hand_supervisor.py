@@ -7,11 +7,11 @@ import subprocess
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
 
-from voicemode.services.supervisors.supervisor import Supervised, Unit
+from voicemode.services.supervisors.supervisor import Supervised, SupervisorName, Unit
 
 END_SECONDS = 15.0
 
@@ -19,7 +19,7 @@ END_SECONDS = 15.0
 class HandSupervisor:
     """Implements Supervisor."""
 
-    name: Literal["systemd", "launchd", "voicemode"] = "voicemode"
+    name: SupervisorName = "systemd"
 
     def __init__(self, folder: Path, refused: frozenset[Path] = frozenset()) -> None:
         self.folder = folder

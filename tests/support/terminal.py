@@ -27,13 +27,13 @@ class Person:
     environ: Mapping[str, str]
 
     @classmethod
-    def newcomer(cls, service: str, folder: Path, wheel: Path, systemd: UserSystemd, **settings: str) -> Self:
-        """Somebody who has just installed it in `folder`."""
+    def newcomer(cls, service: str, folder: Path, wheel: Path, systemd: UserSystemd | None, **settings: str) -> Self:
+        """Somebody who has just installed it in `folder`; without a `systemd` nothing supervises services."""
         program = python_of(folder)
         uv("venv", "--quiet", "--python", sys.executable, str(folder))
         uv("pip", "install", "--quiet", "--python", str(program), f"voicemode @ {wheel.as_uri()}")
         environ = environment(
-            XDG_RUNTIME_DIR=str(systemd.folder),
+            **({"XDG_RUNTIME_DIR": str(systemd.folder)} if systemd else {"VOICEMODE_SUPERVISOR": "none"}),
             PATH=f"{UV.parent}{os.pathsep}{os.environ['PATH']}",
             UV_CACHE_DIR=UV_CACHE,
             UV_SYSTEM_CERTS="1",

@@ -23,9 +23,14 @@ ELSEWHERE = frozenset({"UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX", "PIP_USER",
 """Would have an installer put packages somewhere else than it is told."""
 
 
-def child_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]:
-    """The environment of a child that reads the settings `names` (fields): those, as they are here, and little else."""
+def child_environment(settings: Settings, names: Iterable[str], python: str = sys.executable) -> dict[str, str]:
+    """The environment of a child that reads the settings `names` (fields): those, as they are here, and little else.
+
+    `python` is the interpreter it runs in; what concerns only ours is left out for another.
+    """
     inherited = {name: text for name, text in os.environ.items() if name.upper() in NEEDED or name.startswith("LC_")}
+    if python != sys.executable:
+        inherited = {name: text for name, text in inherited.items() if name not in OF_THIS_INTERPRETER}
     return inherited | _given(settings, names)
 
 

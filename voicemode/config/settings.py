@@ -194,8 +194,10 @@ class Settings:
     save_audio: bool = setting(False, "Keep a recording of every turn in recordings/ of the base directory.", trusted=True)
 
     auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
-    supervisor: Literal["auto", "systemd", "launchd", "voicemode"] = setting(
-        "auto", "Supervisor of installed services; auto is the system's own where it has one.", trusted=True
+    supervisor: Literal["auto", "systemd", "launchd", "none"] = setting(
+        "auto",
+        "Supervisor of installed services; auto is the system's own, none starts services when they are needed.",
+        trusted=True,
     )
     idle_minutes: float = setting(
         15.0, "Minutes without a request after which a local engine started on demand exits.", minimum=0.05, maximum=10_080

@@ -24,6 +24,7 @@ SERVICE = Service(
     fitting=LiveKitProgram(),
     proof=proof,
     on_demand=False,
+    command=("-P", "-m", "voicemode", "serve", "livekit", "--port", "{port}"),
     address="ws://127.0.0.1:{port}",
     health_path="/",
     health_words=(("OK", "ready"), ("Not Ready", "loading")),

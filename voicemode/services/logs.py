@@ -12,8 +12,6 @@ POLL_SECONDS = 0.2
 LOGGED = re.compile(r"\S+ \S+ (?:ERROR|CRITICAL) [\w.]+\[\d+\]: (?P<what>.+)")
 TOLD = re.compile(r"Error: (?P<what>.+)")
 RAISED = re.compile(r"(?:[\w.]+\.)?(?P<what>[A-Z]\w*(?:Error|Exception|Interrupt)\b.*)")
-WATCHMAN = re.compile(r"\S+ \S+ [A-Z]+ voicemode\.watchman\[\d+\]: ")
-"""Our own supervisor, in the same log: it saw that the service ended, and not why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,6 @@ def explain(lines: Sequence[str], reason: str, *, name: str, port: str) -> Endin
         name: For the remedies.
         port: The setting of its port, for the remedies.
     """
-    lines = [line for line in lines if not WATCHMAN.match(line)]
     error = last_error(lines)
     for rule in RULES:
         if re.search(rule.trace, f"{reason}\n{error}"):

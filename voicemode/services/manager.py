@@ -14,7 +14,7 @@ from voicemode.services.install.record import Record, installing_lock, kept_else
 from voicemode.services.install.trial import answering
 from voicemode.services.logs import tail
 from voicemode.services.port_owner import is_ours, owner
-from voicemode.services.process import alone, ensure_running, log_path, starting
+from voicemode.services.process import alone, ensure_running, interpreter, log_path, starting
 from voicemode.services.service import Service
 from voicemode.services.status import Facts, ServiceStatus, judge, supervises
 from voicemode.services.supervisors.supervisor import Supervisor
@@ -46,7 +46,7 @@ class Manager:
     async def start(self, service: Service, report: Report) -> str:
         """Have it running and answering; what was done, in a sentence.
 
-        One that is not installed as a service is started as an agent would, and ends by itself. Raises ServiceError.
+        One that no supervisor keeps running is started as an agent would. Raises ServiceError.
         """
         await self._refuse_other(service)
         facts = await self._facts(service)
@@ -55,7 +55,7 @@ class Manager:
         await report(f"starting {service.title}")
         if facts.supervised is None:
             await ensure_running(service, self._settings)
-            return f"{service.title} is started. It ends after {self._settings.idle_minutes:g} idle minutes."
+            return f"{service.title} is started. {_lasts(service, self._settings)}"
         _refuse_taken(judge(facts))
         async with starting(service, self._settings):
             await self.end_unsupervised(service)
@@ -141,14 +141,18 @@ class Manager:
         Raises:
             VoiceModeError: It goes on as before.
         """
-        if record := await asyncio.to_thread(load_record, service, self._settings):
+        record = await asyncio.to_thread(load_record, service, self._settings)
+        refuse_other(service, record, self._supervisor.name)
+        if record and await self._supervisor.look(service.name):
             return await self._renew(service, record, report)
-        if await Manager(before, self._supervisor).end_unsupervised(service):
+        if not await Manager(before, self._supervisor).end_unsupervised(service):
+            return ""
+        if service.on_demand:
             return f"{service.title} has ended; it starts with the new settings when it is needed."
-        return ""
+        await ensure_running(service, self._settings)
+        return f"{service.title} was restarted and works with it."
 
     async def _renew(self, service: Service, record: Record, report: Report) -> str:
-        refuse_other(service, record, self._supervisor.name)
         weights = await asyncio.to_thread(service.weights_for, self._settings)
         unit = unit_for(service, self._settings, python_of(record.environment), weights)
         if unit == record.unit:
@@ -172,6 +176,8 @@ class Manager:
 
     async def _registered(self, service: Service) -> None:
         await self._refuse_other(service)
+        if self._supervisor.name == "none":
+            raise ServiceError(f"Neither systemd nor launchd is here to start {service.title} at login.", hint=service.starts)
         if await self._supervisor.look(service.name) is None:
             raise ServiceError(
                 f"{service.title} is not installed as a service.", hint=f"voicemode service install {service.name}"
@@ -204,7 +210,8 @@ class Manager:
         return Facts(
             name=service.name,
             title=service.title,
-            installed=service.installed,
+            installed=bool(await asyncio.to_thread(interpreter, service, settings)),
+            on_demand=service.on_demand,
             port=port,
             port_setting=env_name(find_setting(service.port_setting)),
             log=str(log),
@@ -217,6 +224,12 @@ class Manager:
             vitals=await asyncio.to_thread(vitals, found.pid) if ours and found else None,
             lines=() if ours else tuple(await asyncio.to_thread(tail, log, LOG_LINES)),
         )
+
+
+def _lasts(service: Service, settings: Settings) -> str:
+    if service.on_demand:
+        return f"It ends after {settings.idle_minutes:g} idle minutes."
+    return f"To end it: voicemode service stop {service.name}"
 
 
 def _refuse_taken(status: ServiceStatus) -> None:

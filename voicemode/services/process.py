@@ -17,6 +17,7 @@ from voicemode.config.child_environment import child_environment
 from voicemode.errors import ServiceError
 from voicemode.services.detached import open_log, spawn_detached, tail_since
 from voicemode.services.health import STRANGER, Health, health_of
+from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervised
@@ -48,19 +49,13 @@ class LocalServer:
     @property
     def installed(self) -> bool:
         """True if it could be started: by us, or by whoever keeps it running."""
-        return self._registered or (self.settings.auto_start and self.service.installed)
-
-    @property
-    def _registered(self) -> bool:
-        return load_record(self.service, self.settings) is not None
-
-    @property
-    def _known(self) -> bool:
-        return self.service.installed or self._registered
+        record = load_record(self.service, self.settings)
+        return record is not None or (self.settings.auto_start and self.service.installed)
 
     async def start(self) -> None:
         """Raises ServiceError, also where it is stopped and nobody wants us to start it."""
-        if not self.settings.auto_start and self._known and await _answers(self.service, self.settings) is None:
+        waits = not self.settings.auto_start and interpreter(self.service, self.settings)
+        if waits and await _answers(self.service, self.settings) is None:
             raise ServiceError(
                 f"{self.service.title} is installed but stopped.", hint=f"voicemode service start {self.service.name}"
             )
@@ -68,6 +63,14 @@ class LocalServer:
 
     async def wait_ready(self, tell: Callable[[str], None]) -> Health:
         return await wait_ready(self.service, self.settings, tell=tell)
+
+
+def interpreter(service: Service, settings: Settings) -> str:
+    """Path of the Python that could run `service`: of the environment it was installed into, or ours; empty if neither can."""
+    record = load_record(service, settings)
+    if record and (installed := python_of(record.environment)).exists():
+        return str(installed)
+    return sys.executable if service.installed else ""
 
 
 async def ask_supervisor(service: Service, settings: Settings) -> Supervised | None:
@@ -82,24 +85,23 @@ async def ask_supervisor(service: Service, settings: Settings) -> Supervised | N
 async def ensure_running(
     service: Service, settings: Settings, *, limit_seconds: float = START_SECONDS, ask: Ask = ask_supervisor
 ) -> None:
-    """Return once the server answers on its port; start it if nobody has, and nobody else is to.
+    """Return once the server answers on its port; start it if nobody has, and no supervisor is to.
 
     Its engine may still be loading: requests wait for it, and so does `wait_ready`.
 
     Raises:
-        ServiceError: The engine is not installed, something else has the port, the server did not come up, or it is
+        ServiceError: It is not installed, something else has the port, the server did not come up, or it is
             installed as a service and somebody has stopped it.
     """
     try:
         if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
             return
-        if not service.on_demand:
+        python = await asyncio.to_thread(interpreter, service, settings)
+        if not python:
             raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
-        if not service.installed:
-            raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
         async with starting(service, settings, limit_seconds):
             if not await _answers(service, settings):
-                await _start(service, settings, limit_seconds)
+                await _start(service, settings, python, limit_seconds)
     except OSError as error:
         raise ServiceError(
             f"{service.title} cannot be started: {error}.", hint=f"VoiceMode has to write in {settings.base_dir}."
@@ -237,9 +239,9 @@ async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
         )
 
 
-async def _start(service: Service, settings: Settings, limit_seconds: float) -> None:
+async def _start(service: Service, settings: Settings, python: str, limit_seconds: float) -> None:
     log = log_path(service, settings)
-    command, environ = [sys.executable, *service.arguments(settings)], child_environment(settings, service.settings)
+    command, environ = [python, *service.arguments(settings)], child_environment(settings, service.settings, python)
     with open_log(log) as output:
         begin = output.tell()
         process = spawn_detached(command, environ=environ, output=output, name=service.name)

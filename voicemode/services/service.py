@@ -39,7 +39,7 @@ class Service:
     proof: Callable[[Settings], Awaitable[str]] | None = None
     """Has it work once, where that is not speech; returns what it did, in words. Raises VoiceModeError if it cannot."""
     on_demand: bool = True
-    """True if one that is not installed as a service is started when it is needed."""
+    """True if it is started when it is needed and no supervisor keeps it running; otherwise a person starts it."""
     address: str = f"http://{HOST}:{{port}}/v1"
     """URL its clients are given."""
     health_path: str = "/health"
@@ -79,8 +79,15 @@ class Service:
         return f"http://{HOST}:{self.port(settings)}{self.health_path}"
 
     @property
+    def starts(self) -> str:
+        """How it starts where no supervisor keeps it running, as a sentence."""
+        if self.on_demand:
+            return "It starts by itself when it is needed."
+        return f"Start it when you need it: voicemode service start {self.name}"
+
+    @property
     def installed(self) -> bool:
-        """True if it could be started here and now: its engine can be imported. Nothing is."""
+        """True if it can be started from our own environment: its engine can be imported. Nothing is."""
         return self.on_demand and all(find_spec(module) for module in self.modules)
 
     def arguments(self, settings: Settings) -> list[str]:

@@ -23,7 +23,9 @@ class Facts:
     name: str
     title: str
     installed: bool
-    """True if its engine is in the environment of whoever asks."""
+    """True if it could be started when it is needed, or by hand."""
+    on_demand: bool
+    """True if it is started when it is needed and no supervisor keeps it running."""
     port: int
     port_setting: str
     """The setting's name: VOICEMODE_WHISPER_PORT."""
@@ -54,7 +56,7 @@ class ServiceStatus:
     health: str
     """Health of our server: `ready`, `loading` or `failed`; empty if it does not run."""
     runs: str
-    """Who keeps it running: systemd, launchd, voicemode, `on demand`, `by hand`; empty if nobody does."""
+    """Who runs it: systemd, launchd, `on demand`, `by hand`; empty if nobody can."""
     enabled: bool
     """True if it starts by itself."""
     port: int
@@ -97,7 +99,7 @@ def judge(facts: Facts) -> ServiceStatus:
     """Judge the facts."""
     health = (facts.health if facts.ours else None) or Health()
     vitals = facts.vitals or Vitals(0.0, 0, 0.0)
-    supervised, state = facts.supervised, _state(facts)
+    supervised, state, owner = facts.supervised, _state(facts), (facts.owner if facts.ours else None) or Owner()
     trouble = _trouble(facts, state)
     return ServiceStatus(
         name=facts.name,
@@ -109,7 +111,7 @@ def judge(facts: Facts) -> ServiceStatus:
         port=facts.port,
         ours=facts.ours,
         port_owner="" if facts.ours or facts.owner is None else str(facts.owner),
-        pid=health.pid or (supervised.pid if supervised else 0),
+        pid=health.pid or (supervised.pid if supervised else owner.pid),
         uptime_seconds=round(vitals.uptime_seconds, 1),
         memory_bytes=vitals.memory_bytes,
         cpu_percent=round(vitals.cpu_percent, 1),
@@ -140,11 +142,13 @@ def _state(facts: Facts) -> State:
 
 
 def _runs(facts: Facts) -> str:
-    if not facts.ours or facts.owner is None:
+    if facts.ours and facts.owner:
+        if facts.supervised and supervises(facts.supervised, facts.owner):
+            return facts.supervisor
+        return "on demand" if "--idle-minutes" in facts.owner.command else "by hand"
+    if facts.supervised or not facts.installed:
         return facts.supervisor if facts.supervised else ""
-    if facts.supervised and supervises(facts.supervised, facts.owner):
-        return facts.supervisor
-    return "on demand" if "--idle-minutes" in facts.owner.command else "by hand"
+    return "on demand" if facts.on_demand else "by hand"
 
 
 def _trouble(facts: Facts, state: State) -> Ending:
@@ -161,10 +165,17 @@ def _trouble(facts: Facts, state: State) -> Ending:
         return _looping(facts, facts.supervised)
     if state == "stopped":
         return Ending("", f"voicemode service start {facts.name}")
-    if state == "absent":
-        keep = f"voicemode service install {facts.name}"
-        return Ending("", f"It starts when it is needed; to have it always: {keep}" if facts.installed else keep)
-    return nothing
+    return Ending("", _first_start(facts)) if state == "absent" else nothing
+
+
+def _first_start(facts: Facts) -> str:
+    install = f"voicemode service install {facts.name}"
+    if not facts.installed:
+        return install
+    if not facts.on_demand:
+        return f"voicemode service start {facts.name}"
+    keep = "" if facts.supervisor == "none" else f"; to have it always: {install}"
+    return f"It starts when it is needed{keep}"
 
 
 def _taken(facts: Facts) -> Ending:

@@ -62,11 +62,10 @@ def _runs(status: ServiceStatus) -> str:
     if not status.runs:
         return "not installed as a service" if status.state == "absent" else ""
     if status.runs == "on demand":
-        return "started on demand by an agent"
+        return "started on demand by an agent" if status.ours else "starts on demand"
     if status.runs == "by hand":
-        return "started by hand"
-    keeper = {"voicemode": "VoiceMode's supervisor"}.get(status.runs, status.runs)
-    return f"{keeper}, {'starts by itself' if status.enabled else 'does not start by itself'}"
+        return "started by hand" if status.ours else "starts by hand"
+    return f"{status.runs}, {'starts by itself' if status.enabled else 'does not start by itself'}"
 
 
 def _identity(status: ServiceStatus) -> list[str]:

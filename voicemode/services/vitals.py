@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from voicemode.errors import ServiceError
 from voicemode.services.port_owner import Owner
 from voicemode.services.service import Service
+
+if TYPE_CHECKING:
+    import psutil
 
 SAMPLE_SECONDS = 0.1
 """CPU use is measured over this long."""
@@ -38,22 +42,28 @@ def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
 
 async def end_server(service: Service, found: Owner) -> None:
     """End a server of ours, once what it works on is done. Raises ServiceError if it does not end."""
-    if not await asyncio.to_thread(end, found):
+    if not await asyncio.to_thread(end, service, found):
         raise ServiceError(f"{service.title} does not end.", hint=f"End it yourself: kill -9 {found.pid}")
 
 
-def end(owner: Owner, limit_seconds: float = END_SECONDS) -> bool:
-    """Ask a server of ours to end, and wait for it; False if it has not. `_ports.is_ours` was asked before. Blocks."""
+def end(service: Service, owner: Owner, limit_seconds: float = END_SECONDS) -> bool:
+    """Ask a server of ours to end, and wait for it; False if it has not. `is_ours` was asked before. Blocks."""
     import psutil
 
     try:
         process = psutil.Process(owner.pid)
         if tuple(process.cmdline()) != owner.command:
             return True  # it has ended, and its number belongs to somebody else
-        process.terminate()
+        _first(process, service).terminate()
         process.wait(limit_seconds)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
         return False
     return True
+
+
+def _first(process: "psutil.Process", service: Service) -> "psutil.Process":
+    """The VoiceMode process that runs `process`, a program of somebody else's, and ends it its own way; else `process`."""
+    parent = process.parent() if service.sign else None
+    return parent if parent and {"voicemode", "serve", service.name} <= set(parent.cmdline()) else process

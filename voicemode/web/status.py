@@ -50,9 +50,10 @@ async def speech_state(service: Service, settings: Settings) -> str:
     if state := await health(service.health_url(settings)):
         # Whoever else has the port is asked like ours.
         return WORDS.get(state.status, "running")
-    if await asyncio.to_thread(load_record, service, settings):
+    record = await asyncio.to_thread(load_record, service, settings)
+    if record and (record.kept or not settings.auto_start):
         return "stopped"
-    return "on demand" if settings.auto_start and service.installed else "not installed"
+    return "on demand" if record or (settings.auto_start and service.installed) else "not installed"
 
 
 async def livekit_state(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The whole life of the LiveKit service, as a person types it, with the real server under a real `systemd --user`."""
+"""The whole life of the LiveKit service, as a person types it, with the real server; once without a `systemd --user`."""
 
 import os
 import shutil
@@ -17,14 +17,18 @@ from tests.support.terminal import WAIT_SECONDS, Person
 from tests.support.wheels import uv
 
 
-@pytest.fixture
-def person(user_systemd: UserSystemd, wheel: Path, tmp_path: Path) -> Person:
-    newcomer, (port,) = Person.newcomer("livekit", tmp_path / "program", wheel, user_systemd), free_ports(1)
+def somebody(systemd: UserSystemd | None, wheel: Path, tmp_path: Path) -> Person:
+    newcomer, (port,) = Person.newcomer("livekit", tmp_path / "program", wheel, systemd), free_ports(1)
     environ = {**newcomer.environ, "PATH": f"{livekit_server().parent}{os.pathsep}{newcomer.environ['PATH']}"}
     del environ["VOICEMODE_LIVEKIT_PORT"]
     person = replace(newcomer, environ=environ)
     person.types("config", "set", "livekit_port", str(port))
     return person
+
+
+@pytest.fixture
+def person(user_systemd: UserSystemd, wheel: Path, tmp_path: Path) -> Person:
+    return somebody(user_systemd, wheel, tmp_path)
 
 
 def test_the_whole_life_of_the_livekit_service(person: Person, user_systemd: UserSystemd, wheel: Path, home: Path) -> None:
@@ -48,6 +52,31 @@ def test_the_whole_life_of_the_livekit_service(person: Person, user_systemd: Use
     assert person.sees()["state"] == "absent"
     assert {path for path in listing(home) if "livekit" in str(path)} <= {*map(str, settings_only)}
     assert "voicemode-livekit" not in user_systemd.ask("systemctl", "--user", "list-units", "--all").stdout
+
+
+def test_where_nothing_supervises_services_it_runs_from_start_to_stop(wheel: Path, tmp_path: Path, home: Path) -> None:
+    person = somebody(None, wheel, tmp_path)
+    settings_only = listing(home)
+    try:
+        said = person.types("service", "install", "livekit")
+        assert "tried it out on a spare port: it made a room and ended it" in said
+        assert "Start it when you need it: voicemode service start livekit" in said
+        assert "there was nothing to do" in person.types("service", "install", "livekit")
+        assert person.sees()["remedy"] == "voicemode service start livekit"
+        assert "To end it: voicemode service stop livekit" in person.types("service", "start", "livekit")
+        before = person.sees()
+        assert (before["runs"], before["health"], before["ours"]) == ("by hand", "ready", True)
+        person.types("service", "restart", "livekit")
+        assert person.sees()["pid"] not in (0, before["pid"])
+        (port,) = free_ports(1)
+        assert "LiveKit server was restarted and works with it." in person.types("config", "set", "livekit_port", str(port))
+        assert (person.sees()["port"], person.sees()["health"]) == (port, "ready")
+        assert "Neither systemd nor launchd is here" in person.types("service", "enable", "livekit", succeeds=False)
+        person.types("service", "stop", "livekit")
+        assert person.sees()["state"] == "absent"
+    finally:
+        person.types("service", "uninstall", "livekit", "--yes")
+    assert {path for path in listing(home) if "livekit" in str(path)} <= {*map(str, settings_only)}
 
 
 def is_installed_and_runs(person: Person, home: Path) -> None:

@@ -56,7 +56,7 @@ async def test_what_an_agent_started_while_a_service_was_installed_is_replaced_b
     first = await survey(wish(parrot, settings), supervisor)
     done = await Installation(first, supervisor, report).carry_out()
     assert "which was started on demand" in " ".join(done.did)
-    assert (await manager.status(parrot)).runs == "voicemode", "it is what answers, not the other"
+    assert (await manager.status(parrot)).runs == "systemd", "it is what answers, not the other"
 
 
 async def test_a_chosen_port_is_where_it_is_installed_and_if_the_environment_overrules_it_that_is_told(
@@ -91,7 +91,7 @@ async def test_an_installation_that_fails_leaves_a_stopped_service_stopped(
     broken = installable(folder, "failed")
     python = python_of(environment_of(broken, settings))
     old = unit_for(broken, settings, python, ())
-    save_record(broken, settings, Record(version="1", environment=python.parent.parent, supervisor="voicemode", unit=old))
+    save_record(broken, settings, Record(version="1", environment=python.parent.parent, supervisor="systemd", unit=old))
     await supervisor.register(old)
     change = await survey(wish(broken, replace(settings, whisper_threads=3)), supervisor)
     with pytest.raises(ServiceError, match="cannot load its engine"):
@@ -105,7 +105,7 @@ async def test_an_environment_whose_service_ends_again_and_again_is_made_anew(
 ) -> None:
     there = environment_of(parrot, settings)
     unit = unit_for(parrot, settings, python_of(there), ())
-    save_record(parrot, settings, Record(version="1", environment=there, supervisor="voicemode", unit=unit))
+    save_record(parrot, settings, Record(version="1", environment=there, supervisor="systemd", unit=unit))
     stopped, failed = (Survey(None, None, Supervised(state=state, enabled=True)) for state in ("stopped", "failed"))
     assert plan(wish(parrot, settings), stopped, supervisor).environment == there
     again = plan(wish(parrot, settings), failed, supervisor)
@@ -115,8 +115,8 @@ async def test_an_environment_whose_service_ends_again_and_again_is_made_anew(
 async def test_what_another_supervisor_keeps_running_is_not_installed_a_second_time(
     parrot: Service, settings: Settings, supervisor: Hand, installed: Record
 ) -> None:
-    save_record(parrot, settings, replace(installed, supervisor="systemd"))
-    with pytest.raises(ServiceError, match="kept running by systemd, which is not asked here"):
+    save_record(parrot, settings, replace(installed, supervisor="launchd"))
+    with pytest.raises(ServiceError, match="kept running by launchd, which is not asked here"):
         await survey(wish(parrot, settings), supervisor)
 
 

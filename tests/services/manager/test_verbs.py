@@ -36,7 +36,7 @@ async def test_one_that_is_started_answers_and_tells_all_of_itself(
 ) -> None:
     assert await manager.start(parrot, silent) == "Parrot is started."
     status = await manager.status(parrot)
-    assert (status.word, status.runs, status.ours, status.enabled) == ("ready", "voicemode", True, False)
+    assert (status.word, status.runs, status.ours, status.enabled) == ("ready", "systemd", True, False)
     assert psutil.Process(status.pid).is_running()
     assert (status.model, status.version) == ("base", "0")
     assert status.memory_bytes > 1_000_000
@@ -62,7 +62,7 @@ async def test_one_that_is_restarted_is_another_process(parrot: Service, manager
     before = await manager.status(parrot)
     assert await manager.restart(parrot, silent) == "Parrot is restarted."
     after = await manager.status(parrot)
-    assert (after.word, after.runs) == ("ready", "voicemode")
+    assert (after.word, after.runs) == ("ready", "systemd")
     assert after.pid != before.pid
 
 
@@ -75,7 +75,7 @@ async def test_one_that_an_agent_started_is_taken_over_by_the_service(
     await install(parrot, settings, supervisor)
     assert await manager.start(parrot, silent) == "Parrot is started."
     status = await manager.status(parrot)
-    assert status.runs == "voicemode"
+    assert status.runs == "systemd"
     assert status.pid != on_demand.pid
 
 
@@ -148,11 +148,11 @@ async def test_what_another_supervisor_keeps_running_is_left_to_it_and_that_is_s
     verb: str, parrot: Service, manager: Manager, installed: Record, settings: Settings, supervisor: HandSupervisor
 ) -> None:
     await manager.start(parrot, silent)
-    save_record(parrot, settings, replace(installed, supervisor="systemd"))
+    save_record(parrot, settings, replace(installed, supervisor="launchd"))
     act: Callable[..., Awaitable[Any]] = getattr(manager, verb)
-    with pytest.raises(ServiceError, match="kept running by systemd, which is not asked here") as error:
+    with pytest.raises(ServiceError, match="kept running by launchd, which is not asked here") as error:
         await (act(parrot) if verb == "unregister" else act(parrot, silent))
-    assert "VOICEMODE_SUPERVISOR=systemd" in error.value.hint
+    assert "VOICEMODE_SUPERVISOR=launchd" in error.value.hint
     status = await manager.status(parrot)
     assert (status.ours, status.well, status.problem) == (True, False, error.value.message)
 
@@ -163,6 +163,6 @@ async def test_choosing_another_supervisor_tells_of_what_the_old_one_keeps(
     whisper = find("whisper")
     unit = unit_for(whisper, settings, Path(sys.executable), ())
     service_dir(whisper, settings).mkdir(parents=True)
-    save_record(whisper, settings, Record(version="1", environment=settings.base_dir, supervisor="systemd", unit=unit))
-    (told,) = await follow_settings(settings, replace(settings, supervisor="voicemode"), supervisor, silent)
-    assert told.startswith("Whisper speech-to-text is kept running by systemd, which is not asked here")
+    save_record(whisper, settings, Record(version="1", environment=settings.base_dir, supervisor="launchd", unit=unit))
+    (told,) = await follow_settings(settings, replace(settings, supervisor="systemd"), supervisor, silent)
+    assert told.startswith("Whisper speech-to-text is kept running by launchd, which is not asked here")

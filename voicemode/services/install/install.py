@@ -53,7 +53,7 @@ async def install(
 async def _install(wish: Wish, supervisor: Supervisor, report: Report) -> Installed:
     plan = await survey(wish, supervisor)
     if wish.options.dry_run or plan.nothing_to_do:
-        return outcome(plan, supervisor, list(plan.lines(supervisor.name)))
+        return outcome(plan, list(plan.lines()))
     await report(f"Installing {wish.service.title}")
     busy = f"Another VoiceMode process has been installing {wish.service.title}"
     async with alone(installing_lock(wish.service, wish.settings), PATIENCE_SECONDS, busy):
@@ -77,19 +77,22 @@ class Installation:
         """Do it all, in an order in which every interruption is harmless."""
         plan = self._plan
         if plan.nothing_to_do:
-            return outcome(plan, self._supervisor, [])
+            return outcome(plan, [])
         if not plan.in_place:
             await self._bring_about()
         await self._settle()
-        return outcome(plan, self._supervisor, self._did, self._notices)
+        return outcome(plan, self._did, self._notices)
 
     async def _bring_about(self) -> None:
         plan = self._plan
         await self._make_environment()
         for model in plan.missing:
             await self._fetch(model)
-        if plan.upgrade:
+        if plan.trial:
             await self._try_out()
+        if not plan.kept:
+            await self._make_way()  # whoever needs it next has the new one
+            return
         try:
             await self._switch()
         except BaseException:  # whatever ends it
@@ -140,10 +143,7 @@ class Installation:
         self._notices += [notice] if notice else []
         await self._report("Starting it")
         async with starting(self._service, self._settings):
-            # An agent may have needed one while the environment was made and the weights came.
-            if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
-                await end_server(self._service, squatter)
-                self._did.append(f"ended {squatter}, which was started on demand")
+            await self._make_way()
             await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.start(name))
             await answering(self._service, self._settings, self._ended)
         await self._report("Loading its engine")
@@ -151,6 +151,12 @@ class Installation:
         self._did.append(f"registered it with {self._supervisor.name}: it runs, and starts by itself from now on")
         await self._report("Proving that it works")
         self._did.append(f"proved it: it {await prove(self._service, self._settings)}")
+
+    async def _make_way(self) -> None:
+        """End what runs unsupervised: an agent may have needed one while the environment was made and the weights came."""
+        if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
+            await end_server(self._service, squatter)
+            self._did.append(f"ended {squatter}, which was started on demand")
 
     async def _ended(self) -> str:
         seen = await self._supervisor.look(self._service.name)
@@ -161,7 +167,7 @@ class Installation:
     async def _switch_back(self) -> None:
         """To what was installed before; to nothing, if nothing was."""
         record, name = self._plan.record, self._service.name
-        if record is None:
+        if record is None or not record.kept:
             await self._supervisor.unregister(name)
             return
         await self._supervisor.register(record.unit)
@@ -180,7 +186,7 @@ class Installation:
         await plan.environments.keep_only(plan.environment)
 
 
-def outcome(plan: Plan, supervisor: Supervisor, did: Sequence[str], notices: Sequence[str] = ()) -> Installed:
+def outcome(plan: Plan, did: Sequence[str], notices: Sequence[str] = ()) -> Installed:
     """Return the outcome, for the person."""
     wish = plan.wish
     return Installed(
@@ -190,7 +196,7 @@ def outcome(plan: Plan, supervisor: Supervisor, did: Sequence[str], notices: Seq
         url=wish.service.url(wish.settings),
         model=plan.models[0].model if plan.models else "",
         environment=str(plan.environment),
-        supervisor=supervisor.name,
+        supervisor=plan.supervisor,
         did=did,
-        notices=notices,
+        notices=notices if plan.kept else [*notices, wish.service.starts],
     )

@@ -36,10 +36,11 @@ class Installed:
     """Notes for the person."""
 
     def __str__(self) -> str:
-        if not self.changed:
-            head = f"{self.service} is installed and answers at {self.url}; there was nothing to do."
-        elif self.dry_run:
+        if self.dry_run and self.changed:
             head = f"To install {self.service} I would:"
         else:
-            head = f"{self.service} is installed and answers at {self.url}."
+            answers = "answers" if self.supervisor != "none" else "will answer"
+            head = (
+                f"{self.service} is installed and {answers} at {self.url}{'' if self.changed else '; there was nothing to do'}."
+            )
         return "\n".join([head, *(f"- {line}" for line in self.did), *self.notices])

@@ -75,10 +75,14 @@ class Survey:
         return None if self.supervised and supervises(self.supervised, self.owner) else self.owner
 
     @property
-    def well(self) -> bool:
-        """True if it answers, and is kept running."""
-        kept = self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
-        return kept and self.health is not None and self.health.status != "failed"
+    def fails(self) -> bool:
+        """True if it answers that it cannot work."""
+        return self.health is not None and self.health.status == "failed"
+
+    @property
+    def kept(self) -> bool:
+        """True if it answers, and its supervisor keeps it running from login on."""
+        return self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +108,13 @@ class Plan:
     record: Record | None
     """Record of the installation before."""
     settled: bool
-    """True if it is registered and runs as it should."""
+    """True if it runs as it should, or would when it is needed."""
+    supervisor: str
+    """Name of who is to keep it running: a SupervisorName."""
 
     @property
     def in_place(self) -> bool:
-        """True if it runs as it should, with all it needs."""
+        """True if it is settled, with all it needs."""
         return self.settled and not (self.recipe or self.missing)
 
     @property
@@ -121,11 +127,21 @@ class Plan:
         return tuple(model for model in self.models if not model.present)
 
     @property
+    def kept(self) -> bool:
+        """True if a supervisor is to keep it running."""
+        return self.supervisor != "none"
+
+    @property
     def upgrade(self) -> bool:
         """True if this takes the place of one that runs from another environment."""
         return self.record is not None and self.record.environment != self.environment
 
-    def lines(self, supervisor: str) -> Iterator[str]:
+    @property
+    def trial(self) -> bool:
+        """True if it is tried out on a spare port: it is not started at once, or takes the place of one that works."""
+        return self.upgrade or not self.kept
+
+    def lines(self) -> Iterator[str]:
         """Every command, download and file, in order."""
         if self.nothing_to_do:
             return
@@ -137,12 +153,15 @@ class Plan:
             yield self.choice
         for model in self.missing:
             yield f"download {model.title}, {size_text(model.size_bytes)} ({model.licence}), to {model.folder}"
-        if self.upgrade:
+        if self.trial:
             yield "try the new environment out on a spare port"
         if self.sight.unsupervised:
             yield f"end {self.sight.unsupervised}, which was started on demand"
         yield from (f"write {path}" for path in self.files)
-        yield f"register it with {supervisor}, enable and start it, and prove that it works: {shown(self.unit.command)}"
+        if self.kept:
+            yield (
+                f"register it with {self.supervisor}, enable and start it, and prove that it works: {shown(self.unit.command)}"
+            )
         for name, text in self.wish.choices.items():
             yield f"write {env_name(find_setting(name))}={text} to {user_file()}"
         yield f"write {service_dir(self.wish.service, self.wish.settings) / FILE}"
@@ -175,6 +194,7 @@ def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
     choice = chosen(settings) if service.model_setting else None
     weights = service.weights_with(choice.model) if choice else service.weights
     unit = unit_for(service, settings, python_of(environment), weights)
+    as_wished = record == wished_record(wish, environment, unit, supervisor) and not sight.fails
     return Plan(
         wish=wish,
         sight=sight,
@@ -187,7 +207,8 @@ def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
         unit=unit,
         files=tuple(supervisor.files(unit)),
         record=record,
-        settled=sight.well and record == wished_record(wish, environment, unit, supervisor),
+        settled=as_wished and (sight.kept or supervisor.name == "none"),
+        supervisor=supervisor.name,
     )
 
 

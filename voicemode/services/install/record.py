@@ -26,9 +26,14 @@ class Record:
     environment: Path
     """The folder the service runs from."""
     supervisor: str
-    """Who keeps it running: `systemd`, `launchd` or `voicemode`."""
+    """Who keeps it running: a SupervisorName."""
     unit: Unit
-    """As it was registered."""
+    """As it was registered, or would be."""
+
+    @property
+    def kept(self) -> bool:
+        """True if a supervisor keeps it running; otherwise it is started when it is needed."""
+        return self.supervisor != "none"
 
 
 def service_dir(service: Service, settings: Settings) -> Path:
@@ -50,7 +55,7 @@ def load_record(service: Service, settings: Settings) -> Record | None:
 
 def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> ServiceError | None:
     """Return the error for a service that is kept running elsewhere: other settings, under sudo, in a container."""
-    if record is None or record.supervisor == supervisor:
+    if record is None or not record.kept or record.supervisor == supervisor:
         return None
     keeper = record.supervisor
     return ServiceError(

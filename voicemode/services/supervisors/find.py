@@ -3,15 +3,14 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Literal
 
 from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment, runtime_dir
-from voicemode.services.supervisors.supervisor import Supervisor
+from voicemode.services.supervisors.supervisor import Supervisor, SupervisorName
 
 
 def find_supervisor(settings: Settings) -> Supervisor:
-    """The one that `settings` name, or the one this machine has. Starts nothing, and looks at two files at most."""
+    """Return the one that `settings` name, or the one of this machine. Starts nothing, and looks at two files at most."""
     environ, home, runtime = child_environment(settings, ()), Path.home(), runtime_dir()
     match settings.supervisor if settings.supervisor != "auto" else of_this_machine(runtime):
         case "systemd":
@@ -25,16 +24,15 @@ def find_supervisor(settings: Settings) -> Supervisor:
 
             return Launchd(settings.services_dir, home / "Library/LaunchAgents", environ)
         case _:
-            from voicemode.services._autostart import autostart
-            from voicemode.services._watched import Watchmen
+            from voicemode.services.supervisors.unsupervised import Unsupervised
 
-            return Watchmen(settings.services_dir, autostart(home), environ)
+            return Unsupervised()
 
 
-def of_this_machine(runtime: Path | None, system: str = sys.platform) -> Literal["systemd", "launchd", "voicemode"]:
+def of_this_machine(runtime: Path | None, system: str = sys.platform) -> SupervisorName:
     """Who keeps services of users running here. `runtime` has the socket of the user's systemd, if there is one."""
     if system == "darwin":
         return "launchd"
     if system == "linux" and runtime and (runtime / "systemd/private").exists() and shutil.which("systemctl"):
         return "systemd"
-    return "voicemode"
+    return "none"

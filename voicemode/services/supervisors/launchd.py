@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from voicemode.errors import ServiceError
 from voicemode.services.supervisors.control import Control, RefusedError
-from voicemode.services.supervisors.supervisor import Supervised, Unit
+from voicemode.services.supervisors.supervisor import Supervised, SupervisorName, Unit
 from voicemode.services.supervisors.unit_files import checked, forget, not_registered, place, prepare
 from voicemode.templates import template
 
@@ -32,7 +32,7 @@ LOGGED_OUT = "It runs while you are logged in: macOS ends it with your session, 
 class Launchd:
     """The agents of this user's session."""
 
-    name: Literal["systemd", "launchd", "voicemode"] = "launchd"
+    name: SupervisorName = "launchd"
 
     def __init__(self, services_dir: Path, agents: Path, environ: Mapping[str, str]) -> None:
         """

@@ -1,9 +1,12 @@
-"""Who keeps a service running: systemd, launchd, or a supervisor of our own. All three give the same verbs."""
+"""Who keeps a service running: systemd or launchd. Both give the same verbs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
+
+SupervisorName = Literal["systemd", "launchd", "none"]
+"""`none`: nobody does, and services start when they are needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ class Supervised:
 class Supervisor(Protocol):
     """All of it raises ServiceError saying what the system said, and what to do."""
 
-    name: Literal["systemd", "launchd", "voicemode"]
+    name: SupervisorName
 
     def files(self, unit: Unit) -> dict[Path, str]:
         """Return the files that `register` and `enable` write; of a link, its target. Pure."""

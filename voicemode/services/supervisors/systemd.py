@@ -12,7 +12,7 @@ from typing import Literal
 
 from voicemode.errors import ServiceError
 from voicemode.services.supervisors.control import Control
-from voicemode.services.supervisors.supervisor import Supervised, Unit
+from voicemode.services.supervisors.supervisor import Supervised, SupervisorName, Unit
 from voicemode.services.supervisors.unit_files import checked, forget, place, prepare
 from voicemode.templates import template
 
@@ -32,7 +32,7 @@ UNCONFINED = "systemd cannot confine it here (no namespaces for users): it can w
 class Systemd:
     """The user's own systemd: no root anywhere."""
 
-    name: Literal["systemd", "launchd", "voicemode"] = "systemd"
+    name: SupervisorName = "systemd"
 
     def __init__(self, folder: Path, state_dir: Path, environ: Mapping[str, str]) -> None:
         """

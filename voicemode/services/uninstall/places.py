@@ -76,8 +76,8 @@ def places_of(service: Service, settings: Settings) -> Iterator[Location]:
         names=BUILT.pattern,
         service=name,
     )
-    written = rf"{re.escape(FILE)}|unit\.json|watch\.json|keys\.yaml|dev\.voicemode\.{name}\.plist"
-    notes = rf"\.?({written})({BESIDE})?|watch\.lock|stop|{TRIAL}"
+    written = rf"{re.escape(FILE)}|keys\.yaml|dev\.voicemode\.{name}\.plist"
+    notes = rf"\.?({written})({BESIDE})?|{TRIAL}"
     yield Location(kind="environment", title=f"environment of {title}", folder=own, root=base, names=notes, service=name)
     yield Location(
         kind="cache",
