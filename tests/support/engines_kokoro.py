@@ -33,12 +33,11 @@ def serve() -> Iterator[Serve]:
 
 @contextlib.contextmanager
 def served(app: "Starlette") -> Iterator[str]:
-    import uvicorn
-
-    from voicemode.engines.server.server import listen
+    from voicemode.http_server.listening import listen
+    from voicemode.http_server.server import HttpServer, configured
 
     with contextlib.closing(listen("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="on"))
+        server = HttpServer(configured(app), signals=False)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -11,7 +11,8 @@ from types import MappingProxyType
 import httpx2
 
 from voicemode.config import Settings
-from voicemode.engines.server.server import listen, serve_as
+from voicemode.http_server.listening import listen
+from voicemode.http_server.server import run
 from voicemode.web.app import create_site
 from voicemode.web.entry import pairing_codes
 from voicemode.web.guards import Names
@@ -66,7 +67,7 @@ async def serving(settings: Settings, folder: Path | None = None, names: Names |
     site = create_site(lambda: settings, names, folder, nobody)
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    task = asyncio.create_task(serve_as(config(site.app, lifespan="on"), listener, site.presence, None))
+    task = asyncio.create_task(run(listener, config(site.app), site.activity, None))
     try:
         yield PageServer(port, settings, names)
     finally:

@@ -16,18 +16,23 @@ from starlette.types import ASGIApp
 
 from voicemode import __version__
 from voicemode.config import Settings
-from voicemode.engines.server.guards import is_loopback
-from voicemode.errors import VoiceModeError
+from voicemode.config.urls import is_loopback
+from voicemode.http_server.errors import exception_handlers
+from voicemode.http_server.guards import BodyLimit, Guard, host_of
+from voicemode.http_server.journal import Activity, RequestJournal
 from voicemode.web.certificate import certificate_file, root
 from voicemode.web.entry import SignIn, client_of
-from voicemode.web.errors import failure
-from voicemode.web.guards import Names, PageGuard, host_of
-from voicemode.web.journal import Activity, PageJournal
+from voicemode.web.guards import Names, SecurityHeaders
 from voicemode.web.page import Page
 from voicemode.web.policy import policy, room_sources
 from voicemode.web.rooms import Rooms
 from voicemode.web.signalling import Signalling
 from voicemode.web.status import Chosen, StatusApi
+
+MAX_BODY_BYTES = 16 * 1024
+"""A name, a password, a code."""
+TOLD = ("/api/", "/livekit/")
+"""Paths below these are logged; files only while somebody looks for a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Site:
     """The application, and whether anybody uses it."""
 
     app: ASGIApp
-    presence: Activity
+    activity: Activity
 
 
 def create_site(settings: Callable[[], Settings], names: Names, folder: Path | None, chosen: Chosen) -> Site:
@@ -47,7 +52,7 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
         folder: The exported page; None if it was not built.
         chosen: Asked which providers are in use.
     """
-    presence, entry, first = Activity(), SignIn(settings, names), settings()
+    activity, entry, first = Activity(), SignIn(settings, names), settings()
     rooms, connect = Rooms(settings, entry, names), room_sources(first.livekit_url)
 
     @asynccontextmanager
@@ -60,7 +65,7 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
         if not all(map(is_loopback, (host_of(request.scope), client_of(request)))):
             raise HTTPException(404)
         about = {"service": "voicemode-frontend", "status": "ready", "version": __version__, "pid": os.getpid()}
-        return JSONResponse(about | {"requests": presence.requests, "lan": sorted(names.lan)})
+        return JSONResponse(about | {"requests": activity.requests, "lan": sorted(names.lan)})
 
     async def certificate(_request: Request) -> Response:
         """For phones that are to trust this machine."""
@@ -80,7 +85,9 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
             Route("/{path:path}", Page(folder, connect).show),
         ],
         lifespan=lifespan,
-        exception_handlers={VoiceModeError: failure, HTTPException: failure, Exception: failure},
+        exception_handlers=exception_handlers(),
     )
+    guarded = Guard(BodyLimit(inside, max_bytes=MAX_BODY_BYTES), refusal=names.refusal)
     # Around all of it: what Starlette says when it fails needs the headers, too.
-    return Site(PageJournal(PageGuard(inside, names=names, policy=policy(connect)), presence=presence), presence)
+    sealed = SecurityHeaders(guarded, policy=policy(connect))
+    return Site(RequestJournal(sealed, activity=activity, told=TOLD), activity)

@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
 from voicemode.config import Settings
+from voicemode.http_server.errors import ApiError
 from voicemode.web import request_body
 from voicemode.web.attempts import Attempts
-from voicemode.web.errors import PageError
 from voicemode.web.guards import Names
 from voicemode.web.issued_secrets import Ledger
 
@@ -69,10 +69,10 @@ class SignIn:
         ]
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
-        """Who asks. Raises PageError 401 if they are not signed in."""
+        """Who asks. Raises ApiError 401 if they are not signed in."""
         secret = self._secret(connection)
         if not secret or not await asyncio.to_thread(self._sessions.left_seconds, secret):
-            raise PageError(401, "signed_out", "You are not signed in.", hint="Open a new link: voicemode frontend open")
+            raise ApiError(401, "You are not signed in.", code="signed_out", hint="Open a new link: voicemode frontend open")
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
@@ -91,10 +91,10 @@ class SignIn:
         (code,) = await request_body.texts(request, "code")
         if not await asyncio.to_thread(self._codes.take, code):
             self._admit(request)
-            raise PageError(
+            raise ApiError(
                 403,
-                "expired_link",
                 "This link has been used, or is older than ten minutes.",
+                code="expired_link",
                 hint="Make a new one: voicemode frontend open",
             )
         return await self._welcome(request)
@@ -104,10 +104,10 @@ class SignIn:
         (given,) = await request_body.texts(request, "password")
         wanted = await self._wanted()
         if not wanted:
-            raise PageError(403, "no_password", "No password is set.", hint="Open a link instead: voicemode frontend open")
+            raise ApiError(403, "No password is set.", code="no_password", hint="Open a link instead: voicemode frontend open")
         self._admit(request)
         if not same(given, wanted):
-            raise PageError(403, "wrong_password", "That is not the password.")
+            raise ApiError(403, "That is not the password.", code="wrong_password")
         self._attempts.forgive(client_of(request))
         return await self._welcome(request)
 
@@ -124,13 +124,13 @@ class SignIn:
         return (await asyncio.to_thread(self._settings)).frontend_password
 
     def _admit(self, request: Request) -> None:
-        """Let a client guess once. Raises PageError 429."""
+        """Let a client guess once. Raises ApiError 429."""
         if wait := self._attempts.wait_seconds(client_of(request)):
             seconds = math.ceil(wait)
-            raise PageError(
+            raise ApiError(
                 429,
-                "too_many_attempts",
                 f"Too many attempts. Try again in {seconds} s.",
+                code="too_many_attempts",
                 headers={"retry-after": str(seconds)},
             )
         self._attempts.note(client_of(request))

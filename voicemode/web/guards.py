@@ -1,4 +1,4 @@
-"""Checks before every route: which names we answer to, whose pages may ask, how much may be sent."""
+"""Checks before every route: which names we answer to, whose pages may ask."""
 
 import asyncio
 from contextlib import suppress
@@ -7,18 +7,14 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicemode.engines.server.guards import host_name, is_loopback, promised_bytes
-from voicemode.web.errors import PageError
+from voicemode.http_server.errors import ApiError
+from voicemode.http_server.guards import host_of, is_this_machine, promised_bytes
 from voicemode.web.policy import secured
 
-MAX_BODY_BYTES = 16 * 1024
-"""A name, a password, a code."""
-BODY_SECONDS = 10.0
 CLOSED_SECONDS = 1.0
 LOOKING = ("GET", "HEAD")
 HTTP = "http"
 WEBSOCKET = "websocket"
-FAILED = 500
 
 
 @dataclass(slots=True)
@@ -34,7 +30,7 @@ class Names:
 
     def know(self, host: str) -> bool:
         """True if `host` is us; a name that only leads here is not (DNS rebinding)."""
-        return is_loopback(host) or host.lower() in self.lan | self.behind
+        return is_this_machine(host) or host in self.lan | self.behind
 
     def encrypted(self, scope: Scope) -> bool:
         """True if the browser talks to us over TLS."""
@@ -46,19 +42,37 @@ class Names:
         origin, secure = headers.get("origin", ""), "https" if self.encrypted(scope) else "http"
         return origin in self.developing or origin.lower() == f"{secure}://{headers.get('host', '').lower()}"
 
+    def refusal(self, scope: Scope) -> ApiError | None:
+        """Say what speaks against a request: not our name, another site's page, a body that no page of ours sends."""
+        if not self.know(host_of(scope)):
+            return ApiError(
+                403,
+                "This server does not answer to that name.",
+                code="forbidden_host",
+                hint="Names of a proxy before it belong into VOICEMODE_FRONTEND_HOSTS.",
+            )
+        if scope["type"] == HTTP and scope["method"] in LOOKING:
+            return None
+        if not self.same_site(scope):
+            return ApiError(403, "Pages of other sites may not use this server.", code="forbidden_origin")
+        if scope["type"] == HTTP and not fit(scope):
+            return ApiError(415, "The body of a request has to be JSON.", code="not_json")
+        return None
 
-def host_of(scope: Scope) -> str:
-    """The name that a request was sent to, without the port."""
-    return host_name("//" + Headers(scope=scope).get("host", "")).lower()
+
+def fit(scope: Scope) -> bool:
+    """True if there is no body, or one that says it is JSON."""
+    headers = Headers(scope=scope)
+    has_body = promised_bytes(scope) or "transfer-encoding" in headers
+    return not has_body or headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
-class PageGuard:
-    """Refuses what no page of ours sends, and puts the security headers on every answer."""
+class SecurityHeaders:
+    """Puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, names: Names, policy: str) -> None:
+    def __init__(self, app: ASGIApp, *, policy: str) -> None:
         """`policy` is the Content-Security-Policy of answers that bring none."""
         self._app = app
-        self._names = names
         self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,27 +87,9 @@ class PageGuard:
             refused = refused or message["type"] == "websocket.http.response.start"
             await send(secured(message, self._policy))
 
-        if error := self.refusal(scope):
-            await error.response()(scope, receive, sealed)
-        else:
-            await self._app(scope, BoundedBody(receive).receive if scope["type"] == HTTP else receive, sealed)
+        await self._app(scope, receive, sealed)
         if refused:
             await closed(receive)
-
-    def refusal(self, scope: Scope) -> PageError | None:
-        """Why this request is not answered, if it is not."""
-        if not self._names.know(host_of(scope)):
-            return PageError(
-                403,
-                "forbidden_host",
-                "This server does not answer to that name.",
-                hint="Names of a proxy before it belong into VOICEMODE_FRONTEND_HOSTS.",
-            )
-        if scope["type"] == HTTP and scope["method"] in LOOKING:
-            return None
-        if not self._names.same_site(scope):
-            return PageError(403, "forbidden_origin", "Pages of other sites may not use this server.")
-        return misfit(scope) if scope["type"] == HTTP else None
 
 
 async def closed(receive: Receive) -> None:
@@ -104,43 +100,3 @@ async def closed(receive: Receive) -> None:
             for _ in range(2):
                 while (await receive())["type"] != "websocket.disconnect":
                     pass
-
-
-def misfit(scope: Scope) -> PageError | None:
-    """Describe what is wrong with the body of a request, as its headers announce it."""
-    headers = Headers(scope=scope)
-    if promised_bytes(scope) > MAX_BODY_BYTES:
-        return too_large()
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    has_body = promised_bytes(scope) or "transfer-encoding" in headers
-    if has_body and kind != "application/json":
-        return PageError(415, "not_json", "The body of a request has to be JSON.")
-    return None
-
-
-def too_large() -> PageError:
-    return PageError(413, "too_large", f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
-
-
-class BoundedBody:
-    """Stops reading a body that is longer, or takes longer, than any of ours."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._deadline = asyncio.get_running_loop().time() + BODY_SECONDS
-        self._received = 0
-        self._complete = False
-
-    async def receive(self) -> Message:
-        if self._complete:  # then this waits for the client to hang up
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError:
-            raise PageError(408, "too_slow", "The request did not come to its end.") from None
-        self._received += len(message.get("body", b""))
-        self._complete = not message.get("more_body", False)
-        if self._received > MAX_BODY_BYTES:
-            raise too_large()
-        return message

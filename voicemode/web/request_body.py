@@ -1,23 +1,20 @@
 """Request bodies, checked."""
 
-import json
 import unicodedata
 
 from starlette.requests import Request
 
-from voicemode.web.errors import PageError
+from voicemode.http_server.body import json_object, malformed
+from voicemode.http_server.errors import ApiError
 
 LONGEST_NAME = 64
 LONGEST_TEXT = 1024
 
 
 async def texts(request: Request, *names: str) -> list[str]:
-    """The texts called `names` in a JSON body that has exactly these. Raises PageError 400."""
-    try:
-        said = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise malformed("The body of the request is not JSON.") from None
-    if not isinstance(said, dict) or set(said) != set(names) or not all(isinstance(value, str) for value in said.values()):
+    """The texts called `names` in a JSON body that has exactly these. Raises ApiError 400."""
+    said = await json_object(request)
+    if set(said) != set(names) or not all(isinstance(value, str) for value in said.values()):
         raise malformed(f"The body of the request has to be an object with the texts {', '.join(names)}.")
     if any(len(text) > LONGEST_TEXT for text in said.values()):
         raise malformed("That is too long.")
@@ -27,13 +24,9 @@ async def texts(request: Request, *names: str) -> list[str]:
 def name(text: str, what: str) -> str:
     """`text` as the name of a room or a person: what one can read, without what only changes how it looks.
 
-    Raises PageError 400. `what` is said to the person.
+    Raises ApiError 400. `what` is said to the person.
     """
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not 0 < len(cleaned) <= LONGEST_NAME or not cleaned.isprintable() or "/" in cleaned:
-        raise PageError(400, "bad_name", f"{what} has 1 to {LONGEST_NAME} letters, digits and signs, without a slash.")
+        raise ApiError(400, f"{what} has 1 to {LONGEST_NAME} letters, digits and signs, without a slash.", code="bad_name")
     return cleaned
-
-
-def malformed(message: str) -> PageError:
-    return PageError(400, "malformed", message)

@@ -12,12 +12,12 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode.config import Settings
 from voicemode.errors import RoomError
+from voicemode.http_server.errors import ApiError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
 from voicemode.transports.livekit.directory import RoomDirectory
 from voicemode.web import request_body
 from voicemode.web.entry import SignIn
-from voicemode.web.errors import PageError
 from voicemode.web.guards import Names
 
 SIGNALLING = "/livekit"
@@ -60,7 +60,7 @@ class Rooms:
         """End it for all who are in it."""
         async with self._directory(request) as directory:
             if not await directory.end(request.path_params["name"]):
-                raise PageError(404, "no_such_room", "There is no such room any more.")
+                raise ApiError(404, "There is no such room any more.", code="no_such_room")
         return Response(status_code=204)
 
     async def token(self, request: Request) -> Response:
@@ -69,7 +69,7 @@ class Rooms:
         room, name = request_body.name(room, "The name of a room"), request_body.name(given, "Your name")
         settings = await asyncio.to_thread(self._settings)
         if name.casefold() == settings.livekit_name.casefold():
-            raise PageError(400, "name_taken", f"{name} is the name of the agent.", hint="Choose another one.")
+            raise ApiError(400, f"{name} is the name of the agent.", code="name_taken", hint="Choose another one.")
         access = await self._access()
         token = person_token(access, room, visitor.identity, name)
         return JSONResponse(
@@ -84,18 +84,18 @@ class Rooms:
 
     @asynccontextmanager
     async def _directory(self, request: Request) -> AsyncIterator[RoomDirectory]:
-        """The rooms, for who may see them. Raises PageError."""
+        """The rooms, for who may see them. Raises ApiError."""
         await self._entry.visitor(request)
         access = await self._access()
         if self._directory_of is None:
-            raise PageError(503, "starting", "The server is just starting.")
+            raise ApiError(503, "The server is just starting.", code="starting")
         try:
             yield self._directory_of(access)
         except RoomError as error:
-            raise PageError(503, "livekit_unreachable", error.message, hint=error.hint) from error
+            raise ApiError(503, error.message, code="livekit_unreachable", hint=error.hint) from error
 
     async def _access(self) -> Access:
-        """Raises PageError 503 where there is no LiveKit."""
+        """Raises ApiError 503 where there is no LiveKit."""
         access = await asyncio.to_thread(lambda: find_access(self._settings()))
         if access is None:
             raise no_livekit()
@@ -106,10 +106,10 @@ class Rooms:
         return f"{scheme}://{request.headers['host']}{SIGNALLING}"
 
 
-def no_livekit() -> PageError:
-    return PageError(
+def no_livekit() -> ApiError:
+    return ApiError(
         503,
-        "no_livekit",
         "There is no LiveKit server to talk over.",
+        code="no_livekit",
         hint="Install one: voicemode service install livekit. For one elsewhere, see docs/livekit.md.",
     )

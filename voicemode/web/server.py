@@ -5,7 +5,7 @@ import contextlib
 import datetime
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from voicemode.config import Settings
-from voicemode.engines.server.server import listen, serve_as
 from voicemode.errors import ServiceError, VoiceModeError
+from voicemode.http_server.listening import listen
+from voicemode.http_server.server import HttpServer, configured, run
 from voicemode.services.service import HOST
 from voicemode.web.app import create_site
 from voicemode.web.certificate import ServerCertificate, certificate_file, identity
-from voicemode.web.guards import MAX_BODY_BYTES, Names
-from voicemode.web.idle_connections import Impatient
+from voicemode.web.guards import Names
 from voicemode.web.lan import lan_addresses, own_names
 from voicemode.web.link import here
 from voicemode.web.page import find_page
@@ -32,27 +32,18 @@ GRACE_SECONDS = 2
 """Who is in a room is hung up on after that, and comes again by itself."""
 LOOK_SECONDS = 30.0
 """How often it is looked whether this machine has other addresses now."""
-MOST_CONNECTIONS = 512
 NAMELESS = ("localhost",)
 """What a certificate is for that nobody asks for: there is no network."""
 
 
 def config(app: ASGIApp, **more: object) -> uvicorn.Config:
-    return uvicorn.Config(
+    return configured(
         app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http=Impatient,
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
-        # Nobody is taken at their word about where they come from: a proxy is known by the name it uses.
-        proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=MAX_BODY_BYTES,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -96,7 +87,7 @@ class Lan:
 
     @contextlib.asynccontextmanager
     async def _serving(self, sockets: list[socket.socket], own: ServerCertificate) -> AsyncIterator[None]:
-        server = Quiet(config(self.app, lifespan="off", ssl_certfile=own.path))
+        server = HttpServer(config(self.app, lifespan="off", ssl_certfile=own.path), signals=False)
         serving = asyncio.create_task(server.serve(sockets))
         try:
             yield
@@ -149,12 +140,4 @@ async def serve(
         shown = settings.frontend_lan and not settings.local_only
         async with lan.served() if shown else contextlib.nullcontext():
             log.info("The page is at %s. To get in: voicemode frontend open", here(settings))
-            await serve_as(config(site.app, lifespan="on"), listener, site.presence, idle_minutes)
-
-
-class Quiet(uvicorn.Server):
-    """Leaves signals to the server that it runs beside."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+            await run(listener, config(site.app), site.activity, idle_minutes)

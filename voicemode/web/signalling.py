@@ -15,10 +15,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
+from voicemode.http_server.errors import ApiError
 from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import Access, find_access
 from voicemode.web.entry import SignIn
-from voicemode.web.errors import PageError
 from voicemode.web.rooms import SIGNALLING, no_livekit
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ class Signalling:
             async with self._livekit(browser) as livekit:
                 await browser.accept()
                 await relayed(browser, livekit, self._signed_out(browser))
-        except PageError as error:
+        except ApiError as error:
             await browser.send_denial_response(error.response())
 
     async def _signed_out(self, browser: WebSocket) -> None:
         """Return when it is."""
-        with suppress(PageError):
+        with suppress(ApiError):
             while await self._entry.visitor(browser):  # noqa: ASYNC110 another process may sign them out
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -84,10 +84,10 @@ class Signalling:
 
     @asynccontextmanager
     async def _livekit(self, browser: WebSocket) -> "AsyncIterator[ClientConnection]":
-        """A connection to LiveKit as this browser asks for it. Raises PageError where there is none to be had."""
+        """A connection to LiveKit as this browser asks for it. Raises ApiError where there is none to be had."""
         access = await self._access(browser)
         if self._inside >= MOST:
-            raise PageError(503, "too_many_people", "Too many people are in rooms.")
+            raise ApiError(503, "Too many people are in rooms.", code="too_many_people")
         self._inside += 1
         try:
             async with connection(websocket_url(access, browser), browser.headers.get("authorization", "")) as livekit:
@@ -96,7 +96,7 @@ class Signalling:
             self._inside -= 1
 
     async def _access(self, connection: HTTPConnection) -> Access:
-        """The LiveKit server here, for who is signed in. Raises PageError."""
+        """The LiveKit server here, for who is signed in. Raises ApiError."""
         await self._entry.visitor(connection)
         access = await asyncio.to_thread(lambda: find_access(self._settings()))
         if access is None or not access.is_here:
@@ -112,7 +112,7 @@ def websocket_url(access: Access, browser: WebSocket) -> str:
 
 @asynccontextmanager
 async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConnection]":
-    """A WebSocket to LiveKit at `url`. Raises PageError; with LiveKit's own status if it refuses.
+    """A WebSocket to LiveKit at `url`. Raises ApiError; with LiveKit's own status if it refuses.
 
     Browsers have the token in the query, other clients in `authorization`.
     """
@@ -132,7 +132,7 @@ async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConne
         livekit = await opening
     except InvalidStatus as error:
         status = error.response.status_code
-        raise PageError(status, "refused_by_livekit", "LiveKit does not let you in.", hint="Join again.") from None
+        raise ApiError(status, "LiveKit does not let you in.", code="refused_by_livekit", hint="Join again.") from None
     except (OSError, TimeoutError, InvalidHandshake):
         raise unreachable() from None
     async with livekit:
@@ -189,5 +189,7 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
     await asyncio.wait(tasks)
 
 
-def unreachable() -> PageError:
-    return PageError(503, "livekit_unreachable", "LiveKit does not answer.", hint="Start it: voicemode service start livekit")
+def unreachable() -> ApiError:
+    return ApiError(
+        503, "LiveKit does not answer.", code="livekit_unreachable", hint="Start it: voicemode service start livekit"
+    )

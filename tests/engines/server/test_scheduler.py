@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.scheduler import Scheduler
+from voicemode.http_server.errors import ApiError
 
 pytestmark = pytest.mark.anyio
 

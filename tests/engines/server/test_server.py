@@ -24,12 +24,13 @@ from voicemode import __version__
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import peer_of
 from voicemode.engines.server.counters import Counters
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.http import create_app, streamed, unless_gone
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.queue import EngineHost
-from voicemode.engines.server.server import listen, serve, serve_on
+from voicemode.engines.server.server import serve, serve_on
 from voicemode.errors import ServiceError, WeightsError
+from voicemode.http_server.errors import ApiError
+from voicemode.http_server.listening import listen
 
 pytestmark = pytest.mark.anyio
 
@@ -233,7 +234,7 @@ async def test_the_log_has_a_line_for_each_request_without_its_content(
         await client.post("/work?said=secret", content=b"secret")
         await client.get("/health")
         await client.get("/metrics")
-    lines = [record.getMessage() for record in caplog.records if record.name == "voicemode.services.api"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "voicemode.http_server.journal"]
     assert [line.rpartition(" ")[0].rpartition(" ")[0] for line in lines] == ["POST '/work' 200"]
 
 

@@ -28,12 +28,12 @@ from voicemode.audio.frames import Frame, join
 from voicemode.audio.wav import wav_bytes
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.queue import WAITING
-from voicemode.engines.server.server import listen
 from voicemode.engines.whisper.api import whisper_app
 from voicemode.engines.whisper.languages import LANGUAGES, language_code
 from voicemode.engines.whisper.split import LONGEST_SECONDS, stretches
 from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
 from voicemode.errors import WeightsError
+from voicemode.http_server.listening import listen
 
 if TYPE_CHECKING:
     from tests.support.engines_kokoro import Serve

@@ -23,12 +23,12 @@ from voicemode.engines.kokoro.voices import NAMES, Mix
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import Peer, peer_of
 from voicemode.engines.server.counters import Counters
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.http import create_app, event, streamed
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.progress import EngineProgress
 from voicemode.engines.server.queue import EngineHost
 from voicemode.engines.server.server import serve
+from voicemode.http_server.errors import ApiError
 from voicemode.models.hardware import choose_threads, usable_cpus
 from voicemode.models.models import ensure, sources_from
 

@@ -1,6 +1,5 @@
 """Speech requests: the JSON of OpenAI's speech API, checked field by field."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from starlette.requests import Request
 from voicemode.audio.codec import CONTENT_TYPES
 from voicemode.engines.kokoro.voices import Mix, UnknownVoiceError, parse_voice
 from voicemode.engines.server.about import unknown_model
-from voicemode.engines.server.errors import ApiError
+from voicemode.http_server.body import json_object
+from voicemode.http_server.errors import ApiError
 
 MODELS = ("kokoro", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 """All of them are Kokoro: clients send the names they know."""
@@ -38,13 +38,7 @@ class SpeechRequest:
 
 async def read_ask(request: Request) -> SpeechRequest:
     """Read and check the request. Raises ApiError, naming the field at fault; unknown fields are ignored."""
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise ApiError(400, "The request must be JSON, as in OpenAI's API.") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "The request must be a JSON object.")
-    return checked(body)
+    return checked(await json_object(request))
 
 
 def checked(body: Mapping[str, Any]) -> SpeechRequest:

@@ -12,10 +12,10 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
 from voicemode.engines.server.counters import Counters, memory_bytes
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.metrics import CONTENT_TYPE, Metric, Sample, gauge, render
 from voicemode.engines.server.progress import EngineProgress
 from voicemode.engines.server.queue import EngineHost
+from voicemode.http_server.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

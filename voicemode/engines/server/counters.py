@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import psutil
 
 from voicemode.engines.server.metrics import Counter, Histogram, Metric, gauge
+from voicemode.errors import VoiceModeError
+from voicemode.http_server.errors import FAILED
+from voicemode.http_server.journal import AccessRecord
 
 SOON_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 FACTORS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 3.0)
-FAILED = 500
-"""This status and those above are the server's fault."""
 
 
 def requests() -> Counter:
@@ -62,8 +63,19 @@ class Counters:
         if work.audio_seconds:
             self.real_time.observe((time.perf_counter() - began) / work.audio_seconds)
 
-    def note(self, path: str, reason: str) -> None:
-        """Remember why a request to `path` failed."""
+    def count(self, record: AccessRecord, path: str) -> None:
+        """Count one request under the name `path`."""
+        self.requests.add(path=path, status=str(record.status))
+        if record.first_byte_seconds is not None:
+            self.first_byte.observe(record.first_byte_seconds, path=path)
+        if record.status >= FAILED or record.broken:
+            self.errors.add(path=path)
+
+    def note(self, path: str, error: Exception) -> None:
+        """Remember why a request to `path` failed. Of a crash only its kind: its text may hold content."""
+        # Starlette wraps what fails after an answer has begun.
+        origin = error if isinstance(error, VoiceModeError) else error.__cause__ or error
+        reason = str(origin) if isinstance(origin, VoiceModeError) else type(origin).__name__
         self.last_error = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {path}: {reason}"
 
     def metrics(self) -> list[Metric]:

@@ -1,7 +1,6 @@
 """Application that both engine servers share: middleware around their routes, and streams that stop when nobody listens.
 
-Beside it: `errors` (OpenAI-shaped), `room` (the engines and the queue before them), `guards` and `journal` (middleware),
-`about` (health, metrics, models), `server` (uvicorn).
+Beside it: `queue` (the engines and who waits for them), `about` (health, metrics, models), `server` (which runs it).
 """
 
 import asyncio
@@ -11,7 +10,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
@@ -19,12 +17,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from voicemode.engines.server.about import About, AboutApi
-from voicemode.engines.server.counters import FAILED, Counters
-from voicemode.engines.server.errors import as_api_error, cause, client_gone
-from voicemode.engines.server.guards import BodyLimit, LocalOnly
-from voicemode.engines.server.journal import RequestJournal
+from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.queue import EngineHost
-from voicemode.errors import VoiceModeError
+from voicemode.http_server.errors import exception_handlers
+from voicemode.http_server.guards import BodyLimit, Guard, foreign
+from voicemode.http_server.journal import AccessRecord, RequestJournal
 
 T = TypeVar("T")
 
@@ -34,6 +31,8 @@ def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Seq
 
     The default model is loaded from the application's start on; requests that need it wait for it.
     """
+    # By name; all others together, so that nobody can fill the memory with new ones.
+    paths = {route.path for route in routes}
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -43,28 +42,20 @@ def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Seq
         finally:
             await room.close()
 
-    async def failure(request: Request, error: Exception) -> Response:
-        told = as_api_error(error)
-        if told.status >= FAILED:
-            tally.note(request.url.path, cause(error))
-        return told.response()
+    def count(record: AccessRecord) -> None:
+        tally.count(record, record.path if record.path in paths else "other")
 
     app = Starlette(
         routes=[*routes, *AboutApi(about, room, tally).routes],
         lifespan=lifespan,
         middleware=[
-            Middleware(RequestJournal, room=room, tally=tally, paths={route.path for route in routes}),
-            Middleware(LocalOnly),
+            Middleware(RequestJournal, activity=room.activity, count=count),
+            Middleware(Guard, refusal=foreign),
             Middleware(BodyLimit, max_bytes=about.max_body_bytes),
         ],
-        exception_handlers={
-            VoiceModeError: failure,
-            HTTPException: failure,
-            ClientDisconnect: client_gone,
-            Exception: failure,
-        },
+        exception_handlers=exception_handlers(tally.note),
     )
-    app.state.room = room
+    app.state.activity = room.activity
     return app
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from voicemode.engines.server.errors import ApiError
+from voicemode.http_server.errors import ApiError
 
 log = logging.getLogger(__name__)
 

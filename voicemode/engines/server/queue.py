@@ -6,16 +6,16 @@ Parts: `shelf` (the models that are loaded), `turns` and `line` (whose turn it i
 import asyncio
 import contextlib
 import threading
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from voicemode.engines.server.clients import Clients, Peer, owners
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.loaded_models import LoadedModels, in_thread, seen
 from voicemode.engines.server.scheduler import Scheduler
 from voicemode.errors import VoiceModeError
+from voicemode.http_server.errors import ApiError
+from voicemode.http_server.journal import Activity
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -49,13 +49,12 @@ class EngineHost(Generic[E]):
         self._turns = Scheduler(waiting)
         self._name = name or Clients(owners).name
         self._jobs: set[asyncio.Task[object]] = set()
-        self._busy = 0
-        self._idle_since = time.monotonic()
+        self.activity = Activity()
 
     def open(self) -> None:
         """Start loading the default model."""
         loading = contextlib.ExitStack()
-        loading.enter_context(self.occupied())
+        loading.enter_context(self.activity.occupied())
         self._shelf.get(self._shelf.default).add_done_callback(lambda _: loading.close())
 
     async def close(self) -> None:
@@ -83,21 +82,6 @@ class EngineHost(Generic[E]):
     def waiting(self) -> int:
         """Jobs that wait."""
         return self._turns.waiting
-
-    @property
-    def idle_seconds(self) -> float:
-        """Seconds since the last request; 0 while one goes on."""
-        return 0.0 if self._busy else time.monotonic() - self._idle_since
-
-    @contextlib.contextmanager
-    def occupied(self) -> Iterator[None]:
-        """Not idle as long as this is open."""
-        self._busy += 1
-        try:
-            yield
-        finally:
-            self._busy -= 1
-            self._idle_since = time.monotonic()
 
     async def run(self, job: Callable[[E, threading.Event], T], *, model: str = "", peer: Peer = NOBODY) -> T:
         """Run `job` once its turn has come and return its result. An empty `model` is the default one; `peer` is the client.

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.fair_queue import FairQueue
+from voicemode.http_server.errors import ApiError
 
 FIRST_GUESS_SECONDS = 1.0
 """What a job takes, before any was seen."""

@@ -16,7 +16,6 @@ from voicemode.config import Settings
 from voicemode.engines.server.about import About
 from voicemode.engines.server.clients import Peer, peer_of
 from voicemode.engines.server.counters import Counters
-from voicemode.engines.server.errors import as_api_error
 from voicemode.engines.server.http import create_app, event, streamed, unless_gone
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.progress import EngineProgress
@@ -27,6 +26,7 @@ from voicemode.engines.whisper.models import ANY, installed, not_installed
 from voicemode.engines.whisper.request import TranscriptionRequest, read_ask
 from voicemode.engines.whisper.transcript import Options, Segment
 from voicemode.errors import VoiceModeError
+from voicemode.http_server.errors import as_api_error
 from voicemode.models.choice import uses_card, whisper_choice
 from voicemode.models.hardware import choose_threads, look
 from voicemode.models.manifests import WHISPER

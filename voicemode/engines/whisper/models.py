@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from voicemode.engines.server.about import unknown_model
-from voicemode.engines.server.errors import ApiError
+from voicemode.http_server.errors import ApiError
 from voicemode.models.manifests import MODELS, WHISPER
 from voicemode.models.models import status
 

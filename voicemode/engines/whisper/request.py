@@ -7,10 +7,10 @@ from typing import BinaryIO, Literal, get_args
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from voicemode.engines.server.errors import ApiError
 from voicemode.engines.whisper.languages import language_code
 from voicemode.engines.whisper.models import english_only, model_for
 from voicemode.engines.whisper.transcript import Options
+from voicemode.http_server.errors import ApiError
 
 Format = Literal["json", "text", "verbose_json", "srt", "vtt"]
 FORMATS: tuple[Format, ...] = get_args(Format)

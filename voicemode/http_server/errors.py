@@ -1,0 +1,82 @@
+"""Errors as OpenAI's API shapes them, so that any OpenAI client maps them to the exceptions its users know."""
+
+from collections.abc import Callable, Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ExceptionHandler
+
+from voicemode.errors import UnsupportedAudioError, VoiceModeError
+
+FAILED = 500
+"""This status and those above are the server's fault."""
+HUNG_UP = 499
+"""What web servers log for a client that did not wait for its answer."""
+KINDS = {404: "not_found_error", 429: "rate_limit_error"}
+"""`type` of the statuses that have one of their own; others are invalid_request_error below 500, server_error above."""
+
+
+class ApiError(VoiceModeError):
+    """A request that cannot be answered. The message is for the client: what is wrong, what would be right."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`param` names the field at fault, `code` is for programs; `hint` is what a person could do."""
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.param = param
+        self.code = code
+        self.headers = headers
+
+    @property
+    def body(self) -> dict[str, dict[str, str | None]]:
+        """OpenAI's error object; a hint, which it does not have, only where there is one."""
+        kind = KINDS.get(self.status, "server_error" if self.status >= FAILED else "invalid_request_error")
+        told = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return {"error": {**told, "hint": self.hint} if self.hint else told}
+
+    def response(self) -> Response:
+        return JSONResponse(self.body, self.status, headers=self.headers)
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """Return the error as the client is told. Only failures we saw coming show their text."""
+    match error:
+        case ApiError():
+            return error
+        case UnsupportedAudioError():
+            return ApiError(400, str(error), param="file", code="unsupported_audio")
+        case VoiceModeError():
+            return ApiError(FAILED, str(error))
+        case HTTPException(status_code=404):
+            return ApiError(404, "There is no such path here.", code="not_found")
+        case HTTPException(status_code=405):
+            return ApiError(405, "This path does not take that method.", code="method_not_allowed", headers=error.headers)
+        case HTTPException():
+            return ApiError(error.status_code, error.detail, headers=error.headers)
+        case _:
+            return ApiError(FAILED, "The server failed; its log has the reason.", code="internal_error")
+
+
+def exception_handlers(note: Callable[[str, Exception], None] = lambda path, error: None) -> dict[type, ExceptionHandler]:
+    """The handlers of an application. `note` is told the path and the error of each request that the server failed."""
+
+    async def failure(request: Request, error: Exception) -> Response:
+        told = as_api_error(error)
+        if told.status >= FAILED:
+            note(request.url.path, error)
+        return told.response()
+
+    async def client_gone(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=HUNG_UP)
+
+    return {VoiceModeError: failure, HTTPException: failure, ClientDisconnect: client_gone, Exception: failure}
