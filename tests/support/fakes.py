@@ -3,7 +3,7 @@
 import array
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.recorder import Recorder, TurnDetectors
 from voicemode.errors import AudioDeviceError, ProviderError
+from voicemode.progress import Progress, Report
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import at_the_end
@@ -80,7 +81,7 @@ class FakeSpeech:
             raise self.error
         return "answers"
 
-    async def warm_up(self, tell: Callable[[str], None]) -> None:
+    async def warm_up(self, report: Report) -> None:
         if self.error:
             raise self.error
 
@@ -242,9 +243,9 @@ class Stages(list[str]):
         super().__init__()
         self._transport = transport
 
-    async def __call__(self, stage: str) -> None:
-        self.append(stage)
-        if stage == "listening" and self._transport:
+    def __call__(self, progress: Progress) -> None:
+        self.append(str(progress))
+        if progress.stage == "listening" and self._transport:
             self._transport.our_voice_ended()
 
 

@@ -12,9 +12,10 @@ from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.participants import Participants
 from voicemode.conversation.recorder import TurnDetectors
 from voicemode.conversation.result import STOPPED_ALOUD, TurnResult
-from voicemode.conversation.status import Report, StatusFeed
+from voicemode.conversation.status import StatusFeed
 from voicemode.conversation.turn import CUE_RATE, ConversationTurn, cue
 from voicemode.conversation.utterance import ListenContext
+from voicemode.progress import Report
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber

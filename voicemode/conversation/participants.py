@@ -275,7 +275,7 @@ class Participants:
         return utterance
 
     async def heard_nothing(self) -> None:
-        await self.context.status.dead()
+        self.context.status.dead()
 
     def frame_came(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()

@@ -22,7 +22,7 @@ from voicemode.text.commands import Heeded, heed, listening
 from voicemode.text.completeness import reads_finished
 from voicemode.transports.base import Words
 
-Tell = Callable[[str], Awaitable[None]]
+OnText = Callable[[str], Awaitable[None]]
 """Takes the text so far."""
 
 
@@ -48,7 +48,7 @@ class FinalTranscript:
 class LiveTranscription:
     """Live transcription of one turn."""
 
-    def __init__(self, ears: StreamingTranscriber, recorder: Recorder, expected: Expected, tell: Tell) -> None:
+    def __init__(self, ears: StreamingTranscriber, recorder: Recorder, expected: Expected, tell: OnText) -> None:
         self._ears = ears
         self._recorder = recorder
         self._expected = expected
