@@ -13,6 +13,7 @@ from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.recorder import Recorder, TurnDetectors
+from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.progress import Progress, Report
 from voicemode.speech.base import Offer, Transcript, Voice
@@ -245,7 +246,7 @@ class Stages(list[str]):
 
     def __call__(self, progress: Progress) -> None:
         self.append(str(progress))
-        if progress.stage == "listening" and self._transport:
+        if progress.stage == "listening" and progress.detail != DEAD_MICROPHONE and self._transport:
             self._transport.our_voice_ended()
 
 
