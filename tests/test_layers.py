@@ -18,6 +18,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LAYERS = [
     "errors templates",
     "config log controls",
+    "progress",
     "egress onnx tasks http_server",
     "audio",
     "text",

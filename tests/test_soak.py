@@ -17,6 +17,7 @@ from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.turn import TurnOptions
 from voicemode.errors import NotSpokenError, RecordingKeptError
+from voicemode.progress import nobody
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
 
@@ -85,7 +86,7 @@ async def turns(count: int, flight: Flock, chance: random.Random, tally: Tally, 
         sentences = Sentences(turn, turn.account.unheard)
         conversation = Conversation(MemoryTransport(ANSWER), turn, sentences, detectors, folder, Floor())
         try:
-            await conversation.converse("Shall I?", Voice(), TurnOptions(rules=QUICK, cues=False), silent)
+            await conversation.converse("Shall I?", Voice(), TurnOptions(rules=QUICK, cues=False), nobody)
             tally.answered += 1
         except NotSpokenError:
             tally.unspoken += 1
@@ -101,7 +102,3 @@ async def at_rest(flight: Flock) -> Held:
     await flight.providers.close()
     await asyncio.sleep(0.2)
     return Held.now()
-
-
-async def silent(stage: str) -> None:
-    """Nobody listens to what is going on."""

@@ -17,11 +17,11 @@ from voicemode.control.server import steerable
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
-from voicemode.conversation.status import Report, nobody
 from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError
 from voicemode.log import configure as configure_log
+from voicemode.progress import Report, nobody
 from voicemode.providers import Account, Providers
 from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice

@@ -7,6 +7,7 @@ of `~/.voicemode/providers/`, makes `VOICEMODE_STT_BASE_URLS=parrot://127.0.0.1:
 from voicemode.audio.frames import Frame, Frames
 from voicemode.config import Settings
 from voicemode.errors import ProviderError
+from voicemode.progress import Progress, Report
 from voicemode.speech.base import Offer, SpeechToText, Synthesizer, TextToSpeech, Transcriber, Transcript, Voice
 from voicemode.speech.plugin import Plugin
 
@@ -15,7 +16,9 @@ __all__ = [
     "Frames",
     "Offer",
     "Plugin",
+    "Progress",
     "ProviderError",
+    "Report",
     "Settings",
     "SpeechToText",
     "Synthesizer",

@@ -2,12 +2,13 @@
 
 import asyncio
 import inspect
+import itertools
 import json
 import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from voicemode import __version__, tools
 from voicemode.app import Runtime, open_app
 from voicemode.config import LoadedSettings, load_settings
 from voicemode.errors import VoiceModeError
+from voicemode.progress import Progress
 
 HEARTBEAT_SECONDS = 5.0
 """Between progress notifications while a tool runs: clients give up after 30 to 60 s of silence."""
@@ -41,18 +43,18 @@ class Heartbeat:
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self._context = context
-        self._stage = "starting"
-        self._beats = 0
+        self._news: asyncio.Queue[Progress] = asyncio.Queue()
 
-    async def __call__(self, stage: str) -> None:
-        self._stage = stage
-        self._beats += 1
-        await self._context.report_progress(self._beats, message=stage)
+    def __call__(self, progress: Progress) -> None:
+        self._news.put_nowait(progress)
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            await self(self._stage)
+        latest = Progress("starting")
+        for beat in itertools.count(1):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    latest = await self._news.get()
+            await self._context.report_progress(beat, message=str(latest))
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Runtime], calls: PendingCa
             return None
         questions.keep(arguments, result)
         calls.current.unasked = result
-        await calls.current.report("asking in writing")
+        calls.current.report(Progress("asking in writing"))
         return Elicit(question, Written)
 
     async def call(

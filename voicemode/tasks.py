@@ -1,11 +1,17 @@
 """Work beside other work, never left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from voicemode.progress import Progress, Report
+
 T = TypeVar("T")
+
+REPORT_SECONDS = 0.5
+"""Between two reports of a thread."""
 
 
 @asynccontextmanager
@@ -34,6 +40,35 @@ async def surely(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.create_task(work)
     await asyncio.wait([task])
     return task.result()
+
+
+async def in_thread(work: Callable[[Report], T], report: Report) -> T:
+    """Return the result of `work`, which blocks, and `report` here what it reports there.
+
+    Cancelled, it waits for the thread, which ends at its next report.
+    """
+    latest: Progress | None = None
+    unwanted = threading.Event()
+
+    def note(progress: Progress) -> None:
+        nonlocal latest
+        if unwanted.is_set():
+            # No Exception: what goes wrong with one source of a download is answered by asking the next one.
+            raise asyncio.CancelledError
+        latest = progress
+
+    working = asyncio.create_task(asyncio.to_thread(work, note))
+    told, going = None, {working}
+    try:
+        while going:
+            _, going = await asyncio.wait(going, timeout=REPORT_SECONDS)
+            if latest is not None and latest != told:
+                told = latest
+                report(told)
+    finally:
+        unwanted.set()
+        await asyncio.wait([working])
+    return working.result()
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 
 from voicemode.app import Runtime, open_app
+from voicemode.progress import Progress
 from voicemode.tools.converse import converse
 
 BEAT_SECONDS = 0.005
@@ -39,8 +40,8 @@ async def turn(opened: Runtime) -> tuple[float, float]:
     """Milliseconds: the longest wait while we spoke, and in all of the turn."""
     stages: dict[str, float] = {"begun": time.monotonic()}
 
-    async def report(stage: str) -> None:
-        stages[stage] = time.monotonic()
+    def report(progress: Progress) -> None:
+        stages[progress.stage] = time.monotonic()
 
     heartbeat = Heartbeat()
     beating = asyncio.create_task(heartbeat.run())

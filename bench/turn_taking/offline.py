@@ -31,6 +31,7 @@ from voicemode.conversation.floor import Floor
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.turn import TurnOptions
 from voicemode.models.models import ensure
+from voicemode.progress import nobody
 from voicemode.speech.base import TextToSpeech, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, speculative
@@ -114,11 +115,7 @@ async def listen(
     place: Room, engines: Speech, detectors: Callable[[], TurnDetectors], options: TurnOptions, recordings: Path
 ) -> TurnResult:
     """The turn of the person in `place`, of whom nothing is known."""
-    return await Conversation(place, engines, Sentences(engines, []), detectors, recordings, Floor()).listen(options, silent)
-
-
-async def silent(stage: str) -> None:
-    """A report nobody reads."""
+    return await Conversation(place, engines, Sentences(engines, []), detectors, recordings, Floor()).listen(options, nobody)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ async def test_nobody_speaking_is_a_gentle_result(tmp_path: Path) -> None:
 async def test_a_dead_microphone_is_named_at_once_and_in_the_result(tmp_path: Path) -> None:
     transport = ScriptedTransport([tone(5, 0)], while_playing=[tone(1, 0)])
     _, heard, stages = await converse(transport, FakeSpeech(), tmp_path)
-    assert sorted(stages[:2]) == sorted(["speaking", DEAD_MICROPHONE])
+    assert sorted(stages[:2]) == sorted(["speaking", f"listening: {DEAD_MICROPHONE}"])
     assert stages[2:] == ["listening"]
     assert heard.note == DEAD_MICROPHONE
 

@@ -11,14 +11,11 @@ from voicemode.config import Settings, load_settings
 from voicemode.conversation.detectors import Detectors, hears_melody
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.sources import HubRepository
+from voicemode.progress import nobody
 from voicemode.services.install.installation import Installed
 from voicemode.tools.install import with_turn_model
 
 pytestmark = pytest.mark.anyio
-
-
-def ignore(_doing: str) -> None:
-    """Nobody asks."""
 
 
 def installed(*, dry_run: bool = False) -> Installed:
@@ -41,9 +38,9 @@ def hub(weights: Callable[[str], Path]) -> Iterator[str]:
 @pytest.mark.engine
 async def test_it_is_fetched_where_weights_may_be_and_heard_with_from_then_on(hub: str, tmp_path: Path) -> None:
     hearing = Detectors(Settings(models_dir=tmp_path, hf_endpoint=hub))
-    await hearing.load(ignore)
+    await hearing.load(nobody)
     assert hearing.detectors().turn_model is None, "loading fetches nothing"
-    await hearing.fetch(ignore)
+    await hearing.fetch(nobody)
     assert hearing.detectors().turn_model is not None
 
 
@@ -53,8 +50,8 @@ async def test_where_it_may_not_be_fetched_it_is_done_without_silently(
 ) -> None:
     hearing = Detectors(settings)
     for _ in range(2):
-        await hearing.fetch(ignore)
-        await hearing.load(ignore)
+        await hearing.fetch(nobody)
+        await hearing.load(nobody)
     assert hearing.detectors().turn_model is None
     assert not settings.models_path.exists()
     assert caplog.text == ""

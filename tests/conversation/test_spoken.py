@@ -214,7 +214,7 @@ async def test_a_microphone_that_delivers_digital_silence_is_told_within_a_secon
     # The virtual microphone has no noise of its own, like a muted one.
     call, progress = ask(agent, "Well?")
     begun_at = time.monotonic()
-    await progress.reached(DEAD_MICROPHONE)
+    await progress.reached(f"listening: {DEAD_MICROPHONE}")
     # A loaded machine gets some more.
     assert time.monotonic() - begun_at < 1.5
     assert not call.done()

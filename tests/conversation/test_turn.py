@@ -34,6 +34,7 @@ from voicemode.conversation.result import TurnResult
 from voicemode.conversation.status import MUTED
 from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
+from voicemode.progress import Progress
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import speculative
@@ -218,9 +219,9 @@ class Acting(Stages):
         self.stage = stage
         self.acts = acts
 
-    async def __call__(self, stage: str) -> None:
-        await super().__call__(stage)
-        if stage == self.stage:
+    def __call__(self, progress: Progress) -> None:
+        super().__call__(progress)
+        if progress.stage == self.stage:
             for act in self.acts:
                 assert callable(act)
                 asyncio.get_running_loop().call_soon(act)

@@ -31,11 +31,11 @@ from voicemode.models.sources import (
     GitHubRelease,
     HubRepository,
     NpmPackage,
-    SourceProgress,
     Sources,
     WeightsSource,
 )
 from voicemode.models.store import Store
+from voicemode.progress import Progress, nobody
 
 BIG = random.Random(1).randbytes(3_000_000)
 SMALL = b'{"a": 1}'
@@ -119,29 +119,29 @@ def test_a_folder_of_the_person_is_asked_first(tmp_path: Path, policy: Sources, 
 
 
 def test_progress_ends_at_the_total_and_names_the_source(tmp_path: Path, policy: Sources) -> None:
-    seen: list[SourceProgress] = []
+    seen: list[Progress] = []
     ensure(model(RELEASE), tmp_path, policy, seen.append)
-    assert seen[-1].done_bytes == seen[-1].total_bytes == len(BIG) + len(SMALL)
-    assert seen[-1].model == "parrot"
-    assert "release v1 of owner/repo at 127.0.0.1:" in seen[-1].source
+    assert seen[-1].done == seen[-1].total == len(BIG) + len(SMALL)
+    assert seen[-1].what.startswith("parrot from ")
+    assert "release v1 of owner/repo at 127.0.0.1:" in seen[-1].what
 
 
 def test_a_connection_that_breaks_is_continued_where_it_broke(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.break_after = [1_000_000, 500_000]
-    seen: list[SourceProgress] = []
+    seen: list[Progress] = []
     folder = ensure(model(RELEASE), tmp_path, policy, seen.append)
     assert read(folder) == CONTENT
     ranges = release.gets("/owner/repo/releases/download/v1/model.bin")
     assert ranges == ["", "bytes=1000000-", "bytes=1500000-"]
-    assert seen[-1].done_bytes == seen[-1].total_bytes
+    assert seen[-1].done == seen[-1].total
 
 
 def test_a_server_without_ranges_is_begun_again(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.ranges = False
     release.break_after = [1_000_000]
-    seen: list[SourceProgress] = []
+    seen: list[Progress] = []
     assert read(ensure(model(RELEASE), tmp_path, policy, seen.append)) == CONTENT
-    assert seen[-1].done_bytes == seen[-1].total_bytes
+    assert seen[-1].done == seen[-1].total
 
 
 def test_a_redirect_is_followed_and_a_break_behind_it_continued(tmp_path: Path, policy: Sources, release: FileServer) -> None:
@@ -247,10 +247,10 @@ def test_an_npm_package_gives_its_files_and_no_others(tmp_path: Path, policy: So
     )
     release.files = {"/parrot/-/parrot-1.0.0.tgz": packed}
     npm = NpmPackage(name="parrot", version="1.0.0", folder="package/v", tarball=file("parrot-1.0.0.tgz", packed))
-    seen: list[SourceProgress] = []
+    seen: list[Progress] = []
     folder = ensure(model(npm), tmp_path / "models", policy, seen.append)
     assert read(folder) == CONTENT
-    assert seen[-1].done_bytes == seen[-1].total_bytes == len(packed)
+    assert seen[-1].done == seen[-1].total == len(packed)
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == [".parrot.lock", "parrot"]
 
 
@@ -265,10 +265,10 @@ def test_an_npm_package_with_other_bytes_is_not_even_opened(tmp_path: Path, poli
 def test_the_hub_is_asked_for_the_pinned_revision(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     base = f"/owner/repo/resolve/{HUB.revision}/voices"
     release.files = {f"{base}/{name}": content for name, content in CONTENT.items()}
-    seen: list[SourceProgress] = []
+    seen: list[Progress] = []
     folder = ensure(model(HUB), tmp_path, policy, seen.append)
     assert read(folder) == CONTENT
-    assert seen[-1].done_bytes == seen[-1].total_bytes == len(BIG) + len(SMALL)
+    assert seen[-1].done == seen[-1].total == len(BIG) + len(SMALL)
     assert [path for _, path, _ in release.requests] == list(release.files)
     assert not (folder / ".incoming").exists()
 
@@ -324,26 +324,18 @@ def test_two_threads_that_want_the_same_model_fetch_it_once(tmp_path: Path, poli
     assert release.gets("/owner/repo/releases/download/v1/model.bin") == [""]
 
 
-async def nothing(stage: str) -> None:
-    """A listener who does not care."""
-
-
 def test_how_far_a_download_is_gets_told_in_percent(tmp_path: Path, policy: Sources) -> None:
-    told: list[str] = []
-
-    async def tell(stage: str) -> None:
-        told.append(stage)
-
-    asyncio.run(fetch(model(RELEASE), tmp_path, policy, tell))
-    assert told[-1].startswith("fetching parrot from release v1 of owner/repo at 127.0.0.1:")
-    assert told[-1].endswith(": 100 % of 3 MB")
+    seen: list[Progress] = []
+    asyncio.run(fetch(model(RELEASE), tmp_path, policy, seen.append))
+    assert str(seen[-1]).startswith("downloading parrot from release v1 of owner/repo at 127.0.0.1:")
+    assert ": 100 % of 3 MB" in str(seen[-1])
 
 
 def test_a_download_that_is_cancelled_ends_and_the_next_goes_on(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.stall_after = 1_500_000
 
     async def give_up() -> None:
-        download = asyncio.create_task(fetch(model(RELEASE), tmp_path, policy, nothing))
+        download = asyncio.create_task(fetch(model(RELEASE), tmp_path, policy, nobody))
         assert await asyncio.to_thread(release.stalled.wait, 20)
         download.cancel()
         release.let_go.set()
@@ -363,17 +355,17 @@ def test_who_waits_for_another_process_is_told_how_far_that_is(tmp_path: Path, p
     release.stall_after = 1_500_000
     with in_another_process(tmp_path, release.url) as first:
         assert release.stalled.wait(20)
-        seen: list[SourceProgress] = []
+        seen: list[Progress] = []
 
-        def report(progress: SourceProgress) -> None:
+        def report(progress: Progress) -> None:
             seen.append(progress)
             release.stall_after = None
             release.let_go.set()
 
         assert read(ensure(model(RELEASE), tmp_path, policy, report)) == CONTENT
         assert first.wait(30) == 0
-    assert seen[0].source == "another process"
-    assert seen[0].total_bytes == len(BIG) + len(SMALL)
+    assert seen[0].what == "parrot by another process"
+    assert seen[0].total == len(BIG) + len(SMALL)
     assert not release.gets("/owner/repo/releases/download/v1/config.json")[1:]
 
 

@@ -1,10 +1,9 @@
-from collections.abc import Callable
-
 import pytest
 
 from tests.support.fakes import FakeSpeech, down, tone
 from voicemode.audio.frames import Frame
 from voicemode.errors import NoProviderError, ProviderError, ServiceError, UnreachableError
+from voicemode.progress import Progress, Report
 from voicemode.providers import OnDemand, Provider, Providers
 from voicemode.providers.ondemand import Speech
 from voicemode.speech.base import Voice
@@ -18,6 +17,9 @@ def providers(*both: Speech) -> Providers:
     )
 
 
+FETCHING = Progress("downloading", "weights", done=1, total=2)
+
+
 async def say(voice: Speech, text: str = "one two three") -> list[Frame]:
     return [frame async for frame in voice.synthesize(text, Voice())]
 
@@ -28,7 +30,7 @@ class NotInstalled:
     async def start(self) -> None:
         raise ServiceError("The engine is not installed.", hint="pip install 'voicemode[local]'")
 
-    async def wait_ready(self, tell: Callable[[str], None]) -> None:
+    async def wait_ready(self, report: Report) -> None:
         raise AssertionError("it was never started")
 
 
@@ -45,8 +47,8 @@ class Asleep(FakeSpeech):
         self.starts += 1
         self.error = None
 
-    async def wait_ready(self, tell: Callable[[str], None]) -> None:
-        tell("fetching weights: 50 %")
+    async def wait_ready(self, report: Report) -> None:
+        report(FETCHING)
 
 
 async def test_a_local_server_is_started_when_nobody_answers() -> None:
@@ -78,10 +80,10 @@ async def test_a_server_that_answers_badly_is_not_started() -> None:
 
 
 async def test_warming_up_starts_the_first_of_a_kind_and_tells_what_it_does() -> None:
-    asleep, told = Asleep(), list[str]()
+    asleep, told = Asleep(), list[Progress]()
     await providers(OnDemand(asleep, asleep), FakeSpeech()).stt.warm_up(told.append)
     assert asleep.starts == 1
-    assert told == ["fetching weights: 50 %"]
+    assert told == [FETCHING]
 
 
 async def test_a_stranger_on_the_port_is_named_beside_what_it_says() -> None:

@@ -26,12 +26,13 @@ from voicemode.errors import (
     UnsupportedAudioError,
     VoiceModeError,
 )
+from voicemode.progress import Report
 from voicemode.providers import Provider, Providers
 from voicemode.providers.discovery import Found
 from voicemode.providers.plugin_adapter import GuardedSynthesizer, GuardedTranscriber
 from voicemode.providers.plugins import Candidate, Plugins, disclosed
 from voicemode.providers.port_owners import Listeners, ListeningSocket
-from voicemode.speech.base import Offer, Tell, Transcript, Voice
+from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.plugin import Build, Discover, Plugin, nowhere
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +72,7 @@ class Clumsy:
     async def learn(self) -> None:
         raise self.error
 
-    async def warm_up(self, tell: Tell) -> None:
+    async def warm_up(self, report: Report) -> None:
         raise self.error
 
     @property

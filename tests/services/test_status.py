@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from voicemode.progress import Progress
 from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner
 from voicemode.services.status import Facts, ServiceStatus, judge
-from voicemode.services.status_text import duration, glance
+from voicemode.services.status_text import glance
 from voicemode.services.supervisors.supervisor import Supervised
 from voicemode.services.vitals import Vitals
 
@@ -117,13 +118,6 @@ def test_a_kokoro_of_somebody_else_is_used_unless_a_service_wants_its_port() -> 
     assert "is not yours" in judge(replace(theirs, supervised=RUNNING)).problem
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (3600, "1 h"), (273_600, "3 d 4 h"), (86_401, "1 d 1 s")]
-)
-def test_durations_are_told_by_their_two_largest_units(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
-
-
 def test_a_glance_at_one_that_runs() -> None:
     assert glance([judge(READY)], width=80).splitlines() == [
         "● kokoro   ready                                       systemd, starts by itself",
@@ -158,11 +152,14 @@ def test_colours_are_put_around_words_and_never_change_the_layout() -> None:
     assert re.sub(r"<\w*>|</>", "", painted) == glance([judge(READY)])
 
 
+FETCHING = Progress("downloading", "kokoro", done=49.2e6, total=120e6)
+
+
 def test_loading_is_told_with_what_it_does() -> None:
-    loading = Health("voicemode-kokoro", "loading", "kokoro", "1", 70, detail="fetching kokoro: 41 % of 120 MB")
+    loading = Health("voicemode-kokoro", "loading", "kokoro", "1", 70, progress=FETCHING)
     shown = glance([judge(replace(READY, health=loading))])
     assert "◐ kokoro   loading" in shown
-    assert "fetching kokoro: 41 % of 120 MB" in shown
+    assert "downloading kokoro: 41 % of 120 MB" in shown
 
 
 def test_the_last_error_of_a_request_is_shown() -> None:

@@ -16,9 +16,10 @@ from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.recording import Recording
-from voicemode.conversation.status import StatusFeed, nobody
+from voicemode.conversation.status import DEAD_MICROPHONE, StatusFeed, unseen
 from voicemode.conversation.utterance import Expected, ListenContext, Utterance
 from voicemode.errors import AudioDeviceError, ProviderError
+from voicemode.progress import Progress, Report, nobody
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, at_the_end
@@ -85,7 +86,7 @@ class FakeSpeech:
             raise self.error
         return "answers"
 
-    async def warm_up(self, tell: Callable[[str], None]) -> None:
+    async def warm_up(self, report: Report) -> None:
         if self.error:
             raise self.error
 
@@ -136,7 +137,7 @@ def context(
         controls=controls,
         rules=rules,
         expected=Expected(),
-        status=StatusFeed(nobody, controls, nobody),
+        status=StatusFeed(nobody, controls, unseen),
         may_interrupt=True,
     )
 
@@ -270,9 +271,9 @@ class Stages(list[str]):
         super().__init__()
         self._transport = transport
 
-    async def __call__(self, stage: str) -> None:
-        self.append(stage)
-        if stage == "listening" and self._transport:
+    def __call__(self, progress: Progress) -> None:
+        self.append(str(progress))
+        if progress.stage == "listening" and progress.detail != DEAD_MICROPHONE and self._transport:
             self._transport.our_voice_ended()
 
 

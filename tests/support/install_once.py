@@ -18,6 +18,7 @@ from typing import Any
 from tests.support.hand_supervisor import HandSupervisor
 from voicemode.config import load_settings
 from voicemode.errors import VoiceModeError
+from voicemode.progress import Progress
 from voicemode.services import find
 from voicemode.services.install.install import install
 from voicemode.services.install.installation import InstallOptions
@@ -25,9 +26,9 @@ from voicemode.services.supervisors.find import find_supervisor
 
 
 async def main(name: str, supervisor: str = "", die_at: str = "", **options: Any) -> None:
-    async def report(stage: str) -> None:
-        print(stage, file=sys.stderr, flush=True)
-        if die_at and stage.startswith(die_at):
+    def report(progress: Progress) -> None:
+        print(progress, file=sys.stderr, flush=True)
+        if die_at and str(progress).startswith(die_at):
             os.kill(os.getpid(), signal.SIGKILL)
 
     begun, settings = time.monotonic(), load_settings().settings

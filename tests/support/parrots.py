@@ -15,6 +15,7 @@ import psutil
 
 from tests.support.hand_supervisor import HandSupervisor
 from voicemode.config import Settings
+from voicemode.progress import Progress
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import Record, save_record
 from voicemode.services.service import Service
@@ -78,7 +79,7 @@ async def stranger(port: int, answer: bytes) -> AsyncIterator[None]:
         yield
 
 
-async def silent(_stage: str) -> None:
+def silent(_progress: Progress) -> None:
     pass
 
 

@@ -20,6 +20,7 @@ from voicemode.conversation.message import Playback
 from voicemode.conversation.result import TurnResult
 from voicemode.conversation.turn import TurnOptions
 from voicemode.engines.whisper.transcript import Options
+from voicemode.progress import Progress
 from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import at_the_end
@@ -83,8 +84,8 @@ class Table:
     ) -> tuple[Playback, TurnResult]:
         """One turn."""
 
-        async def report(stage: str) -> None:
-            on_stage(stage)
+        def report(progress: Progress) -> None:
+            on_stage(progress.stage)
 
         return await self.conversation.converse(text, Voice(), TurnOptions(rules=rules, cues=False), report)
 

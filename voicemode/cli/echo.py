@@ -11,6 +11,7 @@ from voicemode.audio.echo.path import LEAD_SECONDS, RATE, Advice, EchoPath, advi
 from voicemode.audio.frames import Frame, Frames, join, stream
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError
+from voicemode.progress import Progress
 from voicemode.tasks import alongside
 from voicemode.transports.base import Transport, one
 from voicemode.transports.local import LocalTransport
@@ -31,7 +32,7 @@ class Measured:
 
 async def measure(app: App) -> Measured:
     """Play a sweep, and look for it in what the microphone hears. Raises AudioDeviceError."""
-    await app.report("playing a sweep")
+    app.report(Progress("playing", "a sweep"))
     # What conversations hear has the echo removed already.
     path, delay_seconds = await sounded(LocalTransport.plain(app.settings))
     advice = advise(path, delay_seconds, canceller=available())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicemode.cli.errors import plain_errors
-from voicemode.cli.progress import stages
+from voicemode.cli.progress import progress_shown
 from voicemode.cli.serve import engine_settings
 from voicemode.config import LoadedSettings, Settings, load_settings
 from voicemode.errors import ServiceError
@@ -142,7 +142,7 @@ async def widen(settings: Settings) -> None:
 
     manager, service = Manager(settings, find_supervisor(settings)), find(NAME)
     if not await is_in_lan(settings) and (await manager.status(service)).runs == "on demand":
-        with stages() as report:
+        with progress_shown() as report:
             await manager.restart(service, report)
 
 

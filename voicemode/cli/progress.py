@@ -1,68 +1,78 @@
 """Progress on stderr: a line for each stage, and a bar for a stage that is measured."""
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-PERCENT = re.compile(r"(?P<about>.*): (?P<percent>\d{1,3}) % (?P<rest>.*)")
-"""How a stage says how far it is."""
-BAR = 24
+import click
+
+from voicemode.progress import Progress
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+BAR = 16
+MEASURE = 36
+"""Columns of a measure at its longest."""
 STEP = 10
 """Percent between two lines where nobody can see a bar."""
 
 
-class Stages:
+class TerminalProgress:
     """A `Report` for a person at a terminal, or for a file."""
 
-    def __init__(self, out: TextIO, columns: int) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._columns = columns
-        self._line = ("", 0)
-        """Subject of the last percentage, and its step."""
-        self._open = False
+        self._last = ("", 0)
+        """Title of the last measured progress, and its step."""
+        self._bar: ProgressBar[Progress] | None = None
 
-    async def __call__(self, stage: str) -> None:
-        match = PERCENT.fullmatch(stage)
-        if match is None:
-            self.end_line()
-            self._write(f"{stage} …\n")
+    def __call__(self, progress: Progress) -> None:
+        before, self._last = self._last, (progress.title, int(STEP * progress.done / (progress.total or 1)))
+        if not progress.total:
+            self._write(f"{progress} …")
         elif self._out.isatty():
-            self._draw(match["about"], int(match["percent"]), match["rest"])
-        elif self._line != (line := (match["about"], int(match["percent"]) // STEP)):
-            self._line = line
-            self._write(f"{stage}\n")
+            self._draw(progress, anew=before[0] != progress.title)
+        elif before != self._last:
+            self._write(str(progress))
 
     def end_line(self) -> None:
         """Leave the bar as it is."""
-        if self._open:
-            self._write("\n")
-        self._open = False
+        if self._bar:
+            self._bar.render_finish()
+        self._bar = None
 
-    def _draw(self, about: str, percent: int, rest: str) -> None:
-        if about != self._line[0]:
+    def _draw(self, progress: Progress, *, anew: bool) -> None:
+        if anew or self._bar is None:
             self.end_line()
-        self._line, self._open = (about, 0), True
-        text = f"{bar(percent)} {percent:3} % {rest}  {about}"
-        width = self._columns - 1
-        self._write(f"\r{text[:width]:{width}}")
+            label = shortened(progress.title, max(0, shutil.get_terminal_size().columns - BAR - MEASURE - 6))
+            self._bar = click.progressbar(
+                length=round(progress.total),
+                label=label,
+                show_eta=False,
+                show_percent=False,
+                item_show_func=lambda now: now.measure if now else "",
+                width=BAR if label else 0,
+                file=self._out,
+            )
+        self._bar.update(round(progress.done) - self._bar.pos, progress)
 
-    def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+    def _write(self, line: str) -> None:
+        self.end_line()
+        click.echo(line, file=self._out)
 
 
-def bar(percent: int) -> str:
-    """`[######                  ]`."""
-    return f"[{'#' * (BAR * percent // 100):{BAR}}]"
+def shortened(text: str, columns: int) -> str:
+    """`text` in so many columns."""
+    return text if len(text) <= columns else f"{text[: max(0, columns - 1)]}…"[:columns]
 
 
 @contextmanager
-def stages() -> Iterator[Stages]:
-    """Stages on stderr."""
-    reporting = Stages(sys.stderr, shutil.get_terminal_size().columns)
+def progress_shown() -> Iterator[TerminalProgress]:
+    """Progress on stderr."""
+    reporting = TerminalProgress(sys.stderr)
     try:
         yield reporting
     finally:

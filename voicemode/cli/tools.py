@@ -14,7 +14,7 @@ import click
 from voicemode import tools
 from voicemode.app import open_app
 from voicemode.cli.errors import plain_errors
-from voicemode.cli.progress import stages
+from voicemode.cli.progress import progress_shown
 
 ARGUMENTS = ("message", "file", "action", "name")
 """Parameters that are given without a flag."""
@@ -79,5 +79,5 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     loop = asyncio.get_running_loop()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
     async with open_app() as opened:
-        with stages() as report:
+        with progress_shown() as report:
             return await fn(await opened.now(report), **arguments)

@@ -11,13 +11,13 @@ import click
 
 from voicemode.app import App
 from voicemode.audio.turns.endpointer import LIKELY, Evidence, TurnState
-from voicemode.cli.progress import bar
 from voicemode.config.child_environment import colours_wanted
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.conversation.turn_monitor import Outcome, TurnMonitor
 from voicemode.conversation.utterance import TurnSnapshot
 from voicemode.transports.base import one
 
+BAR = 24
 EVERY = 4
 """Glimpses between two drawings: one is 20 ms."""
 QUIETEST_DB = -70.0
@@ -170,6 +170,11 @@ def told(number: int, outcome: Outcome) -> str:
     )
     text = f': "{outcome.text}"' if outcome.text else ""
     return f"turn {number}, {outcome.seconds:.1f} s, ended: {outcome.ended}{waited}{text}"
+
+
+def bar(percent: int) -> str:
+    """`[######                  ]`."""
+    return f"[{'#' * (BAR * percent // 100):{BAR}}]"
 
 
 def percent(share: float) -> int:

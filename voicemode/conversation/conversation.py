@@ -13,9 +13,10 @@ from voicemode.conversation.message import Playback
 from voicemode.conversation.participants import Participants
 from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import STOPPED_ALOUD, TurnResult
-from voicemode.conversation.status import Report, StatusFeed
+from voicemode.conversation.status import StatusFeed
 from voicemode.conversation.turn import CUE_RATE, ConversationTurn, TurnOptions, cue
 from voicemode.conversation.utterance import ListenContext
+from voicemode.progress import Report
 from voicemode.speech.base import Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber

@@ -9,7 +9,7 @@ from voicemode.audio.vad import Vad, create_vad
 from voicemode.config import Settings
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import fetch, sources_from, status
-from voicemode.warmup import Tell
+from voicemode.progress import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +38,17 @@ class Detectors:
         vad = create_vad(self._settings.vad, self._settings.vad_aggressiveness)
         return TurnDetectors(vad=vad, turn_model=self._turn_model)
 
-    async def load(self, _tell: Tell) -> None:
+    async def load(self, _report: Report) -> None:
         """Load the turn model, if it is wanted and on this machine; nothing is downloaded. Raises WeightsError."""
         if self._turn_model is None and hears_melody(self._settings):
             self._turn_model = await asyncio.to_thread(self._loaded)
 
-    async def fetch(self, tell: Tell) -> None:
+    async def fetch(self, report: Report) -> None:
         """Download the turn model first, where that is allowed. Raises WeightsError."""
-
-        async def told(progress: str) -> None:
-            tell(progress)
-
         policy = sources_from(self._settings)
         if hears_melody(self._settings) and not policy.offline:
-            await fetch(SMART_TURN, self._settings.models_path, policy, told)
-        await self.load(tell)
+            await fetch(SMART_TURN, self._settings.models_path, policy, report)
+        await self.load(report)
 
     def _loaded(self) -> TurnModel | None:
         here = status(SMART_TURN.name, self._settings.models_path)

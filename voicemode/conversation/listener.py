@@ -72,7 +72,7 @@ class Listener:
             async with closing(self._frames) as frames:
                 async for frame in frames:
                     if self._pulse.stopped(frame):
-                        await self.context.status.dead()
+                        self.context.status.dead()
                     self.heard_at = asyncio.get_running_loop().time()
                     self._hear(frame)
         except AudioDeviceError as error:

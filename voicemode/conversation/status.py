@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from voicemode.controls import Controls, Doing
+from voicemode.progress import Progress, Report, nobody
 from voicemode.transports.base import News, Words
 
 Show = Callable[[News], Awaitable[None]]
 """Lets people see what goes on."""
-Report = Callable[[str], Awaitable[None]]
-"""Tells the person or the agent what is going on: "speaking", "listening", "transcribing"."""
-
 DEAD_MICROPHONE = (
     "The microphone delivers only digital silence: it is muted, or this program may not use it. Unmute it, or allow "
     "microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
@@ -17,8 +15,8 @@ DEAD_MICROPHONE = (
 MUTED = "The person has muted the microphone: voicemode unmute."
 
 
-async def nobody(news: object) -> None:
-    """Tell nobody."""
+async def unseen(news: News) -> None:
+    """Show `news` to nobody."""
 
 
 class StatusFeed:
@@ -33,21 +31,20 @@ class StatusFeed:
         """Set what we do from now on."""
         self._controls.now(doing)
         await self._show(doing)
-        if doing == "listening" and self._controls.state.muted:
-            await self._report(MUTED)
         if doing != "idle":
-            await self._report(doing)
+            muted = doing == "listening" and self._controls.state.muted
+            self._report(Progress(doing, detail=MUTED if muted else ""))
 
     async def words(self, words: Words) -> None:
         """A piece of the transcript."""
         await self._show(words)
         if not words.final:
-            await self._report(f"hearing: {words.text}")
+            self._report(Progress("hearing", detail=words.text))
 
     def end(self) -> None:
         """The agent's call has ended: only those who can see are told from now on."""
         self._report = nobody
 
-    async def dead(self) -> None:
+    def dead(self) -> None:
         """A microphone delivers nothing."""
-        await self._report(DEAD_MICROPHONE)
+        self._report(Progress("listening", detail=DEAD_MICROPHONE))

@@ -11,8 +11,9 @@ from voicemode.conversation.detectors import TurnDetectors
 from voicemode.conversation.listener import Pulse
 from voicemode.conversation.recording import Recording
 from voicemode.conversation.result import reason
-from voicemode.conversation.status import StatusFeed, nobody
+from voicemode.conversation.status import StatusFeed, unseen
 from voicemode.conversation.utterance import Expected, ListenContext, TurnSnapshot, Utterance
+from voicemode.progress import nobody
 from voicemode.speech.base import Transcript
 from voicemode.speech.speculative import StreamingTranscriber
 from voicemode.text.commands import Heeded
@@ -72,7 +73,7 @@ class TurnMonitor:
             controls=controls,
             rules=rules,
             expected=expected,
-            status=StatusFeed(nobody, controls, nobody),
+            status=StatusFeed(nobody, controls, unseen),
         )
         self._pauses: list[float] = []
 

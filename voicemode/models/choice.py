@@ -6,7 +6,7 @@ from typing import Literal
 from voicemode.config import Settings
 from voicemode.models.hardware import MOST_THREADS, Hardware, look
 from voicemode.models.manifests import Model
-from voicemode.models.sources import size_text
+from voicemode.progress import size_text
 
 Speed = Literal["fastest", "fast", "medium", "slow"]
 

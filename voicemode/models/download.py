@@ -26,7 +26,7 @@ BROKEN = (OSError, http.client.HTTPException)
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says where there is no room left."""
 
-Advance = Callable[[int], None]
+Advance = Callable[[float], None]
 """Told how many bytes were gained; negative where a download had to begin again."""
 
 

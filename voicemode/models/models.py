@@ -4,12 +4,11 @@ Everything here blocks, `fetch` apart; call it in a thread. A process that is ki
 complete, and two processes that want the same model fetch it once.
 """
 
-import asyncio
 import shutil
-import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,15 +17,15 @@ from voicemode.config import Settings
 from voicemode.errors import WeightsError
 from voicemode.models.download import is_full, reason
 from voicemode.models.manifests import MODELS, WHISPER, Model
-from voicemode.models.sources import File, Job, LocalFolder, SourceProgress, Sources, WeightsSource, size_text
+from voicemode.models.sources import File, Job, LocalFolder, Sources, WeightsSource
 from voicemode.models.store import Store
-
-Report = Callable[[SourceProgress], None]
+from voicemode.progress import Progress, Report, nobody, size_text
+from voicemode.tasks import in_thread
 
 ONLINE = Sources()
 
-TELL_SECONDS = 0.5
-"""Between two looks at how far a download is."""
+LOCK_SECONDS = 0.5
+"""Between two tries for the lock of a model, and reports of the process that has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,38 +84,16 @@ def status(name: str, models_dir: Path) -> ModelStatus:
     )
 
 
-async def fetch(model: str | Model, models_dir: Path, policy: Sources, tell: Callable[[str], Awaitable[None]]) -> Path:
-    """`ensure` without blocking, telling how far it is. Cancelled, it ends soon; what is here by then is not fetched again.
+async def fetch(model: str | Model, models_dir: Path, policy: Sources, report: Report) -> Path:
+    """`ensure` without blocking. Cancelled, it ends soon; what is here by then is not fetched again.
 
     Raises:
         WeightsError: As `ensure` does.
     """
-    latest: SourceProgress | None = None
-    unwanted = threading.Event()
-
-    def report(progress: SourceProgress) -> None:
-        nonlocal latest
-        if unwanted.is_set():
-            # No Exception: what may go wrong with a source is answered by asking the next one.
-            raise asyncio.CancelledError
-        latest = progress
-
-    work = asyncio.create_task(asyncio.to_thread(ensure, model, models_dir, policy, report))
-    told = ""
-    try:
-        going = {work}
-        while going:
-            _, going = await asyncio.wait(going, timeout=TELL_SECONDS)
-            if latest is not None and (news := str(latest)) != told:
-                told = news
-                await tell(told)
-    finally:
-        unwanted.set()
-        await asyncio.wait([work])
-    return work.result()
+    return await in_thread(partial(ensure, model, models_dir, policy), report)
 
 
-def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, progress: Report = lambda _: None) -> Path:
+def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, report: Report = nobody) -> Path:
     """The folder that holds the verified files of `model`, fetched if need be.
 
     Raises:
@@ -128,8 +105,8 @@ def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, progr
         return store.folder
     try:
         store.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(wanted, models_dir, progress):
-            _fill(wanted, Store(store.folder), policy, progress)
+        with _alone(wanted, models_dir, report):
+            _fill(wanted, Store(store.folder), policy, report)
     except OSError as error:
         raise WeightsError(
             f"Weights cannot be kept in {store.folder}: {reason(error)}.",
@@ -164,9 +141,10 @@ def _alone(model: Model, models_dir: Path, report: Report) -> Iterator[None]:
     store = Store(models_dir / model.name)
     while not lock.is_locked:
         try:
-            lock.acquire(timeout=TELL_SECONDS)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
-            report(SourceProgress(model.name, "another process", store.incoming_bytes(), model.size_bytes))
+            what = f"{model.name} by another process"
+            report(Progress("downloading", what, done=store.incoming_bytes(), total=model.size_bytes))
     try:
         yield
     finally:
@@ -210,7 +188,7 @@ def _fetch(source: WeightsSource, files: list[File], store: Store, job: Job) -> 
     if source.network and job.policy.offline:
         raise WeightsError(f"not asked, {job.policy.offline_setting} is on")
     job.scratch.mkdir(parents=True, exist_ok=True)
-    job.total_bytes = sum(file.size_bytes for file in files)
+    job.expect(sum(file.size_bytes for file in files))
     try:
         for file, path in source.fetch(files, job):
             store.accept(file, path, job.source)

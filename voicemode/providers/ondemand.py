@@ -6,7 +6,8 @@ from typing import Protocol, TypeVar
 
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError, UnreachableError, VoiceModeError
-from voicemode.speech.base import Offer, Synthesizer, Tell, TextFormat, Transcriber, Transcript, Voice
+from voicemode.progress import Report
+from voicemode.speech.base import Offer, Synthesizer, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.speculative import at_the_end
 
 T = TypeVar("T")
@@ -26,8 +27,8 @@ class OnDemandServer(Protocol):
     async def start(self) -> None:
         """Return once it answers; start it if it does not."""
 
-    async def wait_ready(self, tell: Tell) -> object:
-        """Return once its engine is loaded, telling what that takes."""
+    async def wait_ready(self, report: Report) -> object:
+        """Return once its engine is loaded, reporting what that takes."""
 
 
 class OnDemand:
@@ -70,10 +71,10 @@ class OnDemand:
                 return "is started when it is needed"
             raise
 
-    async def warm_up(self, tell: Tell) -> None:
+    async def warm_up(self, report: Report) -> None:
         await self._server.start()
-        await self._server.wait_ready(tell)
-        await self._endpoint.warm_up(tell)
+        await self._server.wait_ready(report)
+        await self._endpoint.warm_up(report)
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         # Nothing can have been heard of an endpoint that was not there: asking again says nothing twice.

@@ -16,7 +16,8 @@ from voicemode.audio.frames import Frame, Frames, closing, join
 from voicemode.audio.vad import RATE
 from voicemode.config import Settings
 from voicemode.errors import ProviderError, UnsuitableError, VoiceModeError
-from voicemode.speech.base import Offer, Tell, TextFormat, Transcript, Voice
+from voicemode.progress import Progress, Report
+from voicemode.speech.base import Offer, TextFormat, Transcript, Voice
 from voicemode.speech.speculative import at_the_end
 from voicemode.tasks import ended
 
@@ -93,11 +94,15 @@ class Guarded:
             async with asyncio.timeout(self._settings.first_byte_timeout):
                 return str(await self._thing.check())
 
-    async def warm_up(self, tell: Tell) -> None:
+    async def warm_up(self, report: Report) -> None:
+        def passed_on(progress: object) -> None:
+            if isinstance(progress, Progress):
+                report(progress)
+
         if hasattr(self._thing, "warm_up"):
             with self._culprit.blamed():
                 async with asyncio.timeout(WARM_UP_SECONDS):
-                    await self._thing.warm_up(tell)
+                    await self._thing.warm_up(passed_on)
 
     def _own(self, name: str, kind: type[T], default: T) -> T:
         """An attribute of the plugin's; `default` if it has none, or another kind of thing."""
@@ -184,7 +189,7 @@ class Broken:
     async def check(self) -> str:
         raise self.error
 
-    async def warm_up(self, _tell: Tell) -> None:
+    async def warm_up(self, _report: Report) -> None:
         raise self.error
 
     async def transcribe(self, _audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from voicemode.errors import NoProviderError, ProviderError, UnsuitableError, VoiceModeError
+from voicemode.progress import Report, nobody
 from voicemode.providers.choice import ANYTHING, Wanted, in_order, why
 from voicemode.providers.member import Attempt, Member
 from voicemode.providers.provider import Account, Provider
 from voicemode.providers.race import JOBS, Hedge, Race, RacedRequest
-from voicemode.speech.base import Kind, Offer, Serving, Tell
+from voicemode.speech.base import Kind, Offer, Serving
 from voicemode.tasks import ended
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Pool(Generic[S]):
                 self.look_after([member])
             raise
 
-    async def warm_up(self, tell: Tell) -> None:
+    async def warm_up(self, report: Report) -> None:
         """Get the one ready that the next turn will ask. Raises VoiceModeError.
 
         A server of our own is waited for while it loads its engine. Another is got to know in the background: no turn waits
@@ -104,7 +105,7 @@ class Pool(Generic[S]):
         if best is None:
             raise NoProviderError(JOBS[self.kind], [])
         if best.provider.on_demand:
-            await best.provider.speech.warm_up(tell)
+            await best.provider.speech.warm_up(report)
         elif best not in self._met:
             self._met[best] = asyncio.create_task(self._meet(best))
 
@@ -130,7 +131,7 @@ class Pool(Generic[S]):
     async def _meet(self, member: Member[S]) -> None:
         with suppress(ProviderError):
             await self.check(member)
-            await member.provider.speech.warm_up(log.debug)
+            await member.provider.speech.warm_up(nobody)
 
     async def _until_well(self, member: Member[S]) -> None:
         """Probe after each rest, so that no person's turn has to find out."""

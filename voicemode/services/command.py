@@ -7,14 +7,11 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from voicemode.errors import ServiceError
-
-Report = Callable[[str], Awaitable[None]]
-"""Told what is being done, in words."""
 
 GRACE_SECONDS = 5.0
 LAST_LINES = 8
@@ -31,7 +28,7 @@ class CommandError(ServiceError):
         self.output = output
 
 
-async def run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, tell: Report) -> None:
+async def run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, tell: Callable[[str], None]) -> None:
     """Run `command` to its end, telling each line of its output.
 
     Raises:
@@ -45,7 +42,7 @@ async def run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, 
         async for line in process.stdout:
             if text := without_credentials(line.decode(errors="replace").strip()):
                 last.append(text)
-                await tell(text)
+                tell(text)
         status = await process.wait()
     finally:
         await end(process)

@@ -1,15 +1,13 @@
 """Settings changed: the running servers concerned go on with the new ones."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import fields
 
 from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
+from voicemode.progress import Report
 from voicemode.services import services
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervisor
-
-Report = Callable[[str], Awaitable[None]]
 
 
 def concerned(before: Settings, after: Settings) -> list[Service]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicemode.config import Settings
+from voicemode.progress import Progress, from_json
 from voicemode.services.service import Service
 from voicemode.speech.bare_http import get
 
@@ -30,8 +31,8 @@ class Health:
     pid: int = 0
     error: str = ""
     """Why it failed, with what would help."""
-    detail: str = ""
-    """Work it does while it is loading, where that takes long: fetching weights."""
+    progress: Progress | None = None
+    """Of loading, where that takes long: weights are fetched."""
     requests: int = 0
     """Answered since it was started."""
     last_error: str = ""
@@ -96,7 +97,7 @@ def _from_json(said: dict[str, Any]) -> Health:
         text("version"),
         number("pid"),
         text("error"),
-        text("detail"),
+        from_json(said.get("progress")),
         number("requests"),
         text("last_error"),
     )

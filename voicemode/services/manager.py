@@ -7,7 +7,7 @@ from dataclasses import replace
 from voicemode.config import Settings, env_name, find_setting
 from voicemode.errors import ServiceError
 from voicemode.models.models import fetch, sources_from
-from voicemode.models.sources import size_text
+from voicemode.progress import Progress, Report, size_text
 from voicemode.services.health import health_of
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import Record, installing_lock, kept_elsewhere, load_record, refuse_other, save_record
@@ -27,7 +27,6 @@ LOG_LINES = 200
 INSTALLING_SECONDS = 60.0
 """For an installation that goes on; a longer one is left to end by itself."""
 
-Report = Callable[[str], Awaitable[None]]
 Verb = Callable[[Service, Report], Awaitable[str]]
 """Does something with a service, and says what, in a sentence or two. Raises ServiceError."""
 
@@ -52,7 +51,7 @@ class Manager:
         facts = await self._facts(service)
         if facts.ours and (facts.supervised is None or supervises(facts.supervised, facts.owner)):
             return f"{service.title} runs already."
-        await report(f"starting {service.title}")
+        report(Progress("starting", service.title))
         if facts.supervised is None:
             await ensure_running(service, self._settings)
             return f"{service.title} is started. {_lasts(service, self._settings)}"
@@ -69,7 +68,7 @@ class Manager:
         facts = await self._facts(service)
         if not facts.ours and (facts.supervised is None or facts.supervised.state in ("stopped", "failed")):
             return f"{service.title} does not run."
-        await report(f"stopping {service.title}")
+        report(Progress("stopping", service.title))
         if facts.supervised:
             await self._supervisor.stop(service.name)
         await self.end_unsupervised(service)
@@ -83,7 +82,7 @@ class Manager:
             await self.end_unsupervised(service)
             return await self.start(service, report)
         _refuse_taken(judge(facts))
-        await report(f"restarting {service.title}")
+        report(Progress("restarting", service.title))
         async with starting(service, self._settings):
             await self._supervisor.restart(service.name)
             await self._answering(service)
@@ -92,14 +91,14 @@ class Manager:
     async def enable(self, service: Service, report: Report) -> str:
         """Have it start by itself; says what the person should know, too. Raises ServiceError."""
         await self._registered(service)
-        await report(f"enabling {service.title}")
+        report(Progress("enabling", service.title))
         notice = await self._supervisor.enable(service.name)
         return f"{service.title} starts by itself from now on. {notice}".strip()
 
     async def disable(self, service: Service, report: Report) -> str:
         """Have it start only when it is asked for. Raises ServiceError."""
         await self._registered(service)
-        await report(f"disabling {service.title}")
+        report(Progress("disabling", service.title))
         await self._supervisor.disable(service.name)
         return f"{service.title} no longer starts by itself. It is left running if it does."
 
@@ -113,7 +112,7 @@ class Manager:
         Raises ServiceError.
         """
         lock = installing_lock(service, self._settings)
-        await report(f"removing {service.title}")
+        report(Progress("removing", service.title))
         async with alone(lock, INSTALLING_SECONDS, f"Another VoiceMode process has been installing {service.title}"):
             items = await asyncio.to_thread(of_service, service, self._settings, self._supervisor, models=models)
             await self.unregister(service)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from voicemode.config import Settings, env_name, find_setting
 from voicemode.config.child_environment import child_environment
 from voicemode.errors import ServiceError
+from voicemode.progress import Report, nobody
 from voicemode.services.detached import open_log, spawn_detached, tail_since
 from voicemode.services.health import STRANGER, Health, health_of
 from voicemode.services.install.environment import python_of
@@ -61,8 +62,8 @@ class LocalServer:
             )
         await ensure_running(self.service, self.settings)
 
-    async def wait_ready(self, tell: Callable[[str], None]) -> Health:
-        return await wait_ready(self.service, self.settings, tell=tell)
+    async def wait_ready(self, report: Report) -> Health:
+        return await wait_ready(self.service, self.settings, report=report)
 
 
 def interpreter(service: Service, settings: Settings) -> str:
@@ -109,7 +110,7 @@ async def ensure_running(
 
 
 async def wait_ready(
-    service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, tell: Callable[[str], None] = lambda _: None
+    service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, report: Report = nobody
 ) -> Health:
     """Wait until the server's engine is loaded; return its health. The server has to be running.
 
@@ -117,7 +118,7 @@ async def wait_ready(
         service: Which server.
         settings: As it was started with.
         limit_seconds: Patience; weights may have to be fetched first.
-        tell: Called again and again with what it does meanwhile, if that takes long.
+        report: Told again and again what it does meanwhile, if that takes long.
 
     Raises:
         ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
@@ -126,7 +127,8 @@ async def wait_ready(
     try:
         async with asyncio.timeout(limit_seconds):
             while (state := await _answers(service, settings)) and state.status == "loading":
-                tell(state.detail)
+                if state.progress:
+                    report(state.progress)
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise ServiceError(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicemode.errors import ServiceError
+from voicemode.progress import Progress
 from voicemode.services.health import Health
 from voicemode.services.logs import Ending, explain
 from voicemode.services.port_owner import Owner
@@ -73,8 +74,8 @@ class ServiceStatus:
     requests: int = 0
     restarts: int = 0
     """Times it was started again after it had ended by itself."""
-    detail: str = ""
-    """Work it does while it is loading."""
+    progress: Progress | None = None
+    """Of loading its engine."""
     last_error: str = ""
     problem: str = ""
     """Problem, in a sentence."""
@@ -119,7 +120,7 @@ def judge(facts: Facts) -> ServiceStatus:
         version=health.version,
         requests=health.requests,
         restarts=supervised.restarts if supervised else 0,
-        detail=health.detail,
+        progress=health.progress,
         last_error=health.last_error,
         problem=trouble.cause,
         remedy=trouble.remedy,

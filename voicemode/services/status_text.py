@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from textwrap import wrap
 
-from voicemode.models.sources import size_text
+from voicemode.progress import duration_text, size_text
 from voicemode.services.status import ServiceStatus
 
 Paint = Callable[[str, str], str]
@@ -72,7 +72,7 @@ def _identity(status: ServiceStatus) -> list[str]:
     return [
         f"{status.title} {status.version}".strip(),
         f"model {status.model}" if status.model else "",
-        status.detail,
+        str(status.progress or ""),
     ]
 
 
@@ -80,7 +80,11 @@ def _numbers(status: ServiceStatus) -> list[str]:
     whose = "ours" if status.ours else "taken" if status.port_owner else "free"
     numbers = [f"port {status.port}, {whose}", f"pid {status.pid}" if status.pid else ""]
     if status.health:
-        numbers += [f"up {duration(status.uptime_seconds)}", size_text(status.memory_bytes), f"{status.cpu_percent:.0f} % CPU"]
+        numbers += [
+            f"up {duration_text(status.uptime_seconds)}",
+            size_text(status.memory_bytes),
+            f"{status.cpu_percent:.0f} % CPU",
+        ]
         numbers += [_times(status.requests, "request")] if status.version else []
     return [*numbers, f"restarted {_times(status.restarts, 'time')}" if status.restarts else ""]
 
@@ -102,16 +106,6 @@ def _remedy(remedy: str, width: int, paint: Paint) -> list[str]:
     told = wrap(words.strip(), width - 4, break_long_words=False, break_on_hyphens=False)
     lines = [paint(line, "strong") for line in (*told, command) if line]
     return [f"  {'→' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]
-
-
-def duration(seconds: float) -> str:
-    """`3 d 4 h`: the two largest units that say something."""
-    left, parts = int(seconds), []
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, length)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 def _times(count: int, noun: str) -> str:

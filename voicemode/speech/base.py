@@ -3,18 +3,17 @@
 Public: whoever writes a provider of another kind (see `voicemode.providers.plugins`) writes against these.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from voicemode.audio.frames import Frame, Frames
+from voicemode.progress import Report
 
 Kind = Literal["stt", "tts"]
 Listed = tuple[str, ...] | None
 """Names an endpoint publishes; None if it does not say."""
-Tell = Callable[[str], None]
-"""Takes what is being done, in words, where that takes long."""
 TextFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 
 
@@ -89,8 +88,8 @@ class Serving(Protocol):
     async def check(self) -> str:
         """Describe the offer. Raises ProviderError if the endpoint does not answer as it should."""
 
-    async def warm_up(self, tell: Tell) -> None:
-        """Get ready for the first turn, and tell what is done meanwhile. Raises VoiceModeError if that cannot be."""
+    async def warm_up(self, report: Report) -> None:
+        """Get ready for the first turn, and report what is done meanwhile. Raises VoiceModeError if that cannot be."""
 
 
 class Transcriber(SpeechToText, Serving, Protocol):

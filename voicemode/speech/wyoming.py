@@ -17,7 +17,8 @@ from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, ProviderError, UnreachableError, UnsuitableError
-from voicemode.speech.base import Listed, Offer, Tell, Transcript
+from voicemode.progress import Report
+from voicemode.speech.base import Listed, Offer, Transcript
 from voicemode.speech.plugin import Plugin
 from voicemode.tasks import ended
 
@@ -183,7 +184,7 @@ class Wyoming:
         when = "while you speak" if program.streams else "when you have finished"
         return f"answers; transcribes {when}; models: {', '.join((program.models or ('not named',))[:4])}"
 
-    async def warm_up(self, _tell: Tell) -> None:
+    async def warm_up(self, _report: Report) -> None:
         await self.learn()
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:

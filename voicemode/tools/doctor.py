@@ -9,6 +9,7 @@ from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import ProviderError, VoiceModeError, unnamed
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import status
+from voicemode.progress import Progress
 from voicemode.providers.choice import Row
 from voicemode.services import services
 from voicemode.services.health import health
@@ -45,7 +46,7 @@ class Diagnosis:
 @tool
 async def doctor(app: App) -> Diagnosis:
     """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
-    await app.report("examining")
+    app.report(Progress("examining"))
     parts: Iterable[list[Check]] = await asyncio.gather(
         asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_engines(app), about_rooms(app)
     )
@@ -124,7 +125,9 @@ async def about_engine(app: App, service: Service) -> list[Check]:
     remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
     detail = "installed but stopped" if remedy else "installed; starts when it is needed"
     if state and state.service == service.health_name:
-        detail = " ".join(filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", state.detail, state.error]))
+        detail = " ".join(
+            filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", str(state.progress or ""), state.error])
+        )
     elif state:
         detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
     checks = [Check("engines", service.title, detail, remedy, ok=not (state and state.error))]

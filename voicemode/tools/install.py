@@ -8,7 +8,7 @@ from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import WeightsError
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import fetch, sources_from, status
-from voicemode.models.sources import size_text
+from voicemode.progress import size_text
 from voicemode.services import find
 from voicemode.services.install.installation import Installed, InstallOptions
 from voicemode.tools import Tool, tool
@@ -85,7 +85,6 @@ async def with_turn_model(app: App, installed: Installed) -> Installed:
         return installed
     if installed.dry_run:
         return replace(installed, changed=True, did=[*installed.did, f"download {ABOUT}, to {here.folder}"])
-    await app.report(f"Fetching {SMART_TURN.title}")
     try:
         await fetch(SMART_TURN, app.settings.models_path, sources_from(app.settings), app.report)
     except WeightsError as error:

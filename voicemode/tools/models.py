@@ -10,7 +10,7 @@ from voicemode.models.choice import Choice, chosen, speed, whisper_choice
 from voicemode.models.hardware import Hardware, look
 from voicemode.models.manifests import MODELS, SMART_TURN, WHISPER, Model
 from voicemode.models.models import fetch, find, remove, sources_from, status
-from voicemode.models.sources import size_text
+from voicemode.progress import size_text
 from voicemode.services import services
 from voicemode.services.health import health
 from voicemode.services.service import Service

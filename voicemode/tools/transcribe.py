@@ -4,6 +4,7 @@ from typing import Literal
 
 from voicemode.app import App
 from voicemode.errors import ArgumentError
+from voicemode.progress import Progress
 from voicemode.tools import tool
 
 
@@ -32,7 +33,7 @@ async def transcribe(
     """
     path = existing(file)
     await app.ready(speaking=False, listening=True)
-    await app.report("transcribing")
+    app.report(Progress("transcribing"))
     turn = app.providers.turn()
     text = await turn.transcribe_file(path, language=language or app.settings.language, response_format=response_format)
     return Transcription(text, turn.account.transcribed, " ".join(turn.account.notes))

@@ -29,7 +29,7 @@ def cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_CACHE_DIR", UV_CACHE)
 
 
-async def quiet(line: str) -> None:
+def quiet(line: str) -> None:
     """A report nobody reads."""
 
 
@@ -127,11 +127,7 @@ async def test_an_environment_is_made_and_found_again(tmp_path: Path, uv: bool) 
     made = recipe(f"tiny @ {tiny_wheel(tmp_path).as_uri()}", uv=uv)
     folder = environments.new(made.fingerprint)
     lines: list[str] = []
-
-    async def tell(line: str) -> None:
-        lines.append(line)
-
-    await environments.build(made, folder, tell)
+    await environments.build(made, folder, lines.append)
     assert environments.find(made.fingerprint) == folder
     assert environments.find("another") is None
     assert lines, "it is told how that goes"
@@ -181,7 +177,7 @@ async def test_whoever_is_cancelled_takes_the_program_with_them(tmp_path: Path) 
     pids: list[int] = []
     begun = asyncio.Event()
 
-    async def tell(line: str) -> None:
+    def tell(line: str) -> None:
         pids.append(int(line))
         begun.set()
 
@@ -207,7 +203,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from voicemode.services.install.environment import Environments, Recipe
 
-async def tell(line):
+def tell(line):
     os.kill(os.getpid(), signal.SIGKILL)
 
 async def main(root, slow):
@@ -269,7 +265,7 @@ from pathlib import Path
 from voicemode.errors import ServiceError
 from voicemode.services.install.environment import Environments, Recipe
 
-async def quiet(line): pass
+def quiet(line): pass
 
 async def main(root, uv, requirement):
     environments = Environments(Path(root) / "environments")

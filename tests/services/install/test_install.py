@@ -207,15 +207,15 @@ async def test_of_two_at_once_the_second_finds_it_done_and_a_third_within_a_seco
 
 
 STEPS = (
-    "Installing",
-    "Making the environment",
-    "Environment: Installed",
-    "Fetching",
-    "Registering",
-    "Starting",
-    "Loading",
-    "Proving",
-    "Finishing",
+    "installing",
+    "building the environment",
+    "building the environment: Installed",
+    "downloading",
+    "registering",
+    "starting",
+    "loading",
+    "testing",
+    "finishing",
 )
 
 
@@ -230,7 +230,7 @@ async def test_killed_at_any_step_it_can_be_run_again_and_completes(person: Pers
     assert not (await person.install("whisper")).result["changed"]
 
 
-UPGRADE_STEPS = ("Environment: Installed", "Trying it out", "Registering", "Starting", "Finishing")
+UPGRADE_STEPS = ("building the environment: Installed", "trying out", "registering", "starting", "finishing")
 
 
 async def test_an_upgrade_replaces_the_old_version_and_completes_though_killed_at_any_step(
@@ -242,7 +242,7 @@ async def test_an_upgrade_replaces_the_old_version_and_completes_though_killed_a
         killed = await newer.install("whisper", die_at=step)
         assert killed.status == -signal.SIGKILL, f"{step}: {killed.said}"
         running = await newer.health("whisper")
-        assert running is None or running.status == "ready" or step in ("Starting", "Finishing")
+        assert running is None or running.status == "ready" or step in ("starting", "finishing")
     done = await newer.install("whisper")
     assert done.status == 0, done.said
     assert done.result["environment"] != old.result["environment"]
@@ -294,7 +294,7 @@ async def test_interrupted_by_the_person_it_takes_its_installer_along(with_weigh
     running = await with_weights.begin("whisper")
     assert running.stderr
     async with asyncio.timeout(60):
-        while not (await running.stderr.readline()).startswith(b"Environment: Resolved"):
+        while not (await running.stderr.readline()).startswith(b"building the environment: Resolved"):
             pass
     running.send_signal(signal.SIGINT)
     await asyncio.wait_for(running.communicate(), 20)

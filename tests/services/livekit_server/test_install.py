@@ -19,6 +19,7 @@ from tests.support.paths import GOLDEN
 from tests.support.settings_files import POSIX
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
+from voicemode.progress import nobody
 from voicemode.services.livekit_server.config import config_text, ensure_keys
 from voicemode.services.livekit_server.program import RELEASE, LiveKitProgram, archive_name, program_of
 from voicemode.transports.livekit.access import find_access, keys_file
@@ -49,12 +50,8 @@ def script(path: Path, says: str) -> Path:
     return path
 
 
-async def silent(line: str) -> None:
-    """Nobody listens."""
-
-
 def fitting(settings: Settings, folder: Path, program: LiveKitProgram) -> str:
-    return asyncio.run(program.fit(settings, folder, silent))
+    return asyncio.run(program.fit(settings, folder, nobody))
 
 
 # Its configuration and its key

@@ -48,13 +48,9 @@ async def test_what_an_agent_started_while_a_service_was_installed_is_replaced_b
     parrot: Service, settings: Settings, supervisor: Hand, manager: Manager
 ) -> None:
     environment_of(parrot, settings)
-
-    async def report(stage: str) -> None:
-        if stage.startswith("Registering"):  # the plan is made
-            await ensure_running(parrot, settings)
-
     first = await survey(wish(parrot, settings), supervisor)
-    done = await Installation(first, supervisor, report).carry_out()
+    await ensure_running(parrot, settings)  # after the plan was made
+    done = await Installation(first, supervisor, silent).carry_out()
     assert "which was started on demand" in " ".join(done.did)
     assert (await manager.status(parrot)).runs == "systemd", "it is what answers, not the other"
 

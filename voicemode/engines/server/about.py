@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -50,7 +50,7 @@ class AboutApi:
 
     async def health(self, request: Request) -> Response:
         """200 when the default model is loaded, otherwise 503: `status` says if it is `loading` or `failed`, `error` why."""
-        state = self._room.state
+        state, latest = self._room.state, self._about.news.latest
         answer = {
             "service": self._about.service,
             "status": state.status,
@@ -63,7 +63,7 @@ class AboutApi:
             "requests": self._tally.requests.total,
             "memory_bytes": memory_bytes(),
             "last_error": self._tally.last_error,
-            "detail": self._about.news.text if state.status == "loading" else "",
+            "progress": asdict(latest) if latest and state.status == "loading" else None,
             "error": state.error,
         }
         return JSONResponse(answer, 200 if state.status == "ready" else 503)

@@ -2,25 +2,22 @@
 
 import logging
 
-from voicemode.models.sources import SourceProgress
+from voicemode.progress import Progress
 
 log = logging.getLogger(__name__)
 
 
 class EngineProgress:
-    """The latest, as a sentence. Written by the loading thread, read by the event loop."""
+    """A `Report` that keeps the latest. Written by the loading thread, read by the event loop."""
 
     def __init__(self) -> None:
-        self.text = ""
-        self._source = ""
+        self.latest: Progress | None = None
 
     def fetched(self) -> None:
         """All weights are here; what is left takes a second or two."""
-        self.text = "loading the engine" if self.text else ""
+        self.latest = Progress("loading", "the engine") if self.latest else None
 
-    def __call__(self, progress: SourceProgress) -> None:
-        """Record the progress of a model; a `Report` for `models.ensure`."""
-        self.text = str(progress)
-        if progress.source != self._source:
-            self._source = progress.source
-            log.info("%s", self.text)
+    def __call__(self, progress: Progress) -> None:
+        before, self.latest = self.latest, progress
+        if before is None or before.title != progress.title:
+            log.info("%s", progress)

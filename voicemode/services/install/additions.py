@@ -1,12 +1,10 @@
 """Parts of a service's environment besides Python packages: a program of somebody else's, for example."""
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
 from voicemode.config import Settings
-
-Tell = Callable[[str], Awaitable[None]]
+from voicemode.progress import Report
 
 
 class Fitting(Protocol):
@@ -15,5 +13,5 @@ class Fitting(Protocol):
     def planned(self, settings: Settings) -> str:
         """Describe what `fit` would do. Blocks."""
 
-    async def fit(self, settings: Settings, environment: Path, tell: Tell) -> str:
+    async def fit(self, settings: Settings, environment: Path, report: Report) -> str:
         """Put it into a new environment; what was done, in words. Whoever is interrupted leaves that incomplete."""

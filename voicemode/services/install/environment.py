@@ -18,7 +18,7 @@ from typing import Literal
 
 from voicemode.config.child_environment import installer_environment, uv_that_started_us
 from voicemode.errors import ServiceError
-from voicemode.services.command import CommandError, Report, run
+from voicemode.services.command import CommandError, run
 
 BUILT = re.compile("[0-9a-f]{16}-[0-9a-f]{4}")
 """What an environment is called."""
@@ -29,6 +29,8 @@ PLACES = ("~/.local/bin", "~/.cargo/bin")
 """Where uv's own installer puts it: a desktop program often has neither on its PATH."""
 
 Command = tuple[str, ...]
+Tell = Callable[[str], None]
+"""Takes a line of an installer's output."""
 Finish = Callable[[], Awaitable[None]]
 
 
@@ -73,7 +75,7 @@ class Environments:
         """Where the next one is built; nothing is there."""
         return self.root / f"{fingerprint}-{secrets.token_hex(2)}"
 
-    async def build(self, recipe: Recipe, folder: Path, tell: Report, finish: Finish | None = None) -> None:
+    async def build(self, recipe: Recipe, folder: Path, tell: Tell, finish: Finish | None = None) -> None:
         """Make the environment of `recipe` in `folder`, and `finish` it. Raises ServiceError; then nothing of it is left."""
         await self.sweep()
         try:
@@ -139,12 +141,12 @@ def _uvs() -> Iterator[str]:
     yield from (str(Path(place).expanduser() / name) for place in PLACES)
 
 
-def _tersely(tell: Report) -> Report:
+def _tersely(tell: Tell) -> Tell:
     """`tell`, without uv's list of everything it installed."""
 
-    async def told(line: str) -> None:
+    def told(line: str) -> None:
         if not line.startswith("+ "):
-            await tell(line)
+            tell(line)
 
     return told
 

@@ -13,8 +13,7 @@ from voicemode.config import Settings, env_name, find_setting, load_settings, se
 from voicemode.errors import ServiceError
 from voicemode.models.download import reason
 from voicemode.models.models import ModelStatus, fetch, sources_from
-from voicemode.models.sources import size_text
-from voicemode.services.command import Report
+from voicemode.progress import Progress, Report, size_text
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.installation import Installed, InstallOptions
 from voicemode.services.install.origin import find_origin
@@ -54,7 +53,7 @@ async def _install(wish: Wish, supervisor: Supervisor, report: Report) -> Instal
     plan = await survey(wish, supervisor)
     if wish.options.dry_run or plan.nothing_to_do:
         return outcome(plan, list(plan.lines()))
-    await report(f"Installing {wish.service.title}")
+    report(Progress("installing", wish.service.title))
     busy = f"Another VoiceMode process has been installing {wish.service.title}"
     async with alone(installing_lock(wish.service, wish.settings), PATIENCE_SECONDS, busy):
         # Whoever had to wait may find it done.
@@ -103,27 +102,25 @@ class Installation:
         if self._plan.recipe is None:
             return
         begun = time.monotonic()
-        await self._report("Making the environment")
-        await self._plan.environments.build(self._plan.recipe, self._plan.environment, self._tell_of("Environment"), self._fit)
+        self._report(Progress("building", "the environment"))
+        await self._plan.environments.build(self._plan.recipe, self._plan.environment, self._tell, self._fit)
         tool = "uv" if self._plan.recipe.uv else "venv and pip"
         seconds = time.monotonic() - begun
         self._did.append(f"made {self._plan.environment} of {self._plan.recipe.requirement} with {tool} in {seconds:.0f} s")
 
     async def _fit(self) -> None:
         if self._service.fitting:
-            tell = self._tell_of("Environment")
-            self._did.append(await self._service.fitting.fit(self._settings, self._plan.environment, tell))
+            self._did.append(await self._service.fitting.fit(self._settings, self._plan.environment, self._report))
 
-    def _tell_of(self, stage: str) -> Report:
-        return lambda line: self._report(f"{stage}: {line}")
+    def _tell(self, line: str) -> None:
+        self._report(Progress("building", "the environment", line))
 
     async def _fetch(self, model: ModelStatus) -> None:
-        await self._report(f"Fetching {model.title}")
         folder = await fetch(model.model, self._settings.models_path, sources_from(self._settings), self._report)
         self._did.append(f"fetched {model.title}, {size_text(model.size_bytes)}, to {folder}; its SHA-256 is as published")
 
     async def _try_out(self) -> None:
-        await self._report("Trying it out on a spare port")
+        self._report(Progress("trying out", "the new environment"))
         python, scratch = python_of(self._plan.environment), service_dir(self._service, self._settings) / TRIAL
         try:
             proof = await tried_out(self._service, self._settings, python, scratch)
@@ -137,19 +134,19 @@ class Installation:
 
     async def _switch(self) -> None:
         plan, name = self._plan, self._service.name
-        await self._report(f"Registering it with {self._supervisor.name}")
+        self._report(Progress("registering", f"{self._service.title} with {self._supervisor.name}"))
         await self._supervisor.register(plan.unit)
         notice = await self._supervisor.enable(name)
         self._notices += [notice] if notice else []
-        await self._report("Starting it")
+        self._report(Progress("starting", self._service.title))
         async with starting(self._service, self._settings):
             await self._make_way()
             await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.start(name))
             await answering(self._service, self._settings, self._ended)
-        await self._report("Loading its engine")
-        await wait_ready(self._service, self._settings)
+        self._report(Progress("loading", "its engine"))
+        await wait_ready(self._service, self._settings, report=self._report)
         self._did.append(f"registered it with {self._supervisor.name}: it runs, and starts by itself from now on")
-        await self._report("Proving that it works")
+        self._report(Progress("testing", self._service.title))
         self._did.append(f"proved it: it {await prove(self._service, self._settings)}")
 
     async def _make_way(self) -> None:
@@ -176,7 +173,7 @@ class Installation:
     async def _settle(self) -> None:
         """Write down what is true now, and remove what it took the place of."""
         plan = self._plan
-        await self._report("Finishing")
+        self._report(Progress("finishing"))
         for name, text in plan.wish.choices.items():
             path = set_value(name, text)
             self._did.append(f"set {env_name(find_setting(name))}={text} in {path}")

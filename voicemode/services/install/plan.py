@@ -10,7 +10,7 @@ from voicemode.config.change import checked_value
 from voicemode.errors import ArgumentError, ServiceError
 from voicemode.models.choice import chosen
 from voicemode.models.models import ModelStatus, status
-from voicemode.models.sources import size_text
+from voicemode.progress import size_text
 from voicemode.services.command import shown
 from voicemode.services.health import Health, health_of
 from voicemode.services.install.environment import Environments, Recipe, find_uv, python_of

@@ -14,13 +14,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
-from voicemode.services.install.additions import Tell
+from voicemode.progress import Report
 from voicemode.services.install.environment import python_of
 from voicemode.services.livekit_server.config import ensure_keys
+from voicemode.tasks import in_thread
 
 NAME = "livekit-server.exe" if sys.platform == "win32" else "livekit-server"
 PLACES = ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "~/.local/bin", "~/go/bin")
@@ -62,13 +64,13 @@ class LiveKitProgram:
             return f"use {found.path}, LiveKit {found.version}"
         return f"download LiveKit {RELEASE} from {self._url(settings)} and check its SHA-256"
 
-    async def fit(self, settings: Settings, environment: Path, tell: Tell) -> str:
-        done = await self._provide(settings, program_of(environment), tell)
+    async def fit(self, settings: Settings, environment: Path, report: Report) -> str:
+        done = await self._provide(settings, program_of(environment), report)
         # Not before: a key is how others see that there is a server here.
         await asyncio.to_thread(ensure_keys, settings)
         return done
 
-    async def _provide(self, settings: Settings, target: Path, tell: Tell) -> str:
+    async def _provide(self, settings: Settings, target: Path, report: Report) -> str:
         """Have the program at `target`; what was done, in words. Raises ServiceError."""
         if found := await asyncio.to_thread(self.find, settings):
             await asyncio.to_thread(_take, found.path, target, settings)
@@ -76,8 +78,7 @@ class LiveKitProgram:
         from voicemode.services.livekit_server.release import fetch_release
 
         url = self._url(settings)
-        await tell(f"downloading {url}")
-        await asyncio.to_thread(fetch_release, url, target, settings.cache_dir / "livekit")
+        await in_thread(partial(fetch_release, url, target, settings.cache_dir / "livekit"), report)
         version = (await asyncio.to_thread(ask_version, target)).version
         return f"downloaded LiveKit {version} from {url}; its SHA-256 is the one that the release publishes"
 

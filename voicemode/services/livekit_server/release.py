@@ -13,19 +13,21 @@ from typing import IO
 
 from voicemode.errors import ServiceError, WeightsError
 from voicemode.models.download import download, remote_bytes
+from voicemode.progress import Progress, ProgressCounter, Report, nobody
 
 CHECKSUMS = "checksums.txt"
 LARGEST_BYTES = 200_000_000
 CHECKSUMS_BYTES = 100_000
 
 
-def fetch_release(url: str, target: Path, folder: Path) -> None:
+def fetch_release(url: str, target: Path, folder: Path, report: Report = nobody) -> None:
     """Have the program of the archive at `url` at `target`, once its SHA-256 is the one that checksums.txt beside it has.
 
     Args:
         url: Of the archive.
         target: Where the program goes.
         folder: What was downloaded is kept in it while that goes on: who is interrupted goes on where they were.
+        report: Told how far the download is.
 
     Raises:
         ServiceError: It cannot be had, or is not what was published.
@@ -36,9 +38,9 @@ def fetch_release(url: str, target: Path, folder: Path) -> None:
     archive, sums = folder / name, folder / CHECKSUMS
     try:
         sums.unlink(missing_ok=True)
-        _download(f"{base}/{CHECKSUMS}", sums, CHECKSUMS_BYTES)
+        _download(f"{base}/{CHECKSUMS}", sums, CHECKSUMS_BYTES, report)
         wanted = published(sums.read_text(encoding="utf-8", errors="replace"), name)
-        _download(url, archive, LARGEST_BYTES)
+        _download(url, archive, LARGEST_BYTES, report)
         _check(archive, wanted, url)
         _unpack(archive, target)
     except WeightsError as error:
@@ -58,11 +60,11 @@ def published(sums: str, name: str) -> str:
     return found[1].lower()
 
 
-def _download(url: str, to: Path, limit_bytes: int) -> None:
+def _download(url: str, to: Path, limit_bytes: int, report: Report) -> None:
     size = remote_bytes(url)
     if size > limit_bytes:
         raise WeightsError(f"{url.rpartition('/')[2]} is larger than it can be.")
-    download(url, to, size, lambda _: None)
+    download(url, to, size, ProgressCounter(Progress("downloading", url, total=size), report).advance)
 
 
 def _check(archive: Path, wanted: str, url: str) -> None:

@@ -30,12 +30,9 @@ class Control:
         """The lines it says, without blank ones. Raises RefusedError; ServiceError if it cannot be asked."""
         command, said = (*self.program, *arguments), list[str]()
 
-        async def note(line: str) -> None:
-            said.append(line)
-
         try:
             async with asyncio.timeout(self.limit_seconds):
-                await run(command, environ=self.environment, cwd=Path("/"), tell=note)
+                await run(command, environ=self.environment, cwd=Path("/"), tell=said.append)
         except CommandError as error:
             raise RefusedError(error.message, hint=self.remedy) from error
         except TimeoutError as error:

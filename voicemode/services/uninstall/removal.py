@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
-from voicemode.models.sources import size_text
+from voicemode.progress import size_text
 from voicemode.services import services
 from voicemode.services.manager import Manager
 from voicemode.services.supervisors.supervisor import Supervisor

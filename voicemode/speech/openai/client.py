@@ -15,7 +15,8 @@ from voicemode.audio.codec import decode_stream, has_codecs
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.config import Settings
 from voicemode.errors import NoConnectionError, ProviderError, RefusedFormatError
-from voicemode.speech.base import Kind, Listed, Offer, Tell, TextFormat, Transcript, Voice
+from voicemode.progress import Report
+from voicemode.speech.base import Kind, Listed, Offer, TextFormat, Transcript, Voice
 from voicemode.speech.openai.address import Endpoint
 from voicemode.speech.openai.catalogue import (
     OPENAI_VOICES,
@@ -150,7 +151,7 @@ class SpeechClient:
         found = names(said)
         return f"answers; models: {', '.join(found[:4])}" if found else "answers"
 
-    async def warm_up(self, _tell: Tell) -> None:
+    async def warm_up(self, _report: Report) -> None:
         """Open a connection and learn what there is, so that the first turn need not. Never fails."""
         await self.learn()
 
