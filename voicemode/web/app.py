@@ -16,8 +16,8 @@ from starlette.types import ASGIApp
 
 from voicemode import __version__
 from voicemode.config import Settings
-from voicemode.engines.server.guards import is_loopback
 from voicemode.errors import VoiceModeError
+from voicemode.loopback import is_loopback
 from voicemode.web.certificate import certificate_file, root
 from voicemode.web.entry import SignIn, client_of
 from voicemode.web.errors import failure

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicemode.engines.server.guards import host_name, is_loopback, promised_bytes
+from voicemode.engines.server.guards import host_name, promised_bytes
+from voicemode.loopback import is_loopback
 from voicemode.web.errors import PageError
 from voicemode.web.policy import secured
 

@@ -1,12 +1,12 @@
 """Checks before every route: who may ask, how much may be sent."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicemode.engines.server.errors import ApiError
+from voicemode.loopback import is_loopback
 
 
 class LocalOnly:
@@ -44,16 +44,6 @@ def host_name(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Is `host`, a name or an address, this machine as seen from itself?"""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class BodyLimit:
