@@ -52,7 +52,7 @@ def test_one_proxy_may_be_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("named", [SOCKS, "http://:8080", "ftp://proxy.test", "http://proxy.test:port", "http://[::1"])
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", named)
-    with pytest.raises(ConfigError, match="^ALL_PROXY names a proxy that cannot be used") as caught:
+    with pytest.raises(ConfigError, match=r"^ALL_PROXY names a proxy that cannot be used") as caught:
         proxy_for(REMOTE)
     assert "geheim" not in str(caught.value)
     assert proxy_for("http://127.0.0.1:8880") == ""
@@ -87,7 +87,7 @@ def test_certificates_are_read_from_the_file_that_is_named(tmp_path: Path, monke
 
 def test_a_folder_of_certificates_must_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "certs"))
-    with pytest.raises(ConfigError, match="SSL_CERT_DIR names .*certs, which is no folder"):
+    with pytest.raises(ConfigError, match=r"SSL_CERT_DIR names .*certs, which is no folder"):
         check_certificates()
     monkeypatch.setenv("SSL_CERT_DIR", f"/no/such{os.pathsep}{tmp_path}")
     check_certificates()
