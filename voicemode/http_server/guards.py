@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicemode.config.urls import is_loopback
 from voicemode.http_server.errors import ApiError
+from voicemode.loopback import is_loopback
 
 BODY_SECONDS = 10.0
 """A body may keep us waiting for so long in all, and longer as it comes."""
@@ -57,7 +57,7 @@ def host_in(url: str) -> str:
 
 def is_this_machine(host: str) -> bool:
     """True if browsers take `host` for the machine they run on."""
-    return is_loopback(host) or host.endswith(".localhost")
+    return is_loopback(host) or host.lower().endswith(".localhost")
 
 
 class BodyLimit:
