@@ -14,16 +14,14 @@ from tests.support.engines import Whisper, recording
 from tests.support.paths import RECORDINGS
 from tests.support.people import CLIPS, sentences
 from tests.support.wer import total_wer, wer
+from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
 from voicemode.audio.turns.log_mel import RATE, log_mel, mel_filters
 from voicemode.engines.whisper.engine import (
-    FULL_WINDOW,
-    MOST_CUTS,
     WhisperEngine,
     load_whisper,
-    most_tokens,
-    reduced_window,
 )
+from voicemode.engines.whisper.reader import FULL_WINDOW, MOST_CUTS, most_tokens, reduced_window
 from voicemode.engines.whisper.split import LONGEST_SECONDS, SHORTEST_SECONDS, has_speech, stretches
 from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
 from voicemode.engines.whisper.words import cues, tightened, token_starts, words_of
@@ -92,6 +90,17 @@ def test_a_few_words_before_a_sentence_are_not_left_out(whisper: Whisper, second
     assert wer(CLIPS[whole], rest.text) < 0.1
     assert first.end_seconds == rest.start_seconds
     assert rest.end_seconds == pytest.approx(said.seconds)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("timed", [False, True])
+def test_the_last_of_sentences_that_are_alike_is_not_left_out(whisper: Whisper, timed: bool) -> None:
+    # Base, asked for all four at once, writes down three, and is sure of them.
+    with (RECORDINGS / "four-sentences.flac").open("rb") as file:
+        said = list(decode_file(file, RATE))
+    heard = list(whisper("base").transcribe(said, Options(language="en", timed=timed)))
+    assert text(iter(heard)) == " ".join(f"This is the {nth} sentence." for nth in ("first", "second", "third", "fourth"))
+    assert all(segment.text for segment in heard), "nothing is unintelligible"
 
 
 @pytest.mark.engine
@@ -185,12 +194,12 @@ class Careless:
     def decode(self, tokens: list[int]) -> str:
         return self.texts[min(tokens[0], len(self.texts) - 1)]
 
-    def hear(self, times: int) -> list[str]:
+    def hear(self, times: int) -> list[Segment]:
         """What comes of a few words, said so often with pauses."""
         words = Frame(recording(RECORDINGS / "austen-0890.wav").pcm[: RATE * SAMPLE_BYTES], RATE)
         said = join([words, silence(0.28, RATE)] * times, RATE)
         engine = WhisperEngine("careless", self, cast("Any", self))
-        return [segment.text for segment in engine.transcribe([said], ENGLISH, self.cancelled)]
+        return list(engine.transcribe([said], ENGLISH, self.cancelled))
 
 
 def test_what_looks_left_out_wherever_it_is_cut_is_not_cut_for_ever() -> None:
@@ -211,7 +220,15 @@ def test_what_nobody_waits_for_any_more_is_not_read_apart() -> None:
     ids=["nothing was left out", "the first word was"],
 )
 def test_what_is_read_apart_counts_where_it_is_more(whole: str, heard: list[str]) -> None:
-    assert Careless([whole, " one.", " two."], seconds=1.8).hear(2) == heard
+    segments = Careless([whole, " one.", " two."], seconds=1.8).hear(2)
+    assert [segment.text for segment in segments if segment.text] == heard
+
+
+def test_where_somebody_speaks_and_no_word_is_read_the_result_says_so() -> None:
+    _, unintelligible = Careless([" one two", ""], seconds=0.0).hear(2)
+    assert unintelligible.text == ""
+    assert (unintelligible.start_seconds, unintelligible.end_seconds) == pytest.approx((0.0, 2.56))
+    assert len(Careless([" one two"], seconds=60.0).hear(2)) == 1
 
 
 @pytest.mark.engine

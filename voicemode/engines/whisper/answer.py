@@ -32,9 +32,20 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    segments: list[Segment]
+    heard: list[Segment]
+    """All that the engine made of the recording."""
     seconds: float
     """Length of the recording."""
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The transcript."""
+        return [segment for segment in self.heard if segment.text]
+
+    @property
+    def unintelligible(self) -> list[dict[str, float]]:
+        """Seconds in which somebody speaks and no words were recognised, as `start` and `end`."""
+        return [times(segment) for segment in self.heard if not segment.text]
 
 
 def text_of(segments: Iterable[Segment]) -> str:
@@ -45,7 +56,9 @@ def render(ask: TranscriptionRequest, result: Result) -> Response:
     """`result` as `ask` wants it."""
     match ask.format:
         case "json":
-            return JSONResponse({"text": text_of(result.segments), "usage": usage(result)})
+            return JSONResponse(
+                {"text": text_of(result.segments), "usage": usage(result), "unintelligible": result.unintelligible}
+            )
         case "verbose_json":
             return JSONResponse(verbose(ask, result))
         case "text":
@@ -73,6 +86,7 @@ def verbose(ask: TranscriptionRequest, result: Result) -> dict[str, Any]:
         "duration": round(result.seconds, 2),
         "text": text_of(result.segments),
         "usage": usage(result),
+        "unintelligible": result.unintelligible,
     }
     if "segment" in ask.granularities:
         answer["segments"] = [segment_json(number, segment) for number, segment in enumerate(result.segments)]
@@ -85,8 +99,7 @@ def segment_json(number: int, segment: Segment) -> dict[str, Any]:
     return {
         "id": number,
         "seek": int(segment.start_seconds * FRAMES_PER_SECOND),
-        "start": round(segment.start_seconds, 2),
-        "end": round(segment.end_seconds, 2),
+        **times(segment),
         "text": segment.text,
         "tokens": list(segment.tokens),
         "temperature": segment.temperature,
@@ -97,4 +110,8 @@ def segment_json(number: int, segment: Segment) -> dict[str, Any]:
 
 
 def word_json(word: TimedWord) -> dict[str, Any]:
-    return {"word": word.text.strip(), "start": round(word.start_seconds, 2), "end": round(word.end_seconds, 2)}
+    return {"word": word.text.strip(), **times(word)}
+
+
+def times(part: Segment | TimedWord) -> dict[str, float]:
+    return {"start": round(part.start_seconds, 2), "end": round(part.end_seconds, 2)}

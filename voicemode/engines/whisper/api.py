@@ -136,8 +136,9 @@ class WhisperApi:
             try:
                 async with aclosing(self._room.stream(job, model=ask.model, peer=peer)) as segments:
                     async for segment in segments:
-                        heard.append(segment)
-                        yield event({"type": "transcript.text.delta", "delta": segment.text})
+                        if segment.text:
+                            heard.append(segment)
+                            yield event({"type": "transcript.text.delta", "delta": segment.text})
             except VoiceModeError as error:
                 if not heard:
                     raise

@@ -49,8 +49,12 @@ class Stretch:
 
     def cut(self, step: int) -> "tuple[Stretch, Stretch]":
         """Split before the 20 ms frame with that number."""
-        at = step * STEP * SAMPLE_BYTES
-        return Stretch(self.pcm[:at], self.start_seconds), Stretch(self.pcm[at:], self.start_seconds + step * STEP / RATE)
+        return self.part(0, step), self.part(step, len(self.pcm))
+
+    def part(self, first: int, end: int) -> "Stretch":
+        """Return the 20 ms frames from number `first` until before number `end`."""
+        width = STEP * SAMPLE_BYTES
+        return Stretch(self.pcm[first * width : end * width], self.start_seconds + first * STEP / RATE)
 
 
 def stretches(frames: Iterable[Frame]) -> Iterator[Stretch]:
@@ -86,14 +90,14 @@ def _power(pcm: bytes) -> Floats:
     return np.asarray((steps**2).mean(axis=1), np.float32)
 
 
-def has_speech(pcm: bytes) -> bool:
-    """Does a voice detector hear anybody in `pcm`? Slow (4 % of its length): for where Whisper itself is in doubt."""
+def has_speech(pcm: bytes, seconds: float = SPEECH_SECONDS) -> bool:
+    """Does a voice detector hear speech of `seconds` in `pcm`? Slow (4 % of its length): for where Whisper is in doubt."""
     vad = create_vad("auto", 1)
     size = round(vad.frame_seconds * RATE) * SAMPLE_BYTES
     heard = 0.0
     for start in range(0, len(pcm) - size + 1, size):
         if vad.is_speech(Frame(pcm[start : start + size], RATE)):
             heard += vad.frame_seconds
-            if heard >= SPEECH_SECONDS:
+            if heard >= seconds:
                 return True
     return False

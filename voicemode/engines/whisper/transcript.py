@@ -34,18 +34,21 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A part of the transcript. Times are seconds from the start of the recording."""
+    """A part of the transcript; without a text, speech that no words were recognised in.
+
+    Times are seconds from the start of the recording.
+    """
 
     start_seconds: float
     end_seconds: float
     text: str
     """With the space before it where there is one."""
-    tokens: tuple[int, ...]
     language: str
     """ISO 639-1 code."""
-    temperature: float
-    avg_logprob: float
-    compression_ratio: float
-    no_speech_prob: float
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
     words: tuple[TimedWord, ...] = ()
     """Only where `Options.timed` asked for them."""
