@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from voicemode.controls import Controls, Doing
+from voicemode.text.quoting import quoted, readable
 from voicemode.transports.base import Transport, Words
 
 Report = Callable[[str], Awaitable[None]]
@@ -40,7 +41,7 @@ class StatusFeed:
         """A piece of the transcript."""
         await self._transport.show(words)
         if not words.final:
-            await self._report(f"hearing: {words.text}")
+            await self._report(f"hearing: {quoted(readable(words.text))}")
 
     def end(self) -> None:
         """The agent's call has ended: only those who can see are told from now on."""

@@ -5,6 +5,7 @@ import unicodedata
 
 from starlette.requests import Request
 
+from voicemode.text.person_names import person_name
 from voicemode.web.errors import PageError
 
 LONGEST_NAME = 64
@@ -32,6 +33,14 @@ def name(text: str, what: str) -> str:
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not 0 < len(cleaned) <= LONGEST_NAME or not cleaned.isprintable() or "/" in cleaned:
         raise PageError(400, "bad_name", f"{what} has 1 to {LONGEST_NAME} letters, digits and signs, without a slash.")
+    return cleaned
+
+
+def person(text: str) -> str:
+    """`text` as the name of a person, cleaned so that nobody passes for another. Raises PageError 400."""
+    cleaned = person_name(name(text, "Your name"))
+    if not cleaned:
+        raise PageError(400, "bad_name", "Your name needs a letter or a digit.")
     return cleaned
 
 
