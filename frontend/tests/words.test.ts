@@ -61,3 +61,10 @@ test("the track tells whose words an agent writes down, the attribute before it"
   assert.equal(spoke({ "lk.transcribed_track_id": "TR_agent", "voicemode.speaker": "person-2" }).name, "Ben");
   assert.deepEqual(spoke({ "voicemode.speaker": "person-9" }), { identity: "person-9", name: "person-9", kind: "person" });
 });
+
+test("nobody but an agent writes down the words of others", () => {
+  for (const attributes of [{ "voicemode.speaker": "person-1" }, { "lk.transcribed_track_id": "TR_you" }]) {
+    assert.equal(whoSpoke(YOU, [BEN, AGENT], "person-2", attributes).name, "Ben");
+    assert.equal(whoSpoke(YOU, [BEN, AGENT], "person-9", attributes).name, "person-9");
+  }
+});

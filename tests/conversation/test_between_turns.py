@@ -46,8 +46,8 @@ async def test_what_is_said_while_the_agent_works_comes_with_the_next_turn(tmp_p
     assert len(list(tmp_path.glob("*.wav"))) == 1, "not even a crash loses it"
     _, heard = await talk.converse("Well?", Voice(), KEEPING, Stages())
     assert heard.text == "over there"
-    assert await talk.meanwhile() == "and one more thing"
-    assert await talk.meanwhile() == ""
+    assert (await talk.meanwhile()).text == "and one more thing"
+    assert (await talk.meanwhile()).text == ""
     await floor.meanwhile.close()
     assert place.open == 0
     assert list(tmp_path.glob("*.wav")) == []
@@ -76,13 +76,13 @@ async def test_who_speaks_when_the_next_turn_begins_is_waited_for_before_we_spea
     _, heard = await talk.converse("Well?", Voice(), MANNERS, Stages())
     assert before < 5.0
     assert place.silent_at > 5.4
-    assert (heard.text, await talk.meanwhile()) == ("over there", "and one more thing")
+    assert (heard.text, (await talk.meanwhile()).text) == ("over there", "and one more thing")
 
 
 async def test_who_speaks_when_we_only_listen_goes_on_with_their_answer(tmp_path: Path) -> None:
     _, _, talk = await between_turns(tmp_path, LONGER, until=4.0)
     heard = await talk.listen(MANNERS, Stages())
-    assert (heard.text, await talk.meanwhile()) == ("and one more thing", "")
+    assert (heard.text, (await talk.meanwhile()).text) == ("and one more thing", "")
     assert heard.audio_seconds > 2.0
 
 
@@ -99,7 +99,7 @@ async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_
     listening = asyncio.create_task(talk.listen(MANNERS, Stages()))
     await until(lambda: "listening" in place.shown)
     floor.controls.write("yes")
-    assert await talk.meanwhile() == "", "another agent, whose turn has just ended"
+    assert (await talk.meanwhile()).text == "", "another agent, whose turn has just ended"
     assert (await listening).text == "yes"
 
 
@@ -110,7 +110,7 @@ async def test_who_still_speaks_when_no_turn_comes_is_understood(tmp_path: Path)
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
     await talk.listen(replace(KEEPING, rules=replace(KEEPING.rules, max_seconds=1e9)), Stages())
     await until(lambda: place.open == 0)
-    assert await talk.meanwhile() == "and one more thing"
+    assert (await talk.meanwhile()).text == "and one more thing"
 
 
 async def test_who_talks_over_a_message_that_wants_no_answer_is_heard_all_the_same(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_who_talks_over_a_message_that_wants_no_answer_is_heard_all_the_sa
     said = await talk.say(MESSAGE, Voice(), KEEPING, Stages())
     await place.until(7.0)
     assert said.unheard
-    assert await talk.meanwhile() == "and one more thing"
+    assert (await talk.meanwhile()).text == "and one more thing"
     await floor.meanwhile.close()
 
 
@@ -126,7 +126,7 @@ async def test_nothing_is_heard_between_turns_while_muted(tmp_path: Path) -> Non
     floor, place, talk = await between_turns(tmp_path, MORE, until=0.0)
     floor.controls.mute(True)
     await place.until(6.0)
-    assert await talk.meanwhile() == ""
+    assert (await talk.meanwhile()).text == ""
     await floor.meanwhile.close()
     assert list(tmp_path.glob("*.wav")) == []
 
@@ -141,7 +141,7 @@ async def test_the_microphone_is_closed_when_no_turn_comes_or_it_breaks(closed_b
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
     await talk.listen(KEEPING, Stages())
     await until(lambda: place.open == 0)
-    assert closed_by == "time" or await talk.meanwhile() == "and one more thing"
+    assert closed_by == "time" or (await talk.meanwhile()).text == "and one more thing"
 
 
 async def test_the_end_of_the_program_leaves_what_was_not_told_on_disk(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ async def test_a_turn_on_another_transport_closes_the_microphone_and_tells_what_
     there = Duplex([Person([Says(0.3, 0.7, 9003)])], closed=True)
     talk = conversation(there, Ears("", TEXTS), tmp_path, floor)
     assert (await talk.listen(MANNERS, Stages())).text == "over there"
-    assert await talk.meanwhile() == "and one more thing"
+    assert (await talk.meanwhile()).text == "and one more thing"
     assert (here.open, there.open) == (0, 0)
 
 
@@ -171,7 +171,7 @@ async def test_what_is_typed_between_turns_comes_with_the_next_without_any_setti
     talk = conversation(place, Ears("yes"), tmp_path, floor)
     heard = await talk.listen(MANNERS, Stages())
     assert (heard.text, heard.ended) == ("yes", "silence")
-    assert await talk.meanwhile() == "and do not forget the tests"
+    assert (await talk.meanwhile()).text == "and do not forget the tests"
 
 
 class Deaf(Ears):
@@ -186,7 +186,7 @@ async def test_what_nobody_understands_between_turns_is_kept_and_told(tmp_path: 
     floor, _, talk = await between_turns(tmp_path, MORE, until=5.0, ears=Deaf("", TEXTS))
     await floor.meanwhile.stop()
     (kept,) = tmp_path.glob("*.wav")
-    assert f"voicemode transcribe {kept}" in await talk.meanwhile()
+    assert f"voicemode transcribe {kept}" in (await talk.meanwhile()).note
 
 
 async def test_a_turn_that_a_hand_has_stopped_leaves_no_recording_and_no_open_microphone(tmp_path: Path) -> None:

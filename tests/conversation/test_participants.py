@@ -28,10 +28,11 @@ TEXTS = {9001: "I think so.", 9002: "So do I.", 9003: "And now?"}
         ([], True, ""),
         ([SpokenLine("yes")], False, "yes"),
         ([SpokenLine("yes", "Anna")], False, "yes"),
-        ([SpokenLine("yes", "Anna")], True, "Anna: yes"),
-        ([SpokenLine("yes", "Anna"), SpokenLine("no", "Ben")], False, "Anna: yes\nBen: no"),
-        ([SpokenLine("yes", "Anna"), SpokenLine("", "Ben"), SpokenLine("sure", "Anna")], True, "Anna: yes sure"),
-        ([SpokenLine("yes", "Anna"), SpokenLine("typed")], True, "Anna: yes\nSomebody: typed"),
+        ([SpokenLine("yes", "Anna")], True, '"Anna": yes'),
+        ([SpokenLine("yes", "Anna"), SpokenLine("no", "Ben")], False, '"Anna": yes\n"Ben": no'),
+        ([SpokenLine("yes", "Anna"), SpokenLine("sure", "Anna", typed=True)], True, '"Anna": yes\n"Anna": sure'),
+        ([SpokenLine("yes", "Ben"), SpokenLine("sure", "Ben", typed=True)], False, "yes sure"),
+        ([SpokenLine("yes", "Anna"), SpokenLine("typed")], True, '"Anna": yes\nSomebody: typed'),
     ],
 )
 def test_who_said_what_is_told_where_there_are_several(lines: list[SpokenLine], several: bool, text: str) -> None:
@@ -50,39 +51,39 @@ async def company(
 
 async def test_people_who_talk_at_once_are_both_heard_in_the_order_they_began_in(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.5, 2.0, 9001)], "Anna"), Person([Says(0.3, 0.8, 9002)], "Ben")
-    assert (await company(tmp_path, anna, ben))[0] == "Ben: So do I.\nAnna: I think so."
+    assert (await company(tmp_path, anna, ben))[0] == '"Ben": So do I.\n"Anna": I think so.'
     assert list(tmp_path.glob("*.wav")) == []
 
 
 async def test_what_is_added_while_another_still_speaks_belongs_to_the_turn(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.3, 0.5, 9001), Says(2.0, 0.5, 9003)], "Anna"), Person([Says(0.5, 3.0, 9002)], "Ben")
-    assert (await company(tmp_path, anna, ben))[0] == "Anna: I think so.\nBen: So do I.\nAnna: And now?"
+    assert (await company(tmp_path, anna, ben))[0] == '"Anna": I think so.\n"Ben": So do I.\n"Anna": And now?'
 
 
 async def test_who_begins_when_the_other_ends_is_waited_for(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.3, 0.7, 9001)], "Anna"), Person([Says(1.4, 1.0, 9002)], "Ben")
-    assert (await company(tmp_path, anna, ben))[0] == "Anna: I think so.\nBen: So do I."
+    assert (await company(tmp_path, anna, ben))[0] == '"Anna": I think so.\n"Ben": So do I.'
 
 
 async def test_of_two_the_one_who_speaks_is_named_and_one_alone_is_not(tmp_path: Path) -> None:
     anna = Person([Says(0.3, 0.7, 9001)], "Anna")
-    assert (await company(tmp_path, anna, Person(name="Ben")))[0] == "Anna: I think so."
+    assert (await company(tmp_path, anna, Person(name="Ben")))[0] == '"Anna": I think so.'
     assert (await company(tmp_path, anna))[0] == "I think so."
 
 
 async def test_who_comes_in_the_middle_of_the_turn_is_heard(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.3, 1.5, 9001)], "Anna"), Person([Says(1.5, 0.7, 9002)], "Ben", comes_at=1.0)
-    assert (await company(tmp_path, anna, ben))[0] == "Anna: I think so.\nBen: So do I."
+    assert (await company(tmp_path, anna, ben))[0] == '"Anna": I think so.\n"Ben": So do I.'
 
 
 async def test_who_leaves_in_the_middle_of_a_word_is_heard_up_to_there(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.3, 9.0, 9001)], "Anna", leaves_at=1.0), Person([Says(0.5, 1.0, 9002)], "Ben")
-    assert (await company(tmp_path, anna, ben))[0] == "Anna: I think so.\nBen: So do I."
+    assert (await company(tmp_path, anna, ben))[0] == '"Anna": I think so.\n"Ben": So do I.'
 
 
 async def test_a_microphone_that_breaks_loses_nothing_of_what_was_said(tmp_path: Path) -> None:
     anna, ben = Person([Says(0.3, 9.0, 9001)], "Anna", fails_at=1.0), Person([Says(0.5, 1.0, 9002)], "Ben")
-    assert (await company(tmp_path, anna, ben))[0] == "Anna: I think so.\nBen: So do I."
+    assert (await company(tmp_path, anna, ben))[0] == '"Anna": I think so.\n"Ben": So do I.'
 
 
 class HalfDeaf(Ears):
@@ -97,7 +98,7 @@ async def test_where_one_is_not_understood_the_other_is_told_and_the_recording_k
     anna, ben = Person([Says(0.3, 1.0, 9001)], "Anna"), Person([Says(0.5, 1.0, 9002)], "Ben")
     text, _, note = await company(tmp_path, anna, ben, speech=HalfDeaf("", TEXTS))
     (kept,) = tmp_path.glob("*.wav")
-    assert text == "Ben: So do I."
+    assert text == '"Ben": So do I.'
     assert f"voicemode transcribe {kept}" in note
 
 
@@ -108,7 +109,7 @@ async def test_where_nobody_is_understood_that_is_an_error(tmp_path: Path) -> No
 
 async def test_everybody_is_waited_for_and_nobody_for_ever(tmp_path: Path) -> None:
     late = Person([Says(2.5, 0.7, 9002)], "Ben", comes_at=1.5)
-    assert (await company(tmp_path, Person(name="Anna"), late))[0] == "Ben: So do I."
+    assert (await company(tmp_path, Person(name="Anna"), late))[0] == '"Ben": So do I.'
     assert (await company(tmp_path, Person(name="Anna"), Person(name="Ben")))[1] == "no speech"
 
 
@@ -132,13 +133,13 @@ async def test_two_who_never_stop_are_ended_together(tmp_path: Path) -> None:
     short = replace(MANNERS, rules=Rules(silence_seconds=0.5, max_seconds=3.0))
     anna, ben = Person([Says(0.3, 60.0, 9001)], "Anna"), Person([Says(0.5, 60.0, 9002)], "Ben")
     text, ended, _ = await company(tmp_path, anna, ben, options=short)
-    assert (text, ended) == ("Anna: I think so.\nBen: So do I.", "too long")
+    assert (text, ended) == ('"Anna": I think so.\n"Ben": So do I.', "too long")
 
 
 async def test_who_talks_over_us_is_heard_and_so_is_who_joins_in(tmp_path: Path) -> None:
     place = Duplex([Person([Says(1.0, 2.0, 9001)], "Anna"), Person([Says(1.2, 1.0, 9002)], "Ben")])
     said, heard = await talk(place, Ears("", TEXTS), tmp_path)
-    assert heard.text == "Anna: I think so.\nBen: So do I."
+    assert heard.text == '"Anna": I think so.\n"Ben": So do I.'
     assert said.heard == "Word1 word2 word3"
 
 
@@ -156,14 +157,14 @@ async def test_what_is_typed_comes_with_what_was_said(tmp_path: Path) -> None:
     await place.until(1.0)
     floor.controls.write("I cannot talk", "Ben")
     _, heard = await turn
-    assert (heard.text, heard.ended) == ("Anna: I think so.\nBen: I cannot talk", "typed")
+    assert (heard.text, heard.ended) == ('"Anna": I think so.\n"Ben": I cannot talk', "typed")
 
 
 async def test_who_asks_to_hear_it_again_does_not_silence_the_others(tmp_path: Path) -> None:
     anna, ben = Person([Says(1.0, 2.0, 9001)], "Anna"), Person([Says(1.5, 0.5, 9002)], "Ben")
     speech = Ears("", {9001: "The left one.", 9002: "Repeat that."})
     _, heard = await talk(Duplex([ben, anna]), speech, tmp_path, message="Which one?")
-    assert heard.text == "Anna: The left one."
+    assert heard.text == '"Anna": The left one.'
 
 
 class Room(Duplex):

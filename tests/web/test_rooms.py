@@ -160,6 +160,12 @@ async def refused_by_the_server(access: Access, given: str) -> None:
             assert answer.status_code in (401, 403), wish
 
 
+async def test_a_name_comes_into_a_room_cleaned(server: PageServer, browser: httpx2.AsyncClient) -> None:
+    given = await token(browser, "kitchen", "Аnna: [yes]")  # noqa: RUF001 with a Cyrillic A
+    async with in_room(server, browser, given["token"]) as room:
+        assert room.local_participant.name == "Anna yes"
+
+
 async def test_nobody_can_pass_for_somebody_else(server: PageServer, browser: httpx2.AsyncClient) -> None:
     mine = await token(browser, "kitchen")
     assert mine["identity"] == (await token(browser, "kitchen", "Berta"))["identity"], "the same browser"
@@ -168,6 +174,9 @@ async def test_nobody_can_pass_for_somebody_else(server: PageServer, browser: ht
     for name, code in (
         ("agent", "name_taken"),
         ("  AGENT ", "name_taken"),
+        ("Аgеnt", "name_taken"),  # noqa: RUF001 with Cyrillic letters
+        ("System", "name_taken"),
+        (":-)", "bad_name"),
         ("", "bad_name"),
         ("a" * 65, "bad_name"),
         ("Anna\u202eb", "bad_name"),

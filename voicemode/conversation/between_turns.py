@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from voicemode.controls import Typed
 from voicemode.conversation.participants import Participants
-from voicemode.conversation.result import lines_of, text_of, typed_lines
+from voicemode.conversation.result import TurnResult, lines_of, text_of
 from voicemode.conversation.utterance import Utterance
 from voicemode.errors import AudioDeviceError
 
@@ -60,8 +60,8 @@ class BetweenTurns:
         """Keep what was written before a turn began."""
         self._typed += typed
 
-    async def tell(self) -> str:
-        """Return what was kept, for the agent, and forget it. A recording nobody understood stays on disk; that is told."""
+    async def tell(self) -> TurnResult:
+        """Return what was kept, and forget it. A recording nobody understood stays on disk; the note says so."""
         while unsettled := [utterance for utterance in self._said if not utterance.settled]:
             await unsettled[0].settle()
             await unsettled[0].close()
@@ -70,8 +70,9 @@ class BetweenTurns:
         for utterance in said:
             if utterance.answer:
                 utterance.recording.discard()
-        text = text_of([*lines_of(said, ()), *typed_lines(typed)], several=self._several)
-        return "\n".join(filter(None, [text, *(str(utterance.error) for utterance in said if utterance.error)]))
+        lines = lines_of(said, typed, ())
+        note = " ".join(str(utterance.error) for utterance in said if utterance.error)
+        return TurnResult(text_of(lines, several=self._several), "between turns", note, said=lines)
 
     async def stop(self) -> None:
         """Hear nothing more until the next turn has ended."""

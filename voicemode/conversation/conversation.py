@@ -74,7 +74,7 @@ class Conversation:
                 self._hear_on(participants, options)
             return exchanged
 
-    async def meanwhile(self) -> str:
+    async def meanwhile(self) -> TurnResult:
         """Return what was said and written between turns, and has not been told yet."""
         return await self._floor.meanwhile.tell()
 

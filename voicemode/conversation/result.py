@@ -1,26 +1,38 @@
 """Results of a turn, as the agent is told."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voicemode.audio.turns.endpointer import TurnState
 from voicemode.controls import Typed
 from voicemode.conversation.utterance import Utterance
 from voicemode.text.commands import Heeded
+from voicemode.text.quoting import in_quotes, quoted, readable
 from voicemode.text.spoken import written
 
 Pairs = tuple[tuple[str, str], ...]
 """(written, spoken)"""
 
-
+SOMEBODY = "Somebody"
+"""Name of who has none; those that people have are in quotes."""
 STOPPED_ALOUD = 'said "stop"'
 """Why a turn ended in which somebody told us to be silent, in whatever language."""
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenLine:
+    """One person's speech or writing in one go."""
+
+    text: str
+    speaker: str = ""
+    """Empty where there is only one person."""
+    typed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TurnResult:
     text: str
-    """Where several people were there, a line for each: "Anna: …"."""
+    """What was said, as `text_of` puts it."""
     ended: str
     """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech" or "stopped"."""
     note: str = ""
@@ -31,27 +43,18 @@ class TurnResult:
     """From the end of the turn to the text."""
     again: bool = False
     """The person asks to hear the message once more."""
+    said: tuple[SpokenLine, ...] = ()
+    """Who said what, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenLine:
-    """One person's speech or writing in one go."""
+def text_of(lines: Sequence[SpokenLine], *, several: bool) -> str:
+    """One text of `lines`; where there are `several` people a line for each: `"Anna": …`.
 
-    text: str
-    speaker: str = ""
-
-
-def text_of(lines: Iterable[SpokenLine], *, several: bool) -> str:
-    """One text of `lines`, with the names of who said them if there are `several` people."""
-    told = list[SpokenLine]()
-    for line in filter(lambda line: line.text, lines):
-        if told and told[-1].speaker == line.speaker:
-            told[-1] = SpokenLine(f"{told[-1].text} {line.text}", line.speaker)
-        else:
-            told.append(line)
-    if several or len({line.speaker for line in told}) > 1:
-        return "\n".join(f"{line.speaker or 'Somebody'}: {line.text}" for line in told)
-    return " ".join(line.text for line in told)
+    Nobody can say or write what reads like a line of somebody else, or like a note of ours in square brackets.
+    """
+    if several or len({line.speaker for line in lines}) > 1:
+        return "\n".join(f"{in_quotes(line.speaker) if line.speaker else SOMEBODY}: {quoted(line.text)}" for line in lines)
+    return quoted(" ".join(line.text for line in lines), named=any(line.speaker for line in lines))
 
 
 def reason(ended: TurnState, heeded: Heeded) -> str:
@@ -64,13 +67,17 @@ def reason(ended: TurnState, heeded: Heeded) -> str:
     return TurnState.FINISHED.value if ended is TurnState.SAID else ended.value
 
 
-def lines_of(said: Iterable[Utterance], pronounce: Pairs) -> list[SpokenLine]:
-    """The texts of those of `said` that were understood."""
-    return [SpokenLine(written(each.answer.transcript.text, pronounce), each.speaker) for each in said if each.answer]
-
-
-def typed_lines(typed: Iterable[Typed]) -> list[SpokenLine]:
-    return [SpokenLine(each.text, each.speaker) for each in typed]
+def lines_of(said: Iterable[Utterance], typed: Iterable[Typed], pronounce: Pairs) -> tuple[SpokenLine, ...]:
+    """Who said and wrote what, as far as it was understood; what one person says in several goes is one line."""
+    understood = ((" ".join(each.answer.transcript.text.split()), each.speaker) for each in said if each.answer)
+    spoken = (SpokenLine(readable(written(text, pronounce)), speaker) for text, speaker in understood)
+    told = list[SpokenLine]()
+    for line in (*spoken, *(SpokenLine(readable(each.text), each.speaker, typed=True) for each in typed)):
+        if told and (told[-1].speaker, told[-1].typed) == (line.speaker, line.typed):
+            told[-1] = replace(line, text=f"{told[-1].text} {line.text}".strip())
+        elif line.text:
+            told.append(line)
+    return tuple(told)
 
 
 def heard_of(
@@ -82,13 +89,14 @@ def heard_of(
     if errors and not (answers or typed):
         raise errors[0]
     heeded = answers[-1].heeded if answers else Heeded("")
-    text = text_of([*lines_of(said, pronounce), *typed_lines(typed)], several=several)
+    lines = lines_of(said, typed, pronounce)
     return TurnResult(
-        text=text,
+        text=text_of(lines, several=several),
         ended="typed" if typed else reason(ended, heeded),
         note=" ".join(map(str, errors)),
         provider=", ".join(dict.fromkeys(answer.transcript.provider for answer in answers if answer.transcript.provider)),
         audio_seconds=sum(each.audio.seconds for each in said),
         # What somebody else has said meanwhile must not be forgotten over it.
-        again=heeded.action == "repeat" and not text,
+        again=heeded.action == "repeat" and not lines,
+        said=lines,
     )

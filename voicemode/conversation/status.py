@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from voicemode.controls import Controls, Doing
 from voicemode.progress import Progress, Report, nobody
+from voicemode.text.quoting import quoted, readable
 from voicemode.transports.base import News, Words
 
 Show = Callable[[News], Awaitable[None]]
@@ -39,7 +40,7 @@ class StatusFeed:
         """A piece of the transcript."""
         await self._show(words)
         if not words.final:
-            self._report(Progress("hearing", detail=words.text))
+            self._report(Progress("hearing", detail=quoted(readable(words.text))))
 
     def end(self) -> None:
         """The agent's call has ended: only those who can see are told from now on."""

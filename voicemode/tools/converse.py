@@ -1,13 +1,14 @@
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from voicemode.app import App
 from voicemode.audio.turns.endpointer import Pace
 from voicemode.conversation.message import Playback
-from voicemode.conversation.result import TurnResult
+from voicemode.conversation.result import SpokenLine, TurnResult
 from voicemode.errors import ArgumentError, NotSpokenError, named
 from voicemode.providers import Account
+from voicemode.text.quoting import quoted, readable
 from voicemode.tools import tool
 
 SKIPPED = "The person skipped the rest of the message."
@@ -18,7 +19,8 @@ NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 @dataclass(frozen=True, slots=True)
 class Reply:
     text: str
-    """The person's answer."""
+    """The person's answer; of several people a line for each: `"Anna": …`. Quoted as in JSON where it has line breaks, square
+    brackets, or what could pass for somebody's name."""
     ended: str
     """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech", 'said "stop"',
     "stopped", "not asked", "not spoken" or "in writing"."""
@@ -33,7 +35,11 @@ class Reply:
     interrupted_after: str = ""
     """Part of the message that was heard, where the person broke in."""
     meanwhile: str = ""
-    """Speech and text of the person before this turn, after the one before it."""
+    """Speech and text of the person before this turn, after the one before it; put like `text`."""
+    said: tuple[SpokenLine, ...] = ()
+    """Who said or typed what of `text`, as it was said."""
+    said_before: tuple[SpokenLine, ...] = ()
+    """Who said or typed what of `meanwhile`."""
     tried: list[str] = field(default_factory=list)
     """Attempts that failed on the way: endpoint and reason."""
     why: dict[str, str] = field(default_factory=dict)
@@ -69,7 +75,10 @@ class Unasked(Reply):
     def answered(self, text: str) -> Reply:
         """The reply, once the person has written `text`."""
         note = f"The question was asked in writing. {self.note}"
-        return Reply(text, "in writing", note, self.provider, self.seconds, tried=self.tried, why=self.why)
+        line = SpokenLine(readable(text), typed=True)
+        about = {field.name: getattr(self, field.name) for field in fields(Reply)}
+        written = {"text": quoted(line.text), "ended": "in writing", "note": note, "unspoken": "", "said": (line,)}
+        return Reply(**about | written)
 
 
 @tool
@@ -118,10 +127,16 @@ async def converse(
             said, heard = await conversation.say(message, how, options, app.report), NOT_ASKED
     except NotSpokenError as error:
         told = unspoken(message, error, account, called_at, question=wait_for_response)
-        return replace(told, meanwhile=await conversation.meanwhile())
+        return with_before(told, await conversation.meanwhile())
     if message.strip() and said.started_at is None:
         heard = replace(heard, note=f"{NOTHING_SAID} {heard.note}".strip())
-    return replace(reply(said, heard, account, called_at), meanwhile=await conversation.meanwhile())
+    return with_before(reply(said, heard, account, called_at), await conversation.meanwhile())
+
+
+def with_before(told: Reply, before: TurnResult) -> Reply:
+    """Return `told` with what was said between the last turn and this one."""
+    note = " ".join(filter(None, [told.note, before.note]))
+    return replace(told, meanwhile=before.text, said_before=before.said, note=note)
 
 
 def reply(said: Playback, heard: TurnResult, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
@@ -145,6 +160,7 @@ def reply(said: Playback, heard: TurnResult, account: Account, called_at: float,
         interrupted_after=said.heard,
         tried=tried(account),
         why={kind: why for kind, why in account.why.items() if kind in provider},
+        said=heard.said,
     )
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from voicemode.http_server.body import json_object, malformed
 from voicemode.http_server.errors import ApiError
+from voicemode.text.person_names import person_name
 
 LONGEST_NAME = 64
 LONGEST_TEXT = 1024
@@ -29,4 +30,12 @@ def name(text: str, what: str) -> str:
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not 0 < len(cleaned) <= LONGEST_NAME or not cleaned.isprintable() or "/" in cleaned:
         raise ApiError(400, f"{what} has 1 to {LONGEST_NAME} letters, digits and signs, without a slash.", code="bad_name")
+    return cleaned
+
+
+def person(text: str) -> str:
+    """`text` as the name of a person, cleaned so that nobody passes for another. Raises ApiError 400."""
+    cleaned = person_name(name(text, "Your name"))
+    if not cleaned:
+        raise ApiError(400, "Your name needs a letter or a digit.", code="bad_name")
     return cleaned

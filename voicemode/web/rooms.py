@@ -14,6 +14,7 @@ from voicemode.config import Settings
 from voicemode.errors import RoomError
 from voicemode.http_server.errors import ApiError
 from voicemode.speech.openai.wire import open_http
+from voicemode.text.person_names import is_reserved
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
 from voicemode.transports.livekit.directory import RoomDirectory
 from voicemode.web import request_body
@@ -66,10 +67,10 @@ class Rooms:
     async def token(self, request: Request) -> Response:
         visitor = await self._entry.visitor(request)
         room, given = await request_body.texts(request, "room", "name")
-        room, name = request_body.name(room, "The name of a room"), request_body.name(given, "Your name")
+        room, name = request_body.name(room, "The name of a room"), request_body.person(given)
         settings = await asyncio.to_thread(self._settings)
-        if name.casefold() == settings.livekit_name.casefold():
-            raise ApiError(400, f"{name} is the name of the agent.", code="name_taken", hint="Choose another one.")
+        if is_reserved(name, settings.livekit_name):
+            raise ApiError(400, f"{name} is no name of a person here.", code="name_taken", hint="Choose another one.")
         access = await self._access()
         token = person_token(access, room, visitor.identity, name)
         return JSONResponse(

@@ -17,13 +17,14 @@ export interface Party {
 
 /**
  * The one whose words a stream from `sender` carries. An agent writes down what others say: then an attribute names the
- * person, or the track that was heard.
+ * person, or the track that was heard. Of nobody else is such an attribute believed: it would let them speak as another.
  */
 export function whoSpoke(you: Party, others: readonly Party[], sender: string, attributes: Attributes): Who {
   const parties = [you, ...others];
   const track = attributes[TRACK] ?? "";
   const heard = parties.find((party) => party.tracks.includes(track));
-  const identity = attributes[SPEAKER] ?? heard?.identity ?? sender;
+  const agent = parties.some((party) => party.agent && party.identity === sender);
+  const identity = (agent && (attributes[SPEAKER] ?? heard?.identity)) || sender;
   const found = parties.find((party) => party.identity === identity);
   // Somebody who has left since, or whom we have not seen yet.
   if (!found) return { identity, name: identity, kind: "person" };

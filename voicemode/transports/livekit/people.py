@@ -1,6 +1,7 @@
 """Who is in a room besides us, and who listens to them."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,6 +11,7 @@ from livekit import rtc
 
 from voicemode.errors import RoomError, VoiceModeError
 from voicemode.tasks import ended
+from voicemode.text.person_names import distinct, person_name
 from voicemode.transports.base import Microphone
 from voicemode.transports.livekit.ear import Ear
 
@@ -32,7 +34,7 @@ class RoomPerson:
     def __init__(self, identity: str, speaker: str) -> None:
         self.identity = identity
         self.speaker = speaker
-        """Name of the person; no two people are called the same."""
+        """Name of the person, cleaned; no two people have names that look the same."""
         self.present = True
         """False while their connection is lost, or ours."""
         self.microphone: rtc.RemoteTrackPublication | None = None
@@ -105,9 +107,13 @@ class Listening:
 class People:
     """Everybody in a room who is no machine."""
 
-    def __init__(self, room_name: str) -> None:
+    def __init__(self, room_name: str, ours: str) -> None:
+        """`ours` is our own name."""
         self._room_name = room_name
+        self._ours = ours
         self._here: dict[str, RoomPerson] = {}
+        self._names: dict[str, str] = {}
+        """Of each identity that was ever here: nobody gets the name of somebody who is just out."""
         self._listeners: set[Listening] = set()
         self._connected = False
         self._wanted = False
@@ -128,7 +134,8 @@ class People:
     def meet(self, room: rtc.Room) -> None:
         """We are in `room` now, for the first time or again: those who are not there any more may be on their way back, too."""
         self._connected = True
-        for who in room.remote_participants.values():
+        # Of two with one name, the first to come has it.
+        for who in sorted(room.remote_participants.values(), key=joined_at):
             self._come(who)
         for identity in self._here.keys() - room.remote_participants.keys():
             self._wait_for(self._here[identity])
@@ -222,9 +229,10 @@ class People:
         self._hear(who.identity)
 
     def _welcome(self, who: rtc.RemoteParticipant) -> RoomPerson:
-        name = who.name or who.identity
-        person = RoomPerson(who.identity, f"{name} ({who.identity})" if self.called(name) else name)
-        self._here[who.identity] = person
+        if who.identity not in self._names:
+            name = person_name(who.name) or person_name(who.identity)
+            self._names[who.identity] = distinct(name, self._names.values(), self._ours)
+        person = self._here[who.identity] = RoomPerson(who.identity, self._names[who.identity])
         return person
 
     def _go(self, who: rtc.RemoteParticipant) -> None:
@@ -272,3 +280,8 @@ class People:
         if person := self._here.get(identity):
             for listening in self._listeners:
                 listening.hear(person)
+
+
+def joined_at(who: rtc.RemoteParticipant) -> float:
+    """`time.time()` when somebody came; those of whom it is not known came last."""
+    return who.joined_at.timestamp() if who.joined_at else math.inf

@@ -47,7 +47,7 @@ class Presence:
         self._room_name = room_name
         self._called = called
         self._identity = new_identity()
-        self.people = People(room_name)
+        self.people = People(room_name, called)
         self.voice = RoomVoice(self._audible)
         self.screen = Screen(controls, self.people, lambda: self.voice.track_id)
         self._room: rtc.Room | None = None
