@@ -76,6 +76,18 @@ def test_a_wrong_setting_names_its_file_and_line(home: Path) -> None:
     assert f"VOICEMODE_TTS_SPEED in {home}/.voicemode/voicemode.env, line 2, is 'fast'" in done.stderr
 
 
+def test_a_wrong_setting_keeps_nobody_from_looking_nor_from_leaving(home: Path) -> None:
+    (home / ".voicemode").mkdir()
+    (home / ".voicemode/voicemode.env").write_text("VOICEMODE_PACE=fast\n")
+    sentence = "VOICEMODE_PACE in " + str(home / ".voicemode/voicemode.env, line 1, is 'fast'")
+    assert sentence in voicemode("doctor").stdout
+    assert sentence in voicemode("uninstall", "--dry-run").stderr
+    listed = voicemode("config")
+    assert (listed.returncode, sentence in listed.stderr) == (0, True)
+    assert voicemode("config", "set", "pace", "quick").returncode == 0
+    assert voicemode("providers").returncode == 0
+
+
 @pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1080"), ("SSL_CERT_FILE", "/no/such.pem")])
 def test_what_the_environment_says_about_other_machines_stops_nobody_and_is_in_doctor(name: str, value: str) -> None:
     assert voicemode("providers", **{name: value}).returncode == 0

@@ -80,4 +80,4 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
     async with open_app() as opened:
         with stages() as report:
-            return await fn(await opened.now(report), **arguments)
+            return await fn(await opened.now(report, broken=tools.is_diagnostic(fn)), **arguments)
