@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -54,6 +55,8 @@ def command(
 def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
     """The click parameter for one parameter of a tool; `text` is its help."""
     kind = value_type(parameter.annotation)
+    if kind is str and parameter.name != "file":
+        kind = TypedText()
     required = parameter.default is parameter.empty
     # click takes a default of None for a value that was given, so a required parameter must have none at all.
     rest: dict[str, Any] = {"type": kind, "required": required} | ({} if required else {"default": parameter.default})
@@ -71,6 +74,15 @@ def value_type(annotation: Any) -> Any:
         return click.Choice(get_args(annotation))
     inner = [part for part in get_args(annotation) if part is not type(None)]
     return value_type(inner[0]) if inner else annotation
+
+
+class TypedText(click.ParamType[str]):
+    """Text in whatever encoding the terminal has; what is no text in it is replaced, so that it can be sent."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return os.fsencode(value).decode(errors="replace")
 
 
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
