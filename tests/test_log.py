@@ -65,6 +65,19 @@ def test_what_looks_like_a_key_is_redacted(text: str, redacted: str) -> None:
     assert redact(text) == redacted
 
 
+def test_a_traceback_is_in_the_file_and_not_on_the_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("info", home)
+    OURS.error("It broke %s", "off", exc_info=OSError("gone"))
+    assert capsys.readouterr().err.endswith("It broke off (OSError)\n")
+    assert "OSError: gone" in (home / "voicemode.log").read_text()
+
+
+def test_a_name_that_is_no_text_is_logged(home: Path) -> None:
+    configure("info", home)
+    OURS.info("%s", "h\udcffi.wav")
+    assert (home / "voicemode.log").read_text().endswith("h\\udcffi.wav\n")
+
+
 def test_configuring_again_replaces_what_was_there(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configure("info", home / "one")
     configure("error", home / "two")

@@ -145,13 +145,44 @@ async def test_tools_can_be_allowed_and_denied() -> None:
     assert not names & {"say", "doctor"}
 
 
-async def test_a_wrong_tool_name_in_the_settings_ends_with_the_valid_ones() -> None:
-    server = await RawServer.start(environment(VOICEMODE_TOOLS_ENABLED="convers", **QUIET))
-    out, err = await asyncio.wait_for(server.process.communicate(), 30)
-    assert server.process.returncode == 1
-    assert out == b""
-    assert b"There is no tool named 'convers'" in err
-    assert b"Traceback" not in err
+WRONG = {
+    "value": {"VOICEMODE_PACE": "fast"},
+    "tool": {"VOICEMODE_TOOLS_ENABLED": "convers"},
+    "scheme": {"VOICEMODE_TTS_BASE_URLS": "parrot://127.0.0.1:7000"},
+    "home": {"VOICEMODE_BASE_DIR": "~nobody-at-all/voice"},
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        (WRONG["value"], "VOICEMODE_PACE in the environment is 'fast'; it must be one of quick, normal, patient."),
+        (WRONG["tool"], "There is no tool named 'convers'."),
+        (WRONG["scheme"], "Nothing here makes speech at parrot://"),
+        (WRONG["home"], "There is no home directory for '~nobody-at-all/voice'."),
+    ],
+    ids=WRONG,
+)
+async def test_with_wrong_settings_it_serves_and_every_call_is_answered_by_what_is_wrong(
+    environ: dict[str, str], sentence: str
+) -> None:
+    async with connect(environment(**environ, **QUIET)) as client:
+        assert {"converse", "doctor"} <= {tool.name for tool in (await client.list_tools()).tools}
+        for name, arguments in (("converse", {"message": "Hello"}), ("transcribe", {"file": "x.wav"}), ("providers", {})):
+            result = await client.call_tool(name, arguments)
+            assert result.is_error
+            assert text(result).startswith(sentence)
+        assert sentence in text(await client.call_tool("doctor", {}))
+
+
+async def test_a_file_is_mended_while_it_serves(home: Path) -> None:
+    settings_file(home, "VOICEMODE_PACE=fast", "VOICEMODE_AUTO_START=false")
+    async with connect(environment()) as client:
+        wrong = await client.call_tool("providers", {})
+        assert "voicemode.env, line 1, is 'fast'" in text(wrong)
+        assert text(wrong).endswith("To mend it: voicemode config set VOICEMODE_PACE VALUE")
+        settings_file(home, "VOICEMODE_PACE=quick", "VOICEMODE_AUTO_START=false")
+        assert not (await client.call_tool("providers", {})).is_error
 
 
 def test_questions_in_writing_are_known_until_many_others_were_asked() -> None:

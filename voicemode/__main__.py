@@ -3,18 +3,32 @@
 import os
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 
 
 def main() -> None:
     """The command line; without arguments, the MCP server on stdio."""
-    from voicemode.cli import main as run
-
+    for stream in (sys.stdout, sys.stderr):
+        # A name or a text may have letters that the terminal's encoding has not.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        run(prog_name="voicemode")
+        run()
     except SystemExit as end:
         if "livekit.rtc" in sys.modules and (end.code is None or isinstance(end.code, int)):
             leave(end.code or 0)
         raise
+
+
+def run() -> None:
+    from voicemode.cli import main as commands
+
+    try:
+        commands(prog_name="voicemode")
+    except Exception as error:
+        from voicemode.cli.errors import report_unforeseen
+
+        sys.exit(report_unforeseen(error))
 
 
 def leave(status: int) -> None:

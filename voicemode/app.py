@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from voicemode import egress
 from voicemode.audio.turns.endpointer import Pace, Rules
-from voicemode.config import LoadedSettings, Settings, changed, load_settings
+from voicemode.config import LoadedSettings, Settings, changed, read_settings
 from voicemode.config.values import language_code
 from voicemode.control.server import steerable
 from voicemode.conversation.conversation import Conversation
@@ -19,7 +19,7 @@ from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
-from voicemode.errors import ArgumentError
+from voicemode.errors import ArgumentError, ConfigError
 from voicemode.log import configure as configure_log
 from voicemode.progress import Report, nobody
 from voicemode.providers import Account, Providers
@@ -141,19 +141,22 @@ class Runtime:
         self._leaving: list[asyncio.Task[None]] = []
         self._app = self._build(load())
 
-    async def now(self, report: Report = nobody) -> App:
-        """The App as the settings are now. Raises ConfigError if they have become wrong."""
+    async def now(self, report: Report = nobody, *, broken: bool = False) -> App:
+        """The App as the settings are now. Raises ConfigError if they are wrong, unless `broken` ones are good enough."""
         if changed(self._app.loaded):
             before, self._app = self._app, self._build(self._load())
             self._leaving = [task for task in self._leaving if not task.done()]
             self._leaving.append(asyncio.create_task(self._leave_later(before)))
             await self._end(before)
+        if self._app.loaded.error and not broken:
+            raise self._app.loaded.error.with_traceback(None)
         return replace(self._app, report=report)
 
     def warm_up(self) -> None:
-        """Begin to get ready for the first turn, so that it need not wait."""
-        self._app.endpoints.lookout.begin()
-        self._app.readiness.begin()
+        """Begin to get ready for the first turn, so that it need not wait; nothing is begun by settings that are wrong."""
+        if self._app.loaded.error is None:
+            self._app.endpoints.lookout.begin()
+            self._app.readiness.begin()
 
     async def close(self) -> None:
         """End what goes on in the background."""
@@ -183,11 +186,20 @@ class Runtime:
         configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
         for notice in loaded.notices:
             log.warning("%s", notice)
-        endpoints = Endpoints(loaded, self._http)
+        loaded, endpoints = self._endpoints(loaded)
         hearing = Detectors(settings)
         jobs = {kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)}
         readiness = Warmup(jobs | {"turn model": hearing.load, "its weights": hearing.fetch})
         return App(loaded, endpoints, readiness, nobody, self.floor, hearing, {}, self._http)
+
+    def _endpoints(self, loaded: LoadedSettings) -> tuple[LoadedSettings, Endpoints]:
+        """The endpoints that are configured; if one of them cannot be, none that the person named."""
+        try:
+            return loaded, Endpoints(loaded, self._http)
+        except ConfigError as error:
+            unnamed = replace(loaded.settings, tts_base_urls=(), stt_base_urls=())
+            loaded = replace(loaded, settings=unnamed, error=loaded.error or error)
+            return loaded, Endpoints(loaded, self._http)
 
 
 def checked_language(text: str) -> str:
@@ -199,7 +211,7 @@ def checked_language(text: str) -> str:
 
 
 @asynccontextmanager
-async def open_app(load: Callable[[], LoadedSettings] = load_settings) -> AsyncIterator[Runtime]:
+async def open_app(load: Callable[[], LoadedSettings] = read_settings) -> AsyncIterator[Runtime]:
     """The only opener: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
         opened = Runtime(load, http)

@@ -7,13 +7,16 @@ others. Keys are redacted whatever the level.
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterable
+from copy import copy
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
+LOG_FILE = "voicemode.log"
 FILE_BYTES = 1_000_000
 FILES = 3
 """The current one and the ones before."""
@@ -27,11 +30,12 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ())
     Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
     file, not the start.
     """
-    formatter = Redacting(secrets)
     _begin(level)
-    _add(StderrHandler(), formatter)
-    if logs_dir is not None:
-        _add_file(logs_dir / "voicemode.log", formatter)
+    stderr = StderrHandler()
+    _add(stderr, Redacting(secrets))
+    if logs_dir is not None and _add_file(logs_dir / LOG_FILE, Redacting(secrets)):
+        # Nobody who reads along wants a traceback that is in the file.
+        stderr.setFormatter(Untraced(secrets))
 
 
 def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
@@ -40,6 +44,15 @@ def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> No
     _begin(level)
     if not _add_file(path, formatter):
         _add(StderrHandler(), formatter)
+
+
+def record_failure(error: BaseException, logs_dir: Path, *, secrets: Iterable[str] = ()) -> Path | None:
+    """Write an `error` nobody foresaw to the log only; return the path of that, None if it cannot be written."""
+    reset()
+    if not _add_file(logs_dir / LOG_FILE, Redacting(secrets)):
+        return None
+    logging.getLogger(__name__).error("%s", " ".join(sys.argv[1:2]), exc_info=error)
+    return logs_dir / LOG_FILE
 
 
 def reset() -> None:
@@ -69,6 +82,18 @@ class Redacting(logging.Formatter):
         return redact(super().format(record), self._secrets)
 
 
+class Untraced(Redacting):
+    """Names the error of a record in its line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.exc_info is None or record.exc_info[0] is None:
+            return super().format(record)
+        short = copy(record)
+        short.msg, short.args = f"{record.getMessage()} ({record.exc_info[0].__name__})", ()
+        short.exc_info = short.exc_text = short.stack_info = None
+        return super().format(short)
+
+
 class StderrHandler(logging.StreamHandler[TextIO]):
     """A type of its own, so that `configure` finds it again."""
 
@@ -77,14 +102,14 @@ class PrivateFileHandler(RotatingFileHandler):
     """Rotating files that only their owner can read."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8", errors="backslashreplace")
         self.rotator = emptied_into
 
     def _open(self) -> TextIOWrapper:
         path = Path(self.baseFilename)
         path.touch(mode=0o600)
         path.chmod(0o600)
-        return path.open("a", encoding=self.encoding)
+        return path.open("a", encoding=self.encoding, errors=self.errors)
 
 
 def emptied_into(source: str, target: str) -> None:

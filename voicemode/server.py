@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -21,8 +21,8 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent
 from pydantic import BaseModel, Field
 
 from voicemode import __version__, tools
-from voicemode.app import Runtime, open_app
-from voicemode.config import LoadedSettings, load_settings
+from voicemode.app import App, Runtime, open_app
+from voicemode.config import LoadedSettings, Settings, read_settings
 from voicemode.errors import VoiceModeError
 from voicemode.progress import Progress
 
@@ -165,12 +165,13 @@ class VoiceServer(MCPServer[None]):
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
 
 
-def create_server(load: Callable[[], LoadedSettings] = load_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
+def create_server(load: Callable[[], LoadedSettings] = read_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
     """The server with the tools the settings allow; `at_end` is called when the client has left.
 
-    Raises VoiceModeError if settings or tools are broken.
+    It serves whatever the settings are: if they are wrong, each call is answered by that. Raises VoiceModeError if a file of
+    a tool is broken.
     """
-    settings = load().settings
+    everything = tools.load()
     opened: Runtime | None = None
     calls = PendingCalls()
 
@@ -183,25 +184,35 @@ def create_server(load: Callable[[], LoadedSettings] = load_settings, at_end: Ca
                 yield
             at_end()
 
-    def get_opened() -> Runtime:
+    async def app_for(fn: tools.Tool, report: Heartbeat) -> App:
         if opened is None:
             raise RuntimeError("a tool was called before the server had started")
-        return opened
+        app = await opened.now(report, broken=tools.is_diagnostic(fn))
+        if not tools.is_diagnostic(fn):
+            tools.select(everything, app.settings)
+        return app
 
-    chosen = tools.select(tools.load(), settings.tools_enabled, settings.tools_disabled)
     server = VoiceServer(
         calls,
         version=__version__,
         instructions=INSTRUCTIONS,
         lifespan=lifespan,
         log_level="WARNING",
-        tools=[mcp_tool(fn, get_opened, calls) for fn in chosen.values()],
+        tools=[mcp_tool(fn, app_for, calls) for fn in visible(everything, load().settings).values()],
     )
     add_guide(server)
     return server
 
 
-def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Runtime], calls: PendingCalls) -> McpTool:
+def visible(everything: dict[str, tools.Tool], settings: Settings) -> dict[str, tools.Tool]:
+    """The tools the settings allow; the usual ones if they name one that does not exist, for they have to say so."""
+    try:
+        return tools.select(everything, settings)
+    except VoiceModeError:
+        return tools.select(everything, Settings())
+
+
+def mcp_tool(fn: tools.Tool, app_for: Callable[[tools.Tool, Heartbeat], Awaitable[App]], calls: PendingCalls) -> McpTool:
     """`fn` as MCP sees it: without its App, described, its result structured and as text.
 
     A result with a `question` could not be spoken: if the client can, it asks in writing, and `answered` is the result.
@@ -212,7 +223,7 @@ def mcp_tool(fn: tools.Tool, get_opened: Callable[[], Runtime], calls: PendingCa
         if ctx.request_state is not None:
             return questions.find(arguments)
         try:
-            return await fn(await get_opened().now(calls.current.report), **arguments)
+            return await fn(await app_for(fn, calls.current.report), **arguments)
         except VoiceModeError as error:
             raise ToolError(str(error)) from error
 

@@ -1,13 +1,16 @@
 """The command line, as a person types it."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
+from tests.support.endpoints import endpoint, routes, speaks, speech_api
 from tests.support.fakes import tone
 from tests.support.mcp_client import COMMAND, environment
 from tests.support.rig import VirtualSound
@@ -74,6 +77,77 @@ def test_a_wrong_setting_names_its_file_and_line(home: Path) -> None:
     done = voicemode("say", "Hello")
     assert done.returncode == 1
     assert f"VOICEMODE_TTS_SPEED in {home}/.voicemode/voicemode.env, line 2, is 'fast'" in done.stderr
+
+
+def test_a_fault_of_ours_is_a_line_and_the_log_has_the_rest(home: Path) -> None:
+    program = "import sys, voicemode.cli as cli, voicemode.__main__ as m; cli.MODULES['doctor'] = 'no.such'\n"
+    program += "sys.argv = ['voicemode', 'doctor']; m.main()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=False)
+    path = home / ".voicemode/logs/voicemode.log"
+    sentence = "VoiceMode failed by a fault of its own (ModuleNotFoundError)."
+    assert (done.returncode, done.stderr) == (70, f"Error: {sentence} The log has the details: {path}\n")
+    assert "No module named 'no'" in path.read_text()
+
+
+@pytest.mark.parametrize(("command", "missing"), [("say", "MESSAGE"), ("transcribe", "FILE")])
+def test_a_missing_argument_is_named(command: str, missing: str) -> None:
+    done = voicemode(command)
+    assert (done.returncode, f"Missing argument '{missing}'." in done.stderr) == (2, True)
+
+
+WITHOUT_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+
+
+async def spoken(message: str | bytes, **environ: str) -> str:
+    """What a speech server is asked to speak for `voicemode say`."""
+    async with endpoint(routes({"/v1/audio/speech": speaks(bytes(4800))})) as server:
+        env = environment(
+            VOICEMODE_TRANSPORT="memory", VOICEMODE_TTS_BASE_URLS=server.url, VOICEMODE_AUTO_START="false", **environ
+        )
+        run = await asyncio.create_subprocess_exec(*COMMAND, "say", message, env=env, stdout=PIPE, stderr=PIPE)
+        _, err = await asyncio.wait_for(run.communicate(), 60)
+        assert b"Traceback" not in err
+        return str(server.requests[-1].json["input"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere arguments are text")
+@pytest.mark.anyio
+async def test_what_is_typed_is_spoken_in_any_locale_and_if_it_is_no_text() -> None:
+    assert await spoken("Grüße an Zoë", **WITHOUT_UTF8) == "Grüße an Zoë"
+    assert (await spoken(b"Hello \xff there")).startswith("Hello ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
+@pytest.mark.parametrize("environ", [{}, WITHOUT_UTF8], ids=["UTF-8", "C"])
+@pytest.mark.anyio
+async def test_a_file_may_have_a_name_that_is_no_text(environ: dict[str, str], home: Path) -> None:
+    name = b"h\xff\xf0\x9f\x8e\x89.wav"
+    missing = await transcribed(name, **environ)
+    assert missing[0].startswith("Error: There is no file h")
+    (home / os.fsdecode(name)).write_bytes(wav_bytes(tone(1)))
+    assert await transcribed(name, **environ) == ("", "hello\n")
+
+
+async def transcribed(name: bytes, **environ: str) -> tuple[str, str]:
+    """What `voicemode transcribe` of a server that hears "hello" writes: errors, and the text."""
+    async with endpoint(speech_api()) as server:
+        env = environment(VOICEMODE_STT_BASE_URLS=server.url, VOICEMODE_AUTO_START="false", **environ)
+        run = await asyncio.create_subprocess_exec(*COMMAND, "transcribe", name, env=env, stdout=PIPE, stderr=PIPE)
+        out, err = await asyncio.wait_for(run.communicate(), 60)
+    lines = [line for line in err.decode().splitlines() if line.startswith("Error") or "Traceback" in line]
+    return "\n".join(lines), out.decode()
+
+
+def test_a_wrong_setting_keeps_nobody_from_looking_nor_from_leaving(home: Path) -> None:
+    (home / ".voicemode").mkdir()
+    (home / ".voicemode/voicemode.env").write_text("VOICEMODE_PACE=fast\n")
+    sentence = "VOICEMODE_PACE in " + str(home / ".voicemode/voicemode.env, line 1, is 'fast'")
+    assert sentence in voicemode("doctor").stdout
+    assert sentence in voicemode("uninstall", "--dry-run").stderr
+    listed = voicemode("config")
+    assert (listed.returncode, sentence in listed.stderr) == (0, True)
+    assert voicemode("config", "set", "pace", "quick").returncode == 0
+    assert voicemode("providers").returncode == 0
 
 
 @pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1080"), ("SSL_CERT_FILE", "/no/such.pem")])

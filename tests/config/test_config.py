@@ -15,6 +15,7 @@ from voicemode.config import (
     find_setting,
     load_settings,
     project_file,
+    read_settings,
     set_value,
     trust_store,
 )
@@ -242,6 +243,41 @@ def test_an_untrusted_project_file_decides_only_what_is_harmless(project: Write)
     assert notice.startswith(f"{path} is not trusted; ignored in it: EDITOR, VOICEMODE_API_KEYS, VOICEMODE_OFFLINE, ")
     assert notice.endswith("voicemode config trust")
     assert "sk-evil" not in notice
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"VOICEMODE_PACE=fast\n", b"not an assignment\n", b"\xff\xfe\n", b"x" * 300_000],
+    ids=["value", "line", "bytes", "size"],
+)
+def test_nothing_in_an_untrusted_project_file_stops_anything(content: bytes, project: Write, home: Path) -> None:
+    path = project("")
+    path.write_bytes(content + b"VOICEMODE_TTS_SPEED=1.5\n")
+    loaded = load_settings({})
+    assert loaded.settings.pace == "normal"
+    (notice,) = loaded.notices
+    assert str(path) in notice
+    assert notice.endswith(" It is ignored.")
+
+
+def test_what_is_right_in_a_wrong_file_is_read_all_the_same(user: Write) -> None:
+    user("VOICEMODE_PACE=fast\nVOICEMODE_TTS_SPEED=1.5\nVOICEMODE_MODELS_DIR=/weights\n")
+    loaded = read_settings({})
+    assert loaded.settings.tts_speed == 1.5
+    assert loaded.settings.models_dir == Path("/weights")
+    assert loaded.settings.pace == "normal"
+    assert loaded.sources["pace"].kind == "default"
+    assert loaded.error
+    assert loaded.error.hint == "To mend it: voicemode config set VOICEMODE_PACE VALUE"
+    assert not loaded.settings.local_only
+
+
+@pytest.mark.parametrize("text", ["VOICEMODE_LOCAL_ONLY=treu\n", "VOICEMODE_LOCAL_ONLY true\n", "x" * 300_000])
+def test_who_may_have_forbidden_that_anything_leaves_has(text: str, user: Write) -> None:
+    user(text)
+    loaded = read_settings({})
+    assert loaded.error
+    assert loaded.settings.local_only
 
 
 def test_what_the_attacker_of_a_repository_would_want_needs_trust() -> None:

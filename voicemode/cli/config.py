@@ -21,6 +21,7 @@ from voicemode.config import (
     load_settings,
     needing_trust,
     project_file,
+    read_settings,
     set_value,
     trust_store,
     unset_value,
@@ -55,7 +56,7 @@ def config(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs: also what each setting is for.")
 def list_settings(as_json: bool = False) -> None:
     """Every setting with its value and where that comes from."""
-    loaded = load_settings()
+    loaded = read_settings()
     rows = [_row(find_setting(name), title, loaded) for title, names in GROUPS.items() for name in names]
     if as_json:
         click.echo(json.dumps({"settings": rows, "notices": loaded.notices}, indent=2, ensure_ascii=False))
@@ -67,6 +68,7 @@ def list_settings(as_json: bool = False) -> None:
         for row in group:
             click.echo(f"  {row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
     _show_notices(loaded)
+    _show_error(loaded)
 
 
 @config.command("reference")
@@ -80,7 +82,9 @@ def reference_() -> None:
 def get(name: str) -> None:
     """The value of one setting; of a key, only whether it is set."""
     item = find_setting(name)
-    click.echo(_shown(item, load_settings().settings))
+    loaded = read_settings()
+    click.echo(_shown(item, loaded.settings))
+    _show_error(loaded)
 
 
 @config.command("set", context_settings={"ignore_unknown_options": True})
@@ -177,26 +181,21 @@ def _ask(item: Field[Any]) -> str:
 
 
 def _warn_if_overridden(item: Field[Any]) -> None:
-    try:
-        overruled = load_settings().overruled(item.name)
-    except ConfigError as error:
-        overruled = str(error)
-    if overruled:
+    loaded = read_settings()
+    if overruled := loaded.overruled(item.name):
         _warn(overruled)
+    _show_error(loaded)
 
 
-def _settings() -> Settings | None:
-    """The settings of services: no project has a say in them. None if they are broken."""
-    try:
-        return load_settings(cwd=user_file().parent).settings
-    except ConfigError:
-        return None
+def _settings() -> Settings:
+    """The settings of services, as far as they are right: no project has a say in them."""
+    return read_settings(cwd=user_file().parent).settings
 
 
-def _restart_services(before: Settings | None) -> None:
+def _restart_services(before: Settings) -> None:
     """Have the services that run go on with the settings as they are now; says what was done."""
     after = _settings()
-    if before is None or after is None or before == after:
+    if before == after:
         return
     from voicemode.cli.progress import progress_shown
     from voicemode.services.follow_settings import follow_settings
@@ -210,11 +209,7 @@ def _restart_services(before: Settings | None) -> None:
 
 def _editor() -> str | None:
     """The editor that is set; None lets click look for one."""
-    try:
-        return load_settings().settings.editor or None
-    except ConfigError:
-        # A broken file is what `edit` is there to mend.
-        return None
+    return read_settings().settings.editor or None
 
 
 def _short(path: Path) -> str:
@@ -225,6 +220,11 @@ def _short(path: Path) -> str:
 def _show_notices(loaded: LoadedSettings) -> None:
     for notice in loaded.notices:
         _warn(notice)
+
+
+def _show_error(loaded: LoadedSettings) -> None:
+    if loaded.error:
+        _warn(str(loaded.error))
 
 
 def _warn(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Expected failures as a sentence and an exit code."""
+"""Failures as a sentence and an exit code; those nobody foresaw are in the log."""
 
 import signal
 from collections.abc import Iterator
@@ -7,6 +7,9 @@ from contextlib import contextmanager
 import click
 
 from voicemode.errors import VoiceModeError
+
+UNFORESEEN = 70
+"""Exit code of a fault of ours: EX_SOFTWARE."""
 
 
 @contextmanager
@@ -30,3 +33,15 @@ def plain_failures() -> Iterator[None]:
         yield
     except VoiceModeError as error:
         raise click.ClickException(str(error)) from error
+
+
+def report_unforeseen(error: Exception) -> int:
+    """Tell the person of a fault of ours, in a line; return the exit code."""
+    from voicemode import log
+    from voicemode.config import read_settings
+
+    settings = read_settings().settings
+    path = log.record_failure(error, settings.logs_dir, secrets=settings.secrets)
+    where = f"The log has the details: {path}" if path else "Its log cannot be written."
+    click.echo(f"Error: VoiceMode failed by a fault of its own ({type(error).__name__}). {where}", err=True)
+    return UNFORESEEN

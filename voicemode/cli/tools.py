@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -54,6 +55,8 @@ def command(
 def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
     """The click parameter for one parameter of a tool; `text` is its help."""
     kind = value_type(parameter.annotation)
+    if kind is str and parameter.name != "file":
+        kind = TypedText()
     required = parameter.default is parameter.empty
     # click takes a default of None for a value that was given, so a required parameter must have none at all.
     rest: dict[str, Any] = {"type": kind, "required": required} | ({} if required else {"default": parameter.default})
@@ -73,6 +76,15 @@ def value_type(annotation: Any) -> Any:
     return value_type(inner[0]) if inner else annotation
 
 
+class TypedText(click.ParamType[str]):
+    """Text in whatever encoding the terminal has; what is no text in it is replaced, so that it can be sent."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return os.fsencode(value).decode(errors="replace")
+
+
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     """Run a tool for a person at a terminal: what is going on goes to stderr; Ctrl-C and SIGTERM close devices."""
     task = asyncio.current_task()
@@ -80,4 +92,4 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
     async with open_app() as opened:
         with progress_shown() as report:
-            return await fn(await opened.now(report), **arguments)
+            return await fn(await opened.now(report, broken=tools.is_diagnostic(fn)), **arguments)

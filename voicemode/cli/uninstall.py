@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from voicemode.cli.errors import plain_errors
-from voicemode.config import Settings, load_settings, user_file
+from voicemode.config import Settings, read_settings, user_file
 
 
 @click.command()
@@ -17,9 +17,11 @@ from voicemode.config import Settings, load_settings, user_file
 def uninstall(*, keep_models: bool, recordings: bool, dry_run: bool, yes: bool) -> None:
     """Remove everything VoiceMode ever put on this machine, once you have seen the list."""
     with plain_errors():
-        settings = load_settings(cwd=user_file().parent).settings
+        loaded = read_settings(cwd=user_file().parent)
+        if loaded.error:
+            click.echo(str(loaded.error), err=True)
         keep = {"model"} if keep_models else set[str]()
-        asyncio.run(_uninstall(settings, keep if recordings else keep | {"recording"}, dry_run=dry_run, yes=yes))
+        asyncio.run(_uninstall(loaded.settings, keep if recordings else keep | {"recording"}, dry_run=dry_run, yes=yes))
 
 
 async def _uninstall(settings: Settings, keep: set[str], *, dry_run: bool, yes: bool) -> None:

@@ -23,6 +23,7 @@ from voicemode.config.load import (
     check_file,
     load_settings,
     project_file,
+    read_settings,
     trust_store,
     user_file,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "load_settings",
     "needing_trust",
     "project_file",
+    "read_settings",
     "set_value",
     "trust_store",
     "unset_value",

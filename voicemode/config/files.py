@@ -38,6 +38,8 @@ class Binding:
     value: str | None
     line: int
     original: str
+    wrong: bool
+    """True if it is neither an assignment nor a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,35 +50,32 @@ class EnvFile:
     content: bytes = field(repr=False)
     entries: Mapping[str, ConfigLine] = field(repr=False)
     """Name in the file to text and line; the last assignment of a name counts."""
+    error: ConfigError | None = None
+    """Names the first line that is not NAME=VALUE; the others are read all the same."""
 
 
 def read_env_file(path: Path) -> EnvFile | None:
-    """The file at `path`, None if there is none. Raises ConfigError naming the line that is not NAME=VALUE."""
+    """The file at `path`, None if there is none. Raises ConfigError if it cannot be read as text."""
     # Devices and pipes are not opened: a hostile one would never end.
     if not path.is_file():
         return None
     content = _read(path)
-    entries = {}
-    for binding in parse_bindings(path, _decode(path, content)):
-        if binding.name is None:
-            continue
-        if binding.value is None:
-            raise _not_an_assignment(path, binding.line)
-        entries[binding.name] = ConfigLine(binding.value, binding.line)
-    return EnvFile(path, content, entries)
+    bindings = list(parse_bindings(_decode(path, content)))
+    entries = {one.name: ConfigLine(one.value, one.line) for one in bindings if one.name and one.value is not None}
+    wrong = next((_not_an_assignment(path, one.line) for one in bindings if one.wrong), None)
+    return EnvFile(path, content, entries, wrong)
 
 
-def parse_bindings(path: Path, text: str, *, strict: bool = True) -> Iterator[Binding]:
-    """Parse `text` into its bindings; with `strict`, raises ConfigError for what cannot be read."""
+def parse_bindings(text: str) -> Iterator[Binding]:
+    """Parse `text` into its bindings."""
     from dotenv.parser import parse_stream
 
     for binding in parse_stream(io.StringIO(text)):
         original = binding.original.string
         gap = original[: len(original) - len(original.lstrip())]
         line = binding.original.line + len(re.findall(r"\r\n|\n|\r", gap))
-        if binding.error and strict:
-            raise _not_an_assignment(path, line)
-        yield Binding(None if binding.error else binding.key, binding.value, line, original)
+        wrong = binding.error or (binding.key is not None and binding.value is None)
+        yield Binding(None if binding.error else binding.key, binding.value, line, original, wrong)
 
 
 def rewrite(path: Path, name: str, value: str | None) -> bool:
@@ -87,7 +86,7 @@ def rewrite(path: Path, name: str, value: str | None) -> bool:
     """
     with exclusive(path):
         text = _decode(path, _read(path)) if path.is_file() else ""
-        bindings = list(parse_bindings(path, text, strict=False))
+        bindings = list(parse_bindings(text))
         places = [number for number, binding in enumerate(bindings) if binding.name == name]
         if value is None and not places:
             return False

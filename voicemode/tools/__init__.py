@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from voicemode.config import Settings
 from voicemode.errors import VoiceModeError
 
 Tool = Callable[..., Awaitable[Any]]
@@ -34,6 +35,16 @@ def tool(fn: F) -> F:
     """Mark a function as a tool."""
     fn.__voicemode_tool__ = True  # type: ignore[attr-defined]
     return fn
+
+
+def diagnostic(fn: F) -> F:
+    """Mark a tool as one that runs, and says so, though the settings are wrong."""
+    fn.__voicemode_diagnostic__ = True  # type: ignore[attr-defined]
+    return fn
+
+
+def is_diagnostic(fn: Tool) -> bool:
+    return hasattr(fn, "__voicemode_diagnostic__")
 
 
 def load() -> dict[str, Tool]:
@@ -61,8 +72,9 @@ def _tools_of(module_name: str) -> list[Tool]:
     return found
 
 
-def select(tools: dict[str, Tool], enabled: tuple[str, ...], disabled: tuple[str, ...]) -> dict[str, Tool]:
+def select(tools: dict[str, Tool], settings: Settings) -> dict[str, Tool]:
     """The tools an agent sees. Raises VoiceModeError for a name that no tool has."""
+    enabled, disabled = settings.tools_enabled, settings.tools_disabled
     for name in (*enabled, *disabled):
         if name not in tools and name != "all":
             raise VoiceModeError(

@@ -1,9 +1,9 @@
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from voicemode import __version__, egress
+from voicemode import __version__, egress, tools
 from voicemode.app import App
 from voicemode.config import network
 from voicemode.conversation.detectors import hears_melody
@@ -15,7 +15,7 @@ from voicemode.providers.choice import Row
 from voicemode.services import services
 from voicemode.services.health import health
 from voicemode.services.service import Service
-from voicemode.tools import tool
+from voicemode.tools import diagnostic, tool
 from voicemode.tools._doctor_check import Check, failed
 from voicemode.tools._doctor_rooms import about_rooms
 from voicemode.tools._doctor_sound import about_sound
@@ -45,6 +45,7 @@ class Diagnosis:
 
 
 @tool
+@diagnostic
 async def doctor(app: App) -> Diagnosis:
     """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
     app.report(Progress("examining"))
@@ -67,6 +68,7 @@ def about_settings(app: App) -> list[Check]:
         Check("settings", "VoiceMode", __version__),
         Check("settings", "files", ", ".join(read) or "none; all defaults"),
     ]
+    checks += [failed("settings", "wrong", error) for error in wrong_settings(app)]
     checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
     checks += [Check("settings", "network", error.message, error.hint) for error in network.problems()]
     checks.append(Check("settings", "local only", "on: nothing leaves this machine" if egress.active() else "off"))
@@ -76,6 +78,16 @@ def about_settings(app: App) -> list[Check]:
         remedy = f"`voicemode transcribe FILE` tries again; delete what you do not need. Folder: {app.settings.recordings_dir}"
         checks.append(Check("settings", "recordings", f"{told} never transcribed", remedy))
     return checks
+
+
+def wrong_settings(app: App) -> Iterator[VoiceModeError]:
+    """Yield what answers every call but this one."""
+    if app.loaded.error:
+        yield app.loaded.error
+    try:
+        tools.select(tools.load(), app.settings)
+    except VoiceModeError as error:
+        yield error
 
 
 async def about_endpoints(app: App) -> list[Check]:

@@ -19,7 +19,7 @@ class Routes(httpx2.AsyncBaseTransport):
     """The pool of connections of each proxy, and of none. Raises ConfigError if the environment names what cannot be used."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, bool], httpx2.AsyncHTTPTransport] = {}
+        self._pools = {("", False): _make("", secure=False)}
         """By proxy, empty for none, and whether certificates are needed."""
         self._making = asyncio.Lock()
 
@@ -37,11 +37,11 @@ class Routes(httpx2.AsyncBaseTransport):
         async with self._making:
             if (proxy, secure) not in self._pools:
                 # Reading the certificates takes a tenth of a second.
-                self._pools[proxy, secure] = await asyncio.to_thread(_make, proxy, secure)
+                self._pools[proxy, secure] = await asyncio.to_thread(_make, proxy, secure=secure)
         return self._pools[proxy, secure]
 
 
-def _make(proxy: str, secure: bool) -> httpx2.AsyncHTTPTransport:
+def _make(proxy: str, *, secure: bool) -> httpx2.AsyncHTTPTransport:
     context = _trusting() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx2.AsyncHTTPTransport(verify=context, limits=LIMITS, proxy=_proxy(proxy, context) if proxy else None)
 

@@ -42,6 +42,8 @@ def form(fields: Mapping[str, str], name: str, file: BinaryIO) -> dict[str, Any]
     """A form with a file as a request's content: the library's, but read in a thread, for it reads where it sends."""
     import httpx2
 
+    # A file's name need not be text.
+    name = name.encode(errors="replace").decode()
     made = httpx2.Request("POST", "http://form", data=fields, files={"file": (name, file, "application/octet-stream")})
     headers = {header: value for header, value in made.headers.items() if header != "host"}
     return {"content": _ReadInThread(cast("httpx2.SyncByteStream", made.stream)), "headers": headers}
