@@ -20,8 +20,9 @@ from tests.support.rig import VirtualSound, missing
 from voicemode.audio.frames import Frame
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings, load_settings
-from voicemode.services.process import ensure_running, wait_ready
+from voicemode.services.process import ensure_running
 from voicemode.services.service import Service
+from voicemode.services.waiting import wait_ready
 
 MODELS = REPOSITORY / ".pytest_cache/d/models"
 """Where the tests keep weights, too."""

@@ -1,4 +1,4 @@
-"""What the log of a service says of its ending."""
+"""The end of a log, and following it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,73 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from voicemode.services.logs import explain, follow, last_error, tail
+from voicemode.services.logs import follow, last_words, tail
 
 pytestmark = pytest.mark.anyio
-
-LOADED = "2026-11-22 10:00:00,123 INFO voicemode.engines.server.server[7]: Idle for 15 minutes: ending."
-FAILED = "2026-11-22 10:00:00,123 ERROR voicemode.engines.server.queue[7]: The engine could not be loaded."
-TRACEBACK = """\
-Traceback (most recent call last):
-  File "/home/x/whisper_engine.py", line 3, in load
-    import ctranslate2
-ModuleNotFoundError: No module named 'ctranslate2'""".splitlines()
-
-
-def test_the_last_error_is_what_a_traceback_ends_with() -> None:
-    assert last_error([FAILED, *TRACEBACK, LOADED]) == "ModuleNotFoundError: No module named 'ctranslate2'"
-
-
-def test_the_last_error_of_a_chain_counts() -> None:
-    chain = [*TRACEBACK, "", "The above exception was the direct cause of the following exception:", ""]
-    again = ["Traceback (most recent call last):", '  File "x.py", line 1', "voicemode.errors.ServiceError: It is broken."]
-    assert last_error([*chain, *again]) == "ServiceError: It is broken."
-
-
-def test_an_error_that_was_told_or_logged_counts_too() -> None:
-    assert last_error(["Error: Cannot listen on 127.0.0.1:2022."]) == "Cannot listen on 127.0.0.1:2022."
-    assert last_error([LOADED, FAILED]) == "The engine could not be loaded."
-    assert last_error([LOADED]) == ""
-
-
-@pytest.mark.parametrize(
-    ("lines", "reason", "cause", "remedy"),
-    [
-        (TRACEBACK, "exit code 1", "Its environment is incomplete (ModuleNotFoundError: No module", "service install whisper"),
-        ([*TRACEBACK[:2], "MemoryError"], "exit code 1", "It ran out of memory (MemoryError).", "voicemode models"),
-        ([], "out of memory", "It ran out of memory.", "voicemode models"),
-        (
-            [*TRACEBACK[:2], "OSError: [Errno 28] No space left on device"],
-            "exit code 1",
-            "The disk is full",
-            "voicemode service start whisper",
-        ),
-        ([], "signal 9", "It was killed, as the system does when memory runs out.", "voicemode models"),
-        ([], "signal 11", "Its engine crashed.", "voicemode service install whisper"),
-        ([], "signal 4", "This processor lacks instructions", "VOICEMODE_TTS_BASE_URLS"),
-        (
-            ["Error: Cannot listen on 127.0.0.1:2022: another program, perhaps another VoiceMode server, has that port."],
-            "exit code 1",
-            "Its port is taken by another program",
-            "voicemode config set VOICEMODE_WHISPER_PORT NUMBER",
-        ),
-        (["Error: Weights cannot be kept in /x: denied."], "exit code 1", "Its weights are missing", "service install whisper"),
-        (
-            ["Error: VOICEMODE_X is 'y'; it must be a number."],
-            "exit code 1",
-            "One of its settings is wrong",
-            "voicemode config",
-        ),
-        (["Error: [Errno 13] Permission denied: '/x'"], "exit code 1", "It may not write where it has to", "service logs"),
-        ([], "exit code 203", "Its environment is incomplete.", "voicemode service install whisper"),
-        (["I am off."], "exit code 3", "It ended with exit code 3: I am off.", "voicemode service logs whisper"),
-        ([], "", "It ended: it wrote nothing", "voicemode service logs whisper"),
-    ],
-)
-def test_an_ending_is_explained_in_words_with_a_remedy(lines: list[str], reason: str, cause: str, remedy: str) -> None:
-    ending = explain(lines, reason, name="whisper", port="VOICEMODE_WHISPER_PORT")
-    assert ending.cause.startswith(cause)
-    assert remedy in ending.remedy
 
 
 def test_the_tail_goes_on_in_the_log_that_was_just_put_aside(tmp_path: Path) -> None:
@@ -83,6 +19,8 @@ def test_the_tail_goes_on_in_the_log_that_was_just_put_aside(tmp_path: Path) -> 
     assert tail(log, 3) == ["two", "three", "four"]
     assert tail(log, 1) == ["four"]
     assert tail(log, 0) == []
+    log.write_text("four\n five \n\n")
+    assert last_words(log) == "five"
 
 
 def test_the_tail_of_a_long_log_is_whole_lines(tmp_path: Path) -> None:

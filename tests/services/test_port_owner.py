@@ -13,6 +13,8 @@ import psutil
 import pytest
 
 from tests.support.agents import free_ports
+from tests.support.mcp_client import COMMAND, environment
+from tests.support.systemd import missing
 from voicemode.services import find
 from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner, is_ours, owner
@@ -130,3 +132,18 @@ def test_one_that_does_not_end_is_reported(tmp_path: Path) -> None:
         process.stdout.readline()
         assert not end(SERVICE, Owner(process.pid, command=tuple(psutil.Process(process.pid).cmdline())), limit_seconds=0.3)
         process.kill()
+
+
+BARE = 'mount -t tmpfs none /proc && exec "$@"'
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no /proc at all")
+@pytest.mark.parametrize("words", [("service",), ("service", "stop", "whisper"), ("doctor",), ("models",)])
+def test_where_the_system_tells_nothing_of_its_processes_commands_still_answer(words: tuple[str, ...], port: int) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", BARE, "-", *COMMAND, *words]
+    environ = environment(VOICEMODE_SUPERVISOR="none", VOICEMODE_WHISPER_PORT=str(port), VOICEMODE_OFFLINE="true")
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout, done.stderr
+    assert "Traceback" not in done.stderr

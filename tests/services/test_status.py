@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from voicemode.progress import Progress
+from voicemode.services.failure import ServerFailure, understand
 from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner
 from voicemode.services.status import Facts, ServiceStatus, judge
@@ -91,13 +92,21 @@ def test_one_whose_engine_cannot_be_loaded_says_why() -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "starting"])
-def test_one_that_ends_again_and_again_is_explained_from_its_log(state: str) -> None:
+def test_one_that_ends_again_and_again_is_explained_by_what_it_wrote_down(state: str) -> None:
     seen = Supervised(state="failed" if state == "failed" else "starting", enabled=True, restarts=4, reason="exit code 1")
-    lines = ("Traceback (most recent call last):", "  File x", "ModuleNotFoundError: No module named 'numpy'")
-    status = judge(replace(ABSENT, supervised=seen, lines=lines))
+    failure = understand("kokoro", ModuleNotFoundError("No module named 'numpy'"))
+    status = judge(replace(ABSENT, supervised=seen, failure=failure, last_words="numpy"))
     assert status.state == state
     assert status.problem.startswith("It ended 5 times in a row. Its environment is incomplete (ModuleNotFoundError")
     assert status.remedy == "voicemode service install kokoro"
+
+
+def test_one_that_failed_when_it_was_needed_says_why_until_it_is_started_again() -> None:
+    status = judge(
+        replace(ABSENT, failure=ServerFailure("The disk is full.", "Free some space, then:", "voicemode service start kokoro"))
+    )
+    assert status.problem == "Its last run failed. The disk is full."
+    assert status.remedy == "Free some space, then: voicemode service start kokoro"
 
 
 def test_one_that_ended_once_and_comes_again_is_only_starting() -> None:

@@ -12,7 +12,7 @@ import click
 
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
-from voicemode.cli.serve import engine_settings
+from voicemode.cli.serve import engine_settings, serving
 from voicemode.config import LoadedSettings, Settings, load_settings
 from voicemode.errors import ServiceError
 from voicemode.services import find
@@ -43,10 +43,10 @@ def frontend(
     """The web page to talk from. Without a command, its server runs here until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    with plain_errors():
-        settings = page_settings(log_file)
+    with serving(NAME, log_file) as settings:
+        refuse_missing()
         said = {"frontend_port": port or settings.frontend_port, "frontend_lan": lan or settings.frontend_lan}
-        asyncio.run(serving(said, idle_minutes, frozenset(origin.rstrip("/") for origin in dev_origin)))
+        asyncio.run(serve_page(said, idle_minutes, frozenset(origin.rstrip("/") for origin in dev_origin)))
 
 
 @frontend.command("open")
@@ -85,14 +85,19 @@ def sign_out() -> None:
     click.echo(f"Signed out: {count} {'browser' if count == 1 else 'browsers'}.")
 
 
-def page_settings(log_file: Path | None = None) -> Settings:
+def page_settings() -> Settings:
     """The settings, once logging follows them. Raises ServiceError where the page's server is not installed."""
+    refuse_missing()
+    return engine_settings(None)
+
+
+def refuse_missing() -> None:
+    """Raise ServiceError where the page's server is not installed."""
     if not find(NAME).installed:
         raise ServiceError("The server of the web page is not installed.", hint="pip install 'voicemode[livekit]'")
-    return engine_settings(log_file)
 
 
-async def serving(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
+async def serve_page(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
     """Serve the page as the settings and `said` say until somebody ends it."""
     from voicemode.web.live_settings import Current
     from voicemode.web.server import serve

@@ -1,7 +1,8 @@
 """`voicemode serve …`: the MCP server, and the local speech servers in the foreground."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -52,10 +53,9 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @LOG
 def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Speech to text, speaking the OpenAI audio API."""
-    from voicemode.engines.whisper.api import run
+    with serving("whisper", log_file) as settings:
+        from voicemode.engines.whisper.api import run
 
-    with plain_errors():
-        settings = engine_settings(log_file)
         settings = replace(settings, whisper_model=model or settings.whisper_model)
         run(settings, port=port, host=host, idle_minutes=idle_minutes)
 
@@ -67,10 +67,10 @@ def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minute
 @LOG
 def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
     """Text to speech, speaking the OpenAI audio API."""
-    from voicemode.engines.kokoro.api import run
+    with serving("kokoro", log_file) as settings:
+        from voicemode.engines.kokoro.api import run
 
-    with plain_errors():
-        run(engine_settings(log_file), port=port, host=host, idle_minutes=idle_minutes)
+        run(settings, port=port, host=host, idle_minutes=idle_minutes)
 
 
 @serve.command()
@@ -79,10 +79,21 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Pa
 @LOG
 def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None) -> None:
     """Rooms: LiveKit's own server, with a key of this machine's own. It ends after --idle-minutes whoever is in them."""
-    from voicemode.services.livekit_server.server import run
+    with serving("livekit", log_file) as settings:
+        from voicemode.services.livekit_server.server import run
+
+        run(settings, port, idle_minutes)
+
+
+@contextmanager
+def serving(name: str, log_file: Path | None) -> Iterator[Settings]:
+    """The settings for the server called `name`. Expected failures become sentences; what ends it is written down."""
+    from voicemode.services.failure import noting_failure
 
     with plain_errors():
-        run(engine_settings(log_file), port, idle_minutes)
+        settings = engine_settings(log_file)
+        with noting_failure(name, settings):
+            yield settings
 
 
 def engine_settings(log_file: Path | None) -> Settings:

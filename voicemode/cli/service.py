@@ -128,11 +128,10 @@ def followed(once: Any) -> Callable[..., None]:
 
 async def following(name: str) -> None:
     """Print the log as it is written, until Ctrl-C."""
-    from voicemode.services.logs import follow
-    from voicemode.services.process import log_path
+    from voicemode.services.logs import follow, log_path
 
     async with open_app() as opened:
-        async for line in follow(log_path(find(name), (await opened.now()).settings)):
+        async for line in follow(log_path(find(name).name, (await opened.now()).settings)):
             click.echo(line)
 
 

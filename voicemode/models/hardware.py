@@ -69,10 +69,8 @@ def usable_cores(root: Path = ROOT) -> int:
 
 def usable_memory(root: Path = ROOT) -> int:
     """Bytes of memory this process may fill."""
-    import psutil
-
     limits = [_read(path) for path in _cgroup_files(root, "memory.max")]
-    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
+    return min([_memory(), *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def choose_threads(setting: int, cores: int) -> int:
@@ -102,6 +100,16 @@ def has_cuda_libraries() -> bool:
         return names is not None and all(ctypes.CDLL(name) for name in names)
     except OSError:
         return False
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine."""
+    import psutil
+
+    try:
+        return psutil.virtual_memory().total
+    except OSError:  # Linux without /proc
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _affinity() -> set[int]:

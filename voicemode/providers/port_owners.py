@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
+from voicemode.engines.server.sockets import tcp_sockets
+from voicemode.services.port_owner import describe
+
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENING = "0A"
 TAKERS = {
@@ -78,22 +81,11 @@ def _ask_the_system() -> Listeners:
 
 
 def by_process() -> Listeners:
-    """Return the owners of ports by process, for systems without /proc. None on macOS: there only root may ask."""
-    import psutil
-
-    try:
-        sockets = psutil.net_connections("tcp")
-        me = psutil.Process().username()
-    except psutil.Error:
-        return None
-    ends = [(socket.laddr, socket.pid) for socket in sockets if socket.status == psutil.CONN_LISTEN]
-    return [ListeningSocket(end.ip, end.port, _runs_as(pid, me)) for end, pid in ends if end]
+    """Return the owners of ports by process, for systems without /proc. None on macOS: there only root sees all."""
+    there = [end for end in tcp_sockets() if end.listening] if sys.platform != "darwin" else []
+    return [ListeningSocket(end.host, end.port, _is_mine(end.pid)) for end in there] or None
 
 
-def _runs_as(pid: int | None, user: str) -> bool:
-    import psutil
-
-    try:
-        return pid is not None and psutil.Process(pid).username() == user
-    except psutil.Error:
-        return False
+def _is_mine(pid: int) -> bool:
+    found = describe(pid) if pid else None
+    return found is not None and found.mine

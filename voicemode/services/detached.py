@@ -11,9 +11,6 @@ from typing import BinaryIO
 LOG_BYTES = 1_000_000
 """A longer log is put aside as NAME.log.1 at the next start."""
 
-TAIL_BYTES = 2000
-TAIL_LINES = 5
-
 
 def spawn_detached(
     command: Sequence[str], *, environ: Mapping[str, str], output: BinaryIO, name: str
@@ -47,11 +44,3 @@ def open_log(path: Path) -> BinaryIO:
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def tail_since(log: Path, begin: int) -> str:
-    """The last lines since the byte `begin`, as one."""
-    with log.open("rb") as file:
-        file.seek(max(begin, log.stat().st_size - TAIL_BYTES))
-        lines = file.read().decode(errors="replace").splitlines()
-    return " | ".join(line.strip() for line in lines[-TAIL_LINES:] if line.strip()) or "it wrote nothing"

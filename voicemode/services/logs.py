@@ -1,115 +1,20 @@
-"""The log of a service: its end, its last error, and what an ending means, in words, with the remedy."""
+"""The log of a service: its end, and following it as it is written."""
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicemode.config import Settings
+
 TAIL_BYTES = 256 * 1024
 POLL_SECONDS = 0.2
-
-LOGGED = re.compile(r"\S+ \S+ (?:ERROR|CRITICAL) [\w.]+\[\d+\]: (?P<what>.+)")
-TOLD = re.compile(r"Error: (?P<what>.+)")
-RAISED = re.compile(r"(?:[\w.]+\.)?(?P<what>[A-Z]\w*(?:Error|Exception|Interrupt)\b.*)")
+LAST_LINES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a service ended, or cannot work."""
-
-    cause: str
-    """A sentence."""
-    remedy: str
-    """Remedy: a sentence, or a command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Meaning of a trace that an ending leaves."""
-
-    trace: str
-    """A regular expression, found in the last error or in what the supervisor saw."""
-    cause: str
-    remedy: str
-    """`{name}` is the service, `{port}` the setting of its port."""
-
-
-REINSTALL = "voicemode service install {name}"
-RULES = (
-    Rule(
-        "out of memory|MemoryError|bad_alloc|Cannot allocate memory|Errno 12",
-        "It ran out of memory.",
-        "Free some memory, or choose smaller weights: voicemode models",
-    ),
-    Rule(
-        "has that port|[Aa]ddress already in use",
-        "Its port is taken by another program.",
-        "End that program, or choose another port: voicemode config set {port} NUMBER",
-    ),
-    Rule("No space left|Errno 28", "The disk is full.", "Free some space, then: voicemode service start {name}"),
-    Rule(
-        "WeightsError|Weights cannot|No source has|is not the official file",
-        "Its weights are missing or damaged.",
-        REINSTALL,
-    ),
-    Rule(
-        "ModuleNotFoundError|ImportError|No module named|cannot open shared object|exit code (?:127|203)",
-        "Its environment is incomplete.",
-        REINSTALL,
-    ),
-    Rule("ConfigError|; it must be ", "One of its settings is wrong.", "voicemode config"),
-    Rule(
-        "Permission denied|Read-only file system|exit code 226",
-        "It may not write where it has to.",
-        "Look at who owns the folder that its log names: voicemode service logs {name}",
-    ),
-    Rule(
-        "signal 4|Illegal instruction",
-        "This processor lacks instructions that the engine was built for.",
-        "Use a speech service elsewhere: voicemode config set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS",
-    ),
-    Rule(
-        "signal 9",
-        "It was killed, as the system does when memory runs out.",
-        "Free some memory, or choose smaller weights: voicemode models",
-    ),
-    Rule("signal (?:6|7|8|11)", "Its engine crashed.", REINSTALL),
-)
-"""The first that fits counts."""
-
-
-def explain(lines: Sequence[str], reason: str, *, name: str, port: str) -> Ending:
-    """Why the service `name` ended.
-
-    Args:
-        lines: The end of its log.
-        reason: What its supervisor saw: `exit code 1`, `signal 9`, `out of memory`; may be empty.
-        name: For the remedies.
-        port: The setting of its port, for the remedies.
-    """
-    error = last_error(lines)
-    for rule in RULES:
-        if re.search(rule.trace, f"{reason}\n{error}"):
-            detail = f" ({error})" if error else ""
-            return Ending(rule.cause.removesuffix(".") + detail + ".", rule.remedy.format(name=name, port=port))
-    told = error or next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
-    ended = f"It ended with {reason}" if reason else "It ended"
-    return Ending(f"{ended}: {told}", f"voicemode service logs {name}")
-
-
-def last_error(lines: Sequence[str]) -> str:
-    """The last thing that went wrong: what a traceback ends with, a failure that was told, or an error that was logged."""
-    raised, error = False, ""
-    for line in lines:
-        if line.startswith("Traceback (most recent call last)"):
-            raised = True
-        elif raised and not line.startswith(" ") and line.strip():
-            raised, found = False, RAISED.match(line)
-            error = found["what"] if found else line.strip()
-        elif found := TOLD.match(line) or LOGGED.match(line):
-            error = found["what"]
-    return error.strip()
+def log_path(name: str, settings: Settings) -> Path:
+    """Where the server called `name` writes what happens to it."""
+    return settings.logs_dir / f"{name}.log"
 
 
 def tail(path: Path, lines: int) -> list[str]:
@@ -119,6 +24,11 @@ def tail(path: Path, lines: int) -> list[str]:
         if len(found) < lines:
             found = _last_lines(part) + found
     return found[-lines:] if lines > 0 else []
+
+
+def last_words(path: Path) -> str:
+    """The last line of the log at `path` that says something; empty if none does. Blocks."""
+    return next((line.strip() for line in reversed(tail(path, LAST_LINES)) if line.strip()), "")
 
 
 async def follow(path: Path) -> AsyncIterator[str]:

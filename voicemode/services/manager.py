@@ -8,22 +8,21 @@ from voicemode.config import Settings, env_name, find_setting
 from voicemode.errors import ServiceError
 from voicemode.models.models import fetch, sources_from
 from voicemode.progress import Progress, Report, size_text
+from voicemode.services.failure import load_failure
 from voicemode.services.health import health_of
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import Record, installing_lock, kept_elsewhere, load_record, refuse_other, save_record
-from voicemode.services.install.trial import answering
-from voicemode.services.logs import tail
+from voicemode.services.logs import last_words, log_path, tail
 from voicemode.services.port_owner import is_ours, owner
-from voicemode.services.process import alone, ensure_running, interpreter, log_path, starting
+from voicemode.services.process import alone, ensure_running, interpreter, starting
 from voicemode.services.service import Service
 from voicemode.services.status import Facts, ServiceStatus, judge, supervises
 from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.supervisors.unit import unit_for
 from voicemode.services.uninstall.inventory import Item, of_service, remove, total_bytes
 from voicemode.services.vitals import end_server, vitals
+from voicemode.services.waiting import answering, supervised_ended
 
-LOG_LINES = 200
-"""Enough to find the traceback of the last ending."""
 INSTALLING_SECONDS = 60.0
 """For an installation that goes on; a longer one is left to end by itself."""
 
@@ -59,7 +58,7 @@ class Manager:
         async with starting(service, self._settings):
             await self.end_unsupervised(service)
             await self._supervisor.start(service.name)
-            await self._answering(service)
+            await answering(service, self._settings, supervised_ended(self._supervisor, service.name))
         return f"{service.title} is started."
 
     async def stop(self, service: Service, report: Report) -> str:
@@ -85,7 +84,7 @@ class Manager:
         report(Progress("restarting", service.title))
         async with starting(service, self._settings):
             await self._supervisor.restart(service.name)
-            await self._answering(service)
+            await answering(service, self._settings, supervised_ended(self._supervisor, service.name))
         return f"{service.title} is restarted."
 
     async def enable(self, service: Service, report: Report) -> str:
@@ -104,7 +103,7 @@ class Manager:
 
     async def log(self, service: Service, lines: int) -> list[str]:
         """The last lines of its log."""
-        return await asyncio.to_thread(tail, log_path(service, self._settings), lines)
+        return await asyncio.to_thread(tail, log_path(service.name, self._settings), lines)
 
     async def uninstall(self, service: Service, report: Report, *, models: bool) -> list[str]:
         """Take away its unit, environment and log, and its weights if `models`; what was done, in sentences.
@@ -182,14 +181,6 @@ class Manager:
                 f"{service.title} is not installed as a service.", hint=f"voicemode service install {service.name}"
             )
 
-    async def _answering(self, service: Service) -> None:
-        async def ended() -> str:
-            seen = await self._supervisor.look(service.name)
-            alive = seen is not None and seen.state in ("running", "starting")
-            return "" if alive else (seen.reason if seen else "") or "no reason given"
-
-        await answering(service, self._settings, ended)
-
     async def end_unsupervised(self, service: Service) -> bool:
         """End a server of ours that an agent or a person has started; whether there was one. Raises ServiceError."""
         said = await health_of(service, self._settings)
@@ -205,7 +196,7 @@ class Manager:
             self._supervisor.look(service.name), health_of(service, settings), asyncio.to_thread(owner, port)
         )
         ours = is_ours(service, found, said)
-        log = log_path(service, settings)
+        log = log_path(service.name, settings)
         return Facts(
             name=service.name,
             title=service.title,
@@ -221,7 +212,8 @@ class Manager:
             owner=found,
             ours=ours,
             vitals=await asyncio.to_thread(vitals, found.pid) if ours and found else None,
-            lines=() if ours else tuple(await asyncio.to_thread(tail, log, LOG_LINES)),
+            failure=await asyncio.to_thread(load_failure, service.name, settings),
+            last_words=await asyncio.to_thread(last_words, log),
         )
 
 

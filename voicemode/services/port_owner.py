@@ -2,10 +2,9 @@
 
 import contextlib
 import socket
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from voicemode.engines.server.sockets import tcp_sockets
 from voicemode.services.health import Health
 from voicemode.services.service import HOST, Service
 
@@ -40,7 +39,7 @@ def owner(port: int) -> Owner | None:
     listening, somebody = _listeners(port), False
     for address in HERE:
         for pid in listening.get(address, ()):
-            if pid and (found := _describe(pid)):
+            if pid and (found := describe(pid)):
                 return found
             somebody = True
     return Owner() if somebody or _answers(port) else None
@@ -57,31 +56,13 @@ def is_ours(service: Service, found: Owner | None, health: Health | None) -> boo
 def _listeners(port: int) -> dict[str, list[int]]:
     """Address to the ids of the processes that listen there; 0 is one that is not ours to know."""
     found: dict[str, list[int]] = {}
-    for address, number, pid in _sockets():
-        if number == port:
-            found.setdefault(address, []).append(pid)
+    for end in tcp_sockets():
+        if end.listening and end.port == port:
+            found.setdefault(end.host, []).append(end.pid)
     return {address: sorted(pids, reverse=True) for address, pids in found.items()}
 
 
-def _sockets() -> list[tuple[str, int, int]]:
-    """Address, port and process of all that listens."""
-    import psutil
-
-    def listening(connections: Iterable[Any], pid: int = 0) -> list[tuple[str, int, int]]:
-        heard = [connection for connection in connections if connection.status == psutil.CONN_LISTEN]
-        return [(one.laddr.ip, one.laddr.port, pid or one.pid or 0) for one in heard]
-
-    try:
-        return listening(psutil.net_connections("tcp"))
-    except psutil.AccessDenied:  # macOS: only root may ask for all at once
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                found += listening(process.net_connections("tcp"), process.pid)
-        return found
-
-
-def _describe(pid: int) -> Owner | None:
+def describe(pid: int) -> Owner | None:
     """The process `pid`; None if it has ended."""
     import psutil
 

@@ -7,34 +7,30 @@ itself after its idle minutes.
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicemode.config import Settings, env_name, find_setting
+from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment
 from voicemode.errors import ServiceError
-from voicemode.progress import Report, nobody
-from voicemode.services.detached import open_log, spawn_detached, tail_since
-from voicemode.services.health import STRANGER, Health, health_of
+from voicemode.progress import Report
+from voicemode.services.detached import open_log, spawn_detached
+from voicemode.services.failure import failure_file
+from voicemode.services.health import Health
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import load_record
+from voicemode.services.logs import log_path
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervised
+from voicemode.services.waiting import POLL_SECONDS, answering, answers, process_ended, wait_ready
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 START_SECONDS = 30.0
-"""A server answers about 2 s after its start, long before its engine is loaded."""
-
-LOAD_SECONDS = 3600.0
-"""Weights are 150 MB: long enough for a slow line."""
-POLL_SECONDS = 0.05
-ASK_SECONDS = 0.5
-"""Between two questions to a supervisor, each of which starts a process."""
-
+"""Patience of an agent."""
 ENDED = ("stopped", "failed")
 
 Ask = Callable[[Service, Settings], Awaitable[Supervised | None]]
@@ -56,7 +52,7 @@ class LocalServer:
     async def start(self) -> None:
         """Raises ServiceError, also where it is stopped and nobody wants us to start it."""
         waits = not self.settings.auto_start and interpreter(self.service, self.settings)
-        if waits and await _answers(self.service, self.settings) is None:
+        if waits and await answers(self.service, self.settings) is None:
             raise ServiceError(
                 f"{self.service.title} is installed but stopped.", hint=f"voicemode service start {self.service.name}"
             )
@@ -95,67 +91,18 @@ async def ensure_running(
             installed as a service and somebody has stopped it.
     """
     try:
-        if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
+        if await answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
             return
         python = await asyncio.to_thread(interpreter, service, settings)
         if not python:
             raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
         async with starting(service, settings, limit_seconds):
-            if not await _answers(service, settings):
+            if not await answers(service, settings):
                 await _start(service, settings, python, limit_seconds)
     except OSError as error:
         raise ServiceError(
             f"{service.title} cannot be started: {error}.", hint=f"VoiceMode has to write in {settings.base_dir}."
         ) from error
-
-
-async def wait_ready(
-    service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, report: Report = nobody
-) -> Health:
-    """Wait until the server's engine is loaded; return its health. The server has to be running.
-
-    Args:
-        service: Which server.
-        settings: As it was started with.
-        limit_seconds: Patience; weights may have to be fetched first.
-        report: Told again and again what it does meanwhile, if that takes long.
-
-    Raises:
-        ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
-    """
-    log = log_path(service, settings)
-    try:
-        async with asyncio.timeout(limit_seconds):
-            while (state := await _answers(service, settings)) and state.status == "loading":
-                if state.progress:
-                    report(state.progress)
-                await asyncio.sleep(POLL_SECONDS)
-    except TimeoutError as error:
-        raise ServiceError(
-            f"{service.title} is still loading after {limit_seconds:g} s.", hint=f"It goes on; see {log}."
-        ) from error
-    if state is None:
-        raise ServiceError(f"{service.title} is not running any more.", hint=f"Its log: {log}")
-    if state.status != "ready":
-        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=f"Its log: {log}")
-    return state
-
-
-def log_path(service: Service, settings: Settings) -> Path:
-    """Where the server writes what happens to it."""
-    return settings.logs_dir / f"{service.name}.log"
-
-
-async def _answers(service: Service, settings: Settings) -> Health | None:
-    """Return our server's health; None if nothing has its port. Raises ServiceError if something else has."""
-    state = await health_of(service, settings)
-    if state is None or state.service == service.health_name:
-        return state
-    port, name = service.port(settings), env_name(find_setting(service.port_setting))
-    raise ServiceError(
-        f"Port {port} is taken by something that does not answer as VoiceMode's {service.title}.",
-        hint=f"End that program, or choose another port: voicemode config set {name} {port + 1}",
-    )
 
 
 @asynccontextmanager
@@ -200,28 +147,17 @@ def _locked(lock: "FileLock") -> bool:
 
 async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: float, ask: Ask) -> bool:
     """Wait for a server that a supervisor keeps running; False if none does. Raises ServiceError if it will not come."""
-    try:
-        async with asyncio.timeout(limit_seconds):
-            while seen := await ask(service, settings):
-                if seen.state in ENDED:
-                    await _refuse_ended(service, settings, ask)
-                if await _answers_soon(service, settings):
-                    return True
-    except TimeoutError as error:
-        raise ServiceError(
-            f"{service.title} is installed as a service, but has not answered for {limit_seconds:g} s.",
-            hint=f"Why: voicemode service status {service.name}",
-        ) from error
-    return False
+    if await ask(service, settings) is None:
+        return False
 
+    async def ended() -> str:
+        seen = await ask(service, settings)
+        if seen and seen.state in ENDED:
+            await _refuse_ended(service, settings, ask)
+        return ""
 
-async def _answers_soon(service: Service, settings: Settings) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(ASK_SECONDS):
-            while not await _answers(service, settings):  # noqa: ASYNC110 another process has to come up
-                await asyncio.sleep(POLL_SECONDS)
-            return True
-    return False
+    await answering(service, settings, ended, limit_seconds)
+    return True
 
 
 async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
@@ -242,19 +178,12 @@ async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
 
 
 async def _start(service: Service, settings: Settings, python: str, limit_seconds: float) -> None:
-    log = log_path(service, settings)
     command, environ = [python, *service.arguments(settings)], child_environment(settings, service.settings, python)
-    with open_log(log) as output:
-        begin = output.tell()
+    failure_file(service.name, settings).unlink(missing_ok=True)
+    with open_log(log_path(service.name, settings)) as output:
         process = spawn_detached(command, environ=environ, output=output, name=service.name)
     try:
-        async with asyncio.timeout(limit_seconds):
-            while (await health_of(service, settings) or STRANGER).service != service.health_name:
-                if process.poll() is not None and await _answers(service, settings) is None:
-                    raise ServiceError(f"{service.title} ended at once: {tail_since(log, begin)}", hint=f"Its log: {log}")
-                await asyncio.sleep(POLL_SECONDS)
-    except TimeoutError as error:
+        await answering(service, settings, process_ended(process), limit_seconds)
+    except ServiceError:
         process.terminate()
-        raise ServiceError(
-            f"{service.title} did not answer within {limit_seconds:g} s: {tail_since(log, begin)}", hint=f"Its log: {log}"
-        ) from error
+        raise

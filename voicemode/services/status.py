@@ -1,12 +1,12 @@
 """Status of a service, judged from facts. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from voicemode.errors import ServiceError
 from voicemode.progress import Progress
+from voicemode.services.failure import ServerFailure, explain
 from voicemode.services.health import Health
-from voicemode.services.logs import Ending, explain
 from voicemode.services.port_owner import Owner
 from voicemode.services.supervisors.supervisor import Supervised
 from voicemode.services.vitals import Vitals
@@ -40,8 +40,10 @@ class Facts:
     ours: bool
     """True if that is our server."""
     vitals: Vitals | None = None
-    lines: tuple[str, ...] = ()
-    """The end of its log, if it does not run as it should."""
+    failure: ServerFailure | None = None
+    """What it wrote down when it ended last, if it failed."""
+    last_words: str = ""
+    """The last line of its log."""
     elsewhere: ServiceError | None = None
     """Error for a service that another supervisor has."""
 
@@ -152,21 +154,26 @@ def _runs(facts: Facts) -> str:
     return "on demand" if facts.on_demand else "by hand"
 
 
-def _trouble(facts: Facts, state: State) -> Ending:
+def _trouble(facts: Facts, state: State) -> ServerFailure:
     """Return the problem and its remedy; two empty texts if all is well."""
-    nothing = Ending("", "")
+    nothing = ServerFailure("", "")
     if facts.elsewhere:
-        return Ending(facts.elsewhere.message, facts.elsewhere.hint)
+        return ServerFailure(facts.elsewhere.message, facts.elsewhere.hint)
     if facts.ours:
         error = facts.health.error if facts.health else ""
-        return Ending(error, f"voicemode service logs {facts.name}") if error else nothing
+        return ServerFailure(error, f"voicemode service logs {facts.name}") if error else nothing
     if facts.owner:
         return _taken(facts)
     if facts.supervised and (state == "failed" or (state == "starting" and facts.supervised.restarts >= CRASHES)):
         return _looping(facts, facts.supervised)
     if state == "stopped":
-        return Ending("", f"voicemode service start {facts.name}")
-    return Ending("", _first_start(facts)) if state == "absent" else nothing
+        return ServerFailure("", f"voicemode service start {facts.name}")
+    if state == "absent":
+        failed = facts.failure
+        return (
+            replace(failed, cause=f"Its last run failed. {failed.cause}") if failed else ServerFailure("", _first_start(facts))
+        )
+    return nothing
 
 
 def _first_start(facts: Facts) -> str:
@@ -179,16 +186,16 @@ def _first_start(facts: Facts) -> str:
     return f"It starts when it is needed{keep}"
 
 
-def _taken(facts: Facts) -> Ending:
+def _taken(facts: Facts) -> ServerFailure:
     other = f"voicemode config set {facts.port_setting} {facts.port + 1}"
     if facts.health and facts.health.service == f"voicemode-{facts.name}":
         cause = f"Port {facts.port} has a {facts.title} that is not yours: {facts.owner}. It is used, and left alone."
-        return Ending(cause if facts.supervised else "", f"For one of your own, choose another port: {other}")
+        return ServerFailure(cause if facts.supervised else "", f"For one of your own, choose another port: {other}")
     cause = f"Port {facts.port} is taken by {facts.owner}, which is left alone."
-    return Ending(cause, f"End that program, or choose another port: {other}")
+    return ServerFailure(cause, f"End that program, or choose another port: {other}")
 
 
-def _looping(facts: Facts, supervised: Supervised) -> Ending:
-    ending = explain(facts.lines, supervised.reason, name=facts.name, port=facts.port_setting)
+def _looping(facts: Facts, supervised: Supervised) -> ServerFailure:
+    ending = explain(facts.name, facts.failure, supervised.reason, facts.last_words)
     times = f"It ended {supervised.restarts + 1} times in a row. " if supervised.restarts else ""
-    return Ending(times + ending.cause, ending.remedy)
+    return replace(ending, cause=times + ending.cause)

@@ -13,6 +13,7 @@ from voicemode.models.models import status
 from voicemode.progress import Progress
 from voicemode.providers.choice import Row
 from voicemode.services import services
+from voicemode.services.failure import load_failure
 from voicemode.services.health import health
 from voicemode.services.service import Service
 from voicemode.tools import diagnostic, tool
@@ -136,6 +137,7 @@ async def about_engine(app: App, service: Service) -> list[Check]:
     state = await health(service.health_url(app.settings))
     if not service.installed and not state:
         return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
+    failure = None if state else await asyncio.to_thread(load_failure, service.name, app.settings)
     remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
     detail = "installed but stopped" if remedy else "installed; starts when it is needed"
     if state and state.service == service.health_name:
@@ -144,7 +146,9 @@ async def about_engine(app: App, service: Service) -> list[Check]:
         )
     elif state:
         detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
-    checks = [Check("engines", service.title, detail, remedy, ok=not (state and state.error))]
+    elif failure:
+        detail, remedy = f"its last run failed. {failure.cause}", failure.remedy
+    checks = [Check("engines", service.title, detail, remedy, ok=not (failure or (state and state.error)))]
     needed = await asyncio.to_thread(service.weights_for, app.settings)
     return checks + [await asyncio.to_thread(about_weights, app, name) for name in needed]
 

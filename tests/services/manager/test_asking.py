@@ -13,8 +13,9 @@ from tests.support.parrots import Hand, silent
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services.install.record import Record
+from voicemode.services.logs import log_path
 from voicemode.services.manager import Manager
-from voicemode.services.process import ensure_running, log_path
+from voicemode.services.process import ensure_running
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervised
 
@@ -86,7 +87,7 @@ async def test_an_agent_starts_what_is_not_registered_any_more(parrot: Service, 
     async with kept_by([None]) as ask:
         await ensure_running(parrot, settings, ask=ask)
     assert len(list(folder.iterdir())) == 1
-    assert log_path(parrot, settings).exists()
+    assert log_path("parrot", settings).exists()
 
 
 async def test_a_healthy_server_costs_no_question_to_the_supervisor(parrot: Service, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
@@ -99,4 +99,6 @@ class Work:
 
 def memory_bytes() -> int:
     """Resident memory of this process."""
-    return int(psutil.Process(os.getpid()).memory_info().rss)
+    with suppress(psutil.Error, OSError):
+        return int(psutil.Process(os.getpid()).memory_info().rss)
+    return 0

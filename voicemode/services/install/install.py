@@ -20,11 +20,12 @@ from voicemode.services.install.origin import find_origin
 from voicemode.services.install.plan import Plan, Wish, see, survey, wish_for, wished_record
 from voicemode.services.install.proof import prove
 from voicemode.services.install.record import TRIAL, installing_lock, save_record, service_dir
-from voicemode.services.install.trial import answering, tried_out
-from voicemode.services.process import alone, starting, wait_ready
+from voicemode.services.install.trial import tried_out
+from voicemode.services.process import alone, starting
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.vitals import end_server
+from voicemode.services.waiting import answering, supervised_ended, wait_ready
 
 PATIENCE_SECONDS = 3600.0
 """For another installation of the same service: weights may be long in coming."""
@@ -142,7 +143,7 @@ class Installation:
         async with starting(self._service, self._settings):
             await self._make_way()
             await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.start(name))
-            await answering(self._service, self._settings, self._ended)
+            await answering(self._service, self._settings, supervised_ended(self._supervisor, name))
         self._report(Progress("loading", "its engine"))
         await wait_ready(self._service, self._settings, report=self._report)
         self._did.append(f"registered it with {self._supervisor.name}: it runs, and starts by itself from now on")
@@ -154,12 +155,6 @@ class Installation:
         if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
             await end_server(self._service, squatter)
             self._did.append(f"ended {squatter}, which was started on demand")
-
-    async def _ended(self) -> str:
-        seen = await self._supervisor.look(self._service.name)
-        if seen is None or seen.state in ("failed", "stopped"):
-            return seen.reason or "an unknown cause" if seen else "being forgotten by its supervisor"
-        return ""
 
     async def _switch_back(self) -> None:
         """To what was installed before; to nothing, if nothing was."""

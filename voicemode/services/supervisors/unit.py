@@ -6,7 +6,7 @@ from pathlib import Path
 from voicemode.config import Settings
 from voicemode.config.child_environment import unit_environment
 from voicemode.models.manifests import MODELS
-from voicemode.services.process import log_path
+from voicemode.services.logs import log_path
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Unit
 
@@ -16,7 +16,7 @@ WEIGHT_FACTOR = 3
 
 def unit_for(service: Service, settings: Settings, python: Path, weights: Sequence[str]) -> Unit:
     """The unit that runs `service` with the interpreter `python` and `weights`. It changes whenever what concerns it does."""
-    log = log_path(service, settings)
+    log = log_path(service.name, settings)
     return Unit(
         name=service.name,
         title=service.title,

@@ -1,0 +1,106 @@
+"""Why a server ended: it writes that down in its state folder itself, and what its supervisor saw says the rest."""
+
+import errno
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from voicemode.config import Settings
+from voicemode.config.files import write_atomically
+from voicemode.errors import VoiceModeError
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFailure:
+    """Cause of an ending, and the remedy."""
+
+    cause: str
+    """A sentence."""
+    text: str = ""
+    """Remedy in words."""
+    command: str = ""
+    """Remedy as a command."""
+
+    @property
+    def remedy(self) -> str:
+        return f"{self.text} {self.command}".strip()
+
+
+MEMORY = ("Free some memory, or choose smaller weights:", "voicemode models")
+ELSEWHERE = "voicemode config set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS"
+CRASH = "Its engine crashed."
+REINSTALL = "voicemode service install {name}"
+SEEN = {
+    "out of memory": ServerFailure("It ran out of memory.", *MEMORY),
+    "signal 9": ServerFailure("It was killed, as the system does when memory runs out.", *MEMORY),
+    "signal 4": ServerFailure(
+        "This processor lacks instructions that the engine was built for.", "Use a speech service elsewhere:", ELSEWHERE
+    ),
+    **dict.fromkeys(("signal 6", "signal 7", "signal 8", "signal 11"), ServerFailure(CRASH, command=REINSTALL)),
+    **dict.fromkeys(("exit code 127", "exit code 203"), ServerFailure("Its environment is incomplete.", command=REINSTALL)),
+}
+"""By what a supervisor saw."""
+
+
+def failure_file(name: str, settings: Settings) -> Path:
+    """Where the server called `name` writes down why it ended."""
+    return settings.state_dir / f"{name}-failure.json"
+
+
+@contextmanager
+def noting_failure(name: str, settings: Settings) -> Iterator[None]:
+    """Have the failure written down that ends the server; that of an earlier run is forgotten. Blocks."""
+    path = failure_file(name, settings)
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        with suppress(OSError):  # the disk may be what is wrong
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(asdict(understand(name, error))).encode())
+        raise
+
+
+def load_failure(name: str, settings: Settings) -> ServerFailure | None:
+    """ServerFailure that ended the last run of the server; None if there was none. Blocks."""
+    with suppress(OSError, ValueError, TypeError):
+        return ServerFailure(**json.loads(failure_file(name, settings).read_text(encoding="utf-8")))
+    return None
+
+
+def understand(name: str, error: Exception) -> ServerFailure:
+    """The failure that `error` is for the server called `name`. Pure."""
+    what = f"{type(error).__name__}: {error}"
+    match error:
+        case VoiceModeError():
+            return ServerFailure(error.message, error.hint)
+        case MemoryError() | OSError(errno=errno.ENOMEM):
+            return ServerFailure(f"It ran out of memory ({what}).", *MEMORY)
+        case ImportError():
+            return ServerFailure(f"Its environment is incomplete ({what}).", command=REINSTALL.format(name=name))
+        case OSError(errno=errno.ENOSPC):
+            return ServerFailure("The disk is full.", "Free some space, then:", f"voicemode service start {name}")
+        case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
+            return ServerFailure(f"It may not write where it has to ({what}).", "Look at who owns that folder.")
+        case _:
+            return ServerFailure(f"It failed: {what}", command=f"voicemode service logs {name}")
+
+
+def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str) -> ServerFailure:
+    """Why the service `name` ended.
+
+    Args:
+        name: For the remedies.
+        noted: What it wrote down itself.
+        reason: What its supervisor saw: `exit code 1`, `signal 9`, `out of memory`; may be empty.
+        last_words: The last line of its log.
+    """
+    if noted:
+        return noted
+    if seen := SEEN.get(reason):
+        return ServerFailure(seen.cause, seen.text, seen.command.format(name=name))
+    ended = f"It ended with {reason}" if reason else "It ended"
+    return ServerFailure(f"{ended}: {last_words or 'it wrote nothing'}", command=f"voicemode service logs {name}")

@@ -1,0 +1,130 @@
+"""Waiting for a server: until it answers, until its engine is loaded, or until it is clear that it will not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from voicemode.config import Settings, env_name, find_setting
+from voicemode.errors import ServiceError
+from voicemode.progress import Report, nobody
+from voicemode.services.failure import explain, load_failure
+from voicemode.services.health import Health, health_of
+from voicemode.services.logs import last_words, log_path
+from voicemode.services.service import Service
+from voicemode.services.supervisors.supervisor import Supervisor
+
+START_SECONDS = 60.0
+"""A server answers about 2 s after its start, long before its engine is loaded; a machine may be busy."""
+LOAD_SECONDS = 3600.0
+"""Weights are 150 MB: long enough for a slow line."""
+POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+"""Between two looks at whether it has ended: a supervisor is asked by a process."""
+
+Reason = Callable[[], Awaitable[str]]
+"""Why the server has ended: `exit code 1`, `signal 9`; empty while it may still come up. May raise ServiceError itself."""
+
+
+class Ending(Protocol):
+    """A process that was started, in either form Python has for it."""
+
+    @property
+    def returncode(self) -> int | None: ...
+
+
+async def answers(service: Service, settings: Settings) -> Health | None:
+    """Return our server's health; None if nothing has its port. Raises ServiceError if something else has."""
+    state = await health_of(service, settings)
+    if state is None or state.service == service.health_name:
+        return state
+    port, name = service.port(settings), env_name(find_setting(service.port_setting))
+    raise ServiceError(
+        f"Port {port} is taken by something that does not answer as VoiceMode's {service.title}.",
+        hint=f"End that program, or choose another port: voicemode config set {name} {port + 1}",
+    )
+
+
+async def answering(service: Service, settings: Settings, ended: Reason, limit_seconds: float = START_SECONDS) -> None:
+    """Return once the server answers; its engine may still be loading. Raises ServiceError with why it does not."""
+    loop = asyncio.get_running_loop()
+    look_at = loop.time()
+    try:
+        async with asyncio.timeout(limit_seconds):
+            while not await answers(service, settings):
+                if loop.time() >= look_at:
+                    if reason := await ended():
+                        raise await not_started(service, settings, reason)
+                    look_at = loop.time() + LOOK_SECONDS
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise ServiceError(
+            f"{service.title} has not answered for {limit_seconds:g} s.", hint=f"Why: voicemode service status {service.name}"
+        ) from error
+
+
+async def not_started(service: Service, settings: Settings, reason: str) -> ServiceError:
+    """Return the error for a server that has ended for `reason`."""
+    noted, said = await asyncio.to_thread(
+        lambda: (load_failure(service.name, settings), last_words(log_path(service.name, settings)))
+    )
+    failure = explain(service.name, noted, reason, said)
+    return ServiceError(f"{service.title} does not start. {failure.cause}", hint=failure.remedy)
+
+
+async def wait_ready(
+    service: Service, settings: Settings, limit_seconds: float = LOAD_SECONDS, report: Report = nobody
+) -> Health:
+    """Wait until the server's engine is loaded; return its health. The server has to be running.
+
+    Args:
+        service: Which server.
+        settings: As it was started with.
+        limit_seconds: Patience; weights may have to be fetched first.
+        report: Told again and again what it does meanwhile, if that takes long.
+
+    Raises:
+        ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
+    """
+    log = log_path(service.name, settings)
+    try:
+        async with asyncio.timeout(limit_seconds):
+            while (state := await answers(service, settings)) and state.status == "loading":
+                if state.progress:
+                    report(state.progress)
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise ServiceError(
+            f"{service.title} is still loading after {limit_seconds:g} s.", hint=f"It goes on; see {log}."
+        ) from error
+    if state is None:
+        raise ServiceError(f"{service.title} is not running any more.", hint=f"Its log: {log}")
+    if state.status != "ready":
+        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=f"Its log: {log}")
+    return state
+
+
+def process_ended(process: Ending) -> Reason:
+    """Why a process that we started has ended."""
+
+    async def ended() -> str:
+        match process.returncode:
+            case None:
+                return ""
+            case code if code < 0:
+                return f"signal {-code}"
+            case code:
+                return f"exit code {code}"
+
+    return ended
+
+
+def supervised_ended(supervisor: Supervisor, name: str) -> Reason:
+    """Why a service that `supervisor` keeps running has ended."""
+
+    async def ended() -> str:
+        seen = await supervisor.look(name)
+        if seen and seen.state in ("running", "starting"):
+            return ""
+        return (seen.reason if seen else "being forgotten by its supervisor") or "no reason given"
+
+    return ended
