@@ -1,7 +1,8 @@
 """Talking over us: we get softer, wait and fall silent; what was said from its first word on is the answer."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from voicemode.conversation.result import STOPPED_ALOUD
 from voicemode.errors import AudioDeviceError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.text.commands import chosen
-from voicemode.transports.base import Words
+from voicemode.transports.base import Microphone, Words
 
 pytestmark = pytest.mark.anyio
 ENGLISH = chosen(["language"], "en")
@@ -319,3 +320,58 @@ async def test_who_is_cancelled_again_and_again_leaves_nothing_open(moment: floa
     assert asyncio.all_tasks() == before
     assert place.open == 0
     assert bool(list(tmp_path.glob("*.wav"))) == (moment > 4.2), "the last words are on disk, too"
+
+
+class Lingering(Duplex):
+    """Its microphones close slowly."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may_close = asyncio.Event()
+        self.most_open = 0
+
+    @asynccontextmanager
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
+        async with super().microphones() as microphones:
+            self.most_open = max(self.most_open, self.open)
+            try:
+                yield microphones
+            finally:
+                await self.may_close.wait()
+
+
+async def test_the_next_turn_waits_until_the_microphone_of_one_that_was_cancelled_again_and_again_is_closed(
+    tmp_path: Path,
+) -> None:
+    floor, place = Floor(), Lingering([Person([Says(4.0, 1.0)])], closed=True)
+    turn = asyncio.create_task(talk(place, Ears("fine"), tmp_path, floor=floor))
+    await place.until(1.0)
+    while not turn.done():
+        turn.cancel()
+        await asyncio.sleep(0)
+    following = asyncio.create_task(talk(place, Ears("fine"), tmp_path, floor=floor))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert place.open == 1, "it still closes"
+    place.may_close.set()
+    _, heard = await following
+    assert (heard.text, place.most_open, place.open) == ("fine", 1, 0)
+
+
+class Broken(Ears):
+    """Its judgement fails in a way that nobody has foreseen."""
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        if not self.heard:
+            self.heard.append(audio)
+            raise ArithmeticError("no such matrix")
+        return await super().transcribe(audio)
+
+
+async def test_a_judgement_that_fails_whatever_the_reason_does_not_hold_our_voice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Duplex([Person([Says(1.0, 0.3)])], closed=True)
+    said, heard = await talk(place, Broken("no"), tmp_path)
+    assert (heard.text, said.heard) == ("no", "Word1 word2 word3")
+    assert "no such matrix" in caplog.text

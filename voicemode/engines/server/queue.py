@@ -13,9 +13,10 @@ from typing import Generic, Literal, TypeVar
 
 from voicemode.engines.server.clients import Clients, Peer, owners
 from voicemode.engines.server.errors import ApiError
-from voicemode.engines.server.loaded_models import LoadedModels, in_thread, seen
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.scheduler import Scheduler
 from voicemode.errors import VoiceModeError
+from voicemode.tasks import in_thread, seen
 
 E = TypeVar("E")
 T = TypeVar("T")
