@@ -70,6 +70,20 @@ async def test_without_the_setting_the_microphone_is_closed(tmp_path: Path) -> N
     assert place.open == 0
 
 
+async def test_without_it_what_is_said_while_we_transcribe_is_not_recorded_as_nobody_would_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    floor, place, ears = Floor(), Duplex([Person([YES, Says(2.0, 2.0, 9002)])], closed=True), Ears("", TEXTS)
+    ears.may_hear.clear()
+    turn = asyncio.create_task(conversation(place, ears, tmp_path, floor).listen(MANNERS, Stages()))
+    await place.until(3.5)
+    assert len(list(tmp_path.glob("*.wav"))) <= 1
+    ears.may_hear.set()
+    assert (await turn).text == "yes"
+    assert list(tmp_path.glob("*.wav")) == []
+    assert "is kept in" not in caplog.text
+
+
 async def test_who_speaks_when_the_next_turn_begins_is_waited_for_before_we_speak(tmp_path: Path) -> None:
     _, place, talk = await between_turns(tmp_path, LONGER, Says(7.0, 1.0, 9003), until=4.0)
     before = place.now

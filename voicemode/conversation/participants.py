@@ -130,6 +130,11 @@ class Participants:
         for listener in self._listeners:
             listener.listen()
 
+    def rest(self) -> None:
+        """Hear nobody until we speak or listen again: what they say now would reach nobody."""
+        for listener in self._listeners:
+            listener.rest()
+
     async def answer(self) -> TurnState:
         """Wait until their turn is over, and say why. Raises AudioDeviceError."""
         turn = await unless(self.context.controls.sent(), self._until_over())
