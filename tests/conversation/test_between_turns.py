@@ -4,11 +4,13 @@ import asyncio
 import wave
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, conversation
 from tests.support.fakes import Stages, down
+from tests.support.virtual_time import BACKEND
 from voicemode.audio.frames import Frame
 from voicemode.conversation.between_turns import BetweenTurns
 from voicemode.conversation.conversation import Conversation
@@ -22,11 +24,16 @@ YES = Says(0.3, 0.7, 9001)
 MORE, LONGER = Says(3.0, 0.7, 9002), Says(3.0, 2.0, 9002)
 
 
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return BACKEND
+
+
 async def until(holds: object) -> None:
     assert callable(holds)
     async with asyncio.timeout(10):
         while not holds():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
 
 
 async def between_turns(
@@ -119,7 +126,7 @@ async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_
 
 async def test_who_still_speaks_when_no_turn_comes_is_understood(tmp_path: Path) -> None:
     floor = Floor()
-    floor.meanwhile = BetweenTurns(listen_seconds=0.2)
+    floor.meanwhile = BetweenTurns(listen_seconds=1.0)
     place = Duplex([Person([YES, Says(1.6, 1e6, 9002)])], closed=True)
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
     await talk.listen(replace(KEEPING, rules=replace(KEEPING.rules, max_seconds=1e9)), Stages())

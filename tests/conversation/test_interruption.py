@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, conversation, talk
 from tests.support.fakes import Stages, down
+from tests.support.virtual_time import BACKEND
 from voicemode.audio.frames import Frame
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict, judged
@@ -23,6 +25,11 @@ from voicemode.transports.base import Microphone, Words
 
 pytestmark = pytest.mark.anyio
 ENGLISH = chosen(["language"], "en")
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return BACKEND
 
 
 @pytest.mark.parametrize(
@@ -284,14 +291,20 @@ TALK = st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0.1, 0.3, 1.2]))
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(talk=TALK, text=st.sampled_from(["Mhm.", "Stop.", "Repeat.", "No, wait.", ""]), steps=st.integers(0, 6000))
+@given(
+    talk=TALK,
+    text=st.sampled_from(["Mhm.", "Stop.", "Repeat.", "No, wait.", ""]),
+    moment=st.floats(0, 10),
+    steps=st.integers(0, 12),
+)
 async def test_cancelled_at_any_moment_everything_is_closed(
-    talk: list[tuple[int, float]], text: str, steps: int, tmp_path_factory: pytest.TempPathFactory
+    talk: list[tuple[int, float]], text: str, moment: float, steps: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     floor, folder = Floor(), tmp_path_factory.mktemp("turn")
     place = Duplex([Person([Says(at * 0.02, seconds) for at, seconds in talk])], closed=True)
     before = asyncio.all_tasks()
     turn = asyncio.create_task(conversation(place, Ears(text), folder, floor).converse(MESSAGE, Voice(), MANNERS, Stages()))
+    await asyncio.sleep(moment)
     for _ in range(steps):
         await asyncio.sleep(0)
     turn.cancel()
