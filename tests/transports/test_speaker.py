@@ -277,11 +277,12 @@ def stuck_path() -> str:
 
 @pytest.mark.anyio
 async def test_a_device_that_hangs_while_it_opens_is_an_error_and_is_closed_if_it_opens_after_all(
-    transport: LocalTransport, sound_library: FakeSound
+    transport: LocalTransport, sound_library: FakeSound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(local, "PATIENCE_SECONDS", 0.2)
     async with asyncio.timeout(5):
         with pytest.raises(
-            AudioDeviceError, match=r"speaker cannot be opened \(it did not open within 3 s\).*voicemode doctor"
+            AudioDeviceError, match=r"speaker cannot be opened \(it did not open within 0.2 s\).*voicemode doctor"
         ):
             await transport.play(stream(tone(1)))
     assert not sound_library.closed.is_set()
