@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -35,42 +36,6 @@ async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, 
         await ended(waiting, working)
 
 
-async def surely(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end and return its result, even if the caller is cancelled, once or again and again."""
-    task = asyncio.create_task(work)
-    await asyncio.wait([task])
-    return task.result()
-
-
-async def in_thread(work: Callable[[Report], T], report: Report) -> T:
-    """Return the result of `work`, which blocks, and `report` here what it reports there.
-
-    Cancelled, it waits for the thread, which ends at its next report.
-    """
-    latest: Progress | None = None
-    unwanted = threading.Event()
-
-    def note(progress: Progress) -> None:
-        nonlocal latest
-        if unwanted.is_set():
-            # No Exception: what goes wrong with one source of a download is answered by asking the next one.
-            raise asyncio.CancelledError
-        latest = progress
-
-    working = asyncio.create_task(asyncio.to_thread(work, note))
-    told, going = None, {working}
-    try:
-        while going:
-            _, going = await asyncio.wait(going, timeout=REPORT_SECONDS)
-            if latest is not None and latest != told:
-                told = latest
-                report(told)
-    finally:
-        unwanted.set()
-        await asyncio.wait([working])
-    return working.result()
-
-
 async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Cancel `tasks` and wait until they have tidied up, well or not.
 
@@ -86,6 +51,58 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
             task.exception()
 
 
+def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
+    """Do `work` in a daemon thread of its own: if it hangs, no executor runs out of threads and the program can still end."""
+    future: Future[T] = Future()
+
+    def target() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # handed to whoever awaits the future
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    future.set_running_or_notify_cancel()
+    threading.Thread(target=target, name="voicemode-call", daemon=True).start()
+    return asyncio.wrap_future(future)
+
+
+async def reporting_in_thread(work: Callable[[Report], T], report: Report) -> T:
+    """Return the result of `work`, which blocks, and `report` here what it reports there.
+
+    Cancelled, it waits for the thread, which ends at its next report.
+    """
+    latest: Progress | None = None
+    unwanted = threading.Event()
+
+    def note(progress: Progress) -> None:
+        nonlocal latest
+        if unwanted.is_set():
+            # No Exception: what goes wrong with one source of a download is answered by asking the next one.
+            raise asyncio.CancelledError
+        latest = progress
+
+    working = in_thread(lambda: work(note))
+    told, going = None, {working}
+    try:
+        while going:
+            _, going = await asyncio.wait(going, timeout=REPORT_SECONDS)
+            if latest is not None and latest != told:
+                told = latest
+                report(told)
+    finally:
+        unwanted.set()
+        await asyncio.wait([working])
+    return working.result()
+
+
+def seen(future: asyncio.Future[T]) -> None:
+    """Tell asyncio that we know of a failure of `future`, even if nobody waits for it any more."""
+    if not future.cancelled():
+        future.exception()
+
+
 class BackgroundTasks:
     """Work that nobody waits for, until somebody waits for all of it."""
 
@@ -98,6 +115,12 @@ class BackgroundTasks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` to its end, even if the caller is cancelled, once or again and again; `settle` waits for it then."""
+        task = self.start(work)
+        await asyncio.wait([task])
+        task.result()
 
     async def settle(self) -> None:
         """Wait until all of it is done."""

@@ -63,8 +63,7 @@ class Device:
     rate = RATE
     latency_seconds = SPEAKER_SECONDS
 
-    def start(self) -> None: ...
-    def close(self) -> None: ...
+    async def start(self) -> None: ...
 
 
 @dataclass(slots=True)

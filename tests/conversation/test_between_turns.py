@@ -4,11 +4,13 @@ import asyncio
 import wave
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, conversation
 from tests.support.fakes import Stages, down
+from tests.support.virtual_time import BACKEND
 from voicemode.audio.frames import Frame
 from voicemode.conversation.between_turns import BetweenTurns
 from voicemode.conversation.conversation import Conversation
@@ -22,11 +24,16 @@ YES = Says(0.3, 0.7, 9001)
 MORE, LONGER = Says(3.0, 0.7, 9002), Says(3.0, 2.0, 9002)
 
 
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return BACKEND
+
+
 async def until(holds: object) -> None:
     assert callable(holds)
     async with asyncio.timeout(10):
         while not holds():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.01)
 
 
 async def between_turns(
@@ -70,6 +77,20 @@ async def test_without_the_setting_the_microphone_is_closed(tmp_path: Path) -> N
     assert place.open == 0
 
 
+async def test_without_it_what_is_said_while_we_transcribe_is_not_recorded_as_nobody_would_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    floor, place, ears = Floor(), Duplex([Person([YES, Says(2.0, 2.0, 9002)])], closed=True), Ears("", TEXTS)
+    ears.may_hear.clear()
+    turn = asyncio.create_task(conversation(place, ears, tmp_path, floor).listen(MANNERS, Stages()))
+    await place.until(3.5)
+    assert len(list(tmp_path.glob("*.wav"))) <= 1
+    ears.may_hear.set()
+    assert (await turn).text == "yes"
+    assert list(tmp_path.glob("*.wav")) == []
+    assert "is kept in" not in caplog.text
+
+
 async def test_who_speaks_when_the_next_turn_begins_is_waited_for_before_we_speak(tmp_path: Path) -> None:
     _, place, talk = await between_turns(tmp_path, LONGER, Says(7.0, 1.0, 9003), until=4.0)
     before = place.now
@@ -105,7 +126,7 @@ async def test_what_is_written_in_the_turn_of_one_agent_is_not_told_another(tmp_
 
 async def test_who_still_speaks_when_no_turn_comes_is_understood(tmp_path: Path) -> None:
     floor = Floor()
-    floor.meanwhile = BetweenTurns(listen_seconds=0.2)
+    floor.meanwhile = BetweenTurns(listen_seconds=1.0)
     place = Duplex([Person([YES, Says(1.6, 1e6, 9002)])], closed=True)
     talk = conversation(place, Ears("", TEXTS), tmp_path, floor)
     await talk.listen(replace(KEEPING, rules=replace(KEEPING.rules, max_seconds=1e9)), Stages())

@@ -1,9 +1,11 @@
 """Talking over us: we get softer, wait and fall silent; what was said from its first word on is the answer."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, conversation, talk
 from tests.support.fakes import Stages, down
+from tests.support.virtual_time import BACKEND
 from voicemode.audio.frames import Frame
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.interruption import Verdict, judged
@@ -18,10 +21,15 @@ from voicemode.conversation.result import STOPPED_ALOUD
 from voicemode.errors import AudioDeviceError, RecordingKeptError
 from voicemode.speech.base import Transcript, Voice
 from voicemode.text.commands import chosen
-from voicemode.transports.base import Words
+from voicemode.transports.base import Microphone, Words
 
 pytestmark = pytest.mark.anyio
 ENGLISH = chosen(["language"], "en")
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return BACKEND
 
 
 @pytest.mark.parametrize(
@@ -283,14 +291,20 @@ TALK = st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0.1, 0.3, 1.2]))
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(talk=TALK, text=st.sampled_from(["Mhm.", "Stop.", "Repeat.", "No, wait.", ""]), steps=st.integers(0, 6000))
+@given(
+    talk=TALK,
+    text=st.sampled_from(["Mhm.", "Stop.", "Repeat.", "No, wait.", ""]),
+    moment=st.floats(0, 10),
+    steps=st.integers(0, 12),
+)
 async def test_cancelled_at_any_moment_everything_is_closed(
-    talk: list[tuple[int, float]], text: str, steps: int, tmp_path_factory: pytest.TempPathFactory
+    talk: list[tuple[int, float]], text: str, moment: float, steps: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     floor, folder = Floor(), tmp_path_factory.mktemp("turn")
     place = Duplex([Person([Says(at * 0.02, seconds) for at, seconds in talk])], closed=True)
     before = asyncio.all_tasks()
     turn = asyncio.create_task(conversation(place, Ears(text), folder, floor).converse(MESSAGE, Voice(), MANNERS, Stages()))
+    await asyncio.sleep(moment)
     for _ in range(steps):
         await asyncio.sleep(0)
     turn.cancel()
@@ -319,3 +333,58 @@ async def test_who_is_cancelled_again_and_again_leaves_nothing_open(moment: floa
     assert asyncio.all_tasks() == before
     assert place.open == 0
     assert bool(list(tmp_path.glob("*.wav"))) == (moment > 4.2), "the last words are on disk, too"
+
+
+class Lingering(Duplex):
+    """Its microphones close slowly."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.may_close = asyncio.Event()
+        self.most_open = 0
+
+    @asynccontextmanager
+    async def microphones(self) -> AsyncIterator[AsyncIterator[Microphone]]:
+        async with super().microphones() as microphones:
+            self.most_open = max(self.most_open, self.open)
+            try:
+                yield microphones
+            finally:
+                await self.may_close.wait()
+
+
+async def test_the_next_turn_waits_until_the_microphone_of_one_that_was_cancelled_again_and_again_is_closed(
+    tmp_path: Path,
+) -> None:
+    floor, place = Floor(), Lingering([Person([Says(4.0, 1.0)])], closed=True)
+    turn = asyncio.create_task(talk(place, Ears("fine"), tmp_path, floor=floor))
+    await place.until(1.0)
+    while not turn.done():
+        turn.cancel()
+        await asyncio.sleep(0)
+    following = asyncio.create_task(talk(place, Ears("fine"), tmp_path, floor=floor))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert place.open == 1, "it still closes"
+    place.may_close.set()
+    _, heard = await following
+    assert (heard.text, place.most_open, place.open) == ("fine", 1, 0)
+
+
+class Broken(Ears):
+    """Its judgement fails in a way that nobody has foreseen."""
+
+    async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
+        if not self.heard:
+            self.heard.append(audio)
+            raise ArithmeticError("no such matrix")
+        return await super().transcribe(audio)
+
+
+async def test_a_judgement_that_fails_whatever_the_reason_does_not_hold_our_voice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Duplex([Person([Says(1.0, 0.3)])], closed=True)
+    said, heard = await talk(place, Broken("no"), tmp_path)
+    assert (heard.text, said.heard) == ("no", "Word1 word2 word3")
+    assert "no such matrix" in caplog.text

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.duplex import MANNERS, MESSAGE, Duplex, Ears, Person, Says, talk
 from tests.support.fakes import down
+from tests.support.virtual_time import BACKEND
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.conversation.floor import Floor
@@ -20,6 +22,11 @@ from voicemode.transports.base import Microphone
 
 pytestmark = pytest.mark.anyio
 TEXTS = {9001: "I think so.", 9002: "So do I.", 9003: "And now?"}
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return BACKEND
 
 
 @pytest.mark.parametrize(

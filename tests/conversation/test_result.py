@@ -13,7 +13,18 @@ from voicemode.controls import Typed
 from voicemode.conversation.message import Playback
 from voicemode.conversation.result import SpokenLine, TurnResult, heard_of, text_of
 from voicemode.providers import Account
-from voicemode.tools.converse import NOT_ASKED, SKIPPED, Reply, Unasked, reply, with_before
+from voicemode.providers.provider import Failure
+from voicemode.tools.converse import (
+    BEFORE_ANYTHING,
+    NOT_ASKED,
+    NOTHING_SAID,
+    SKIPPED,
+    Reply,
+    Unasked,
+    reply,
+    why_silent,
+    with_before,
+)
 
 WHOLE = reply(Playback(1.0, 2.0), TurnResult("yes", "finished"), Account(), 0.0)
 BROKEN = reply(Playback(1.0, 2.0, heard="We are", unheard="nearly done."), TurnResult("no", "finished"), Account(), 0.0)
@@ -37,6 +48,34 @@ BROKEN = reply(Playback(1.0, 2.0, heard="We are", unheard="nearly done."), TurnR
 )
 def test_it_says_what_was_said_what_was_heard_and_what_came_before(told: Reply, text: str) -> None:
     assert str(told) == text
+
+
+def test_of_a_long_message_that_was_stopped_only_the_words_around_the_break_come_back() -> None:
+    words = [f"word{number}" for number in range(8000)]
+    said = Playback(1.0, 20.0, heard=" ".join(words[:60]), unheard=" ".join(words[60:]))
+    told = reply(said, TurnResult("", "stopped", "The person stopped the turn."), Account(), 0.0)
+    assert told.interrupted_after == f"… {' '.join(words[20:60])}"
+    assert told.unspoken == f"{' '.join(words[60:100])} … (7900 more words)"
+    assert len(str(told)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("said", "ended", "why"),
+    [
+        (Playback(None, 0.0), "finished", NOTHING_SAID),
+        (Playback(None, 0.0, unheard="We are."), "finished", BEFORE_ANYTHING),
+        (Playback(None, 0.0, skipped=True, unheard="We are."), "finished", ""),
+        (Playback(None, 0.0, unheard="We are."), "stopped", ""),
+    ],
+)
+def test_a_message_of_which_nothing_was_heard_says_why(said: Playback, ended: str, why: str) -> None:
+    assert why_silent(said, TurnResult("", ended)) == why
+
+
+def test_a_sentence_that_broke_off_says_why() -> None:
+    account = Account(unheard=["We are."], failures=[Failure("tts", "http://here", "no answer within 20 s")])
+    told = reply(Playback(1.0, 2.0), NOT_ASKED, account, 0.0)
+    assert str(told) == "Speech broke off: http://here: no answer within 20 s.\nNot spoken: We are."
 
 
 def test_where_the_person_broke_in_is_told_by_name() -> None:

@@ -163,17 +163,22 @@ async def test_the_melody_counts_where_nobody_reads(says: float, ended: str, wai
     assert melody.asked == [pytest.approx(1 + PAUSE_SECONDS, abs=0.03)]
 
 
+class OnnxLikeError(Exception):
+    """As those of ONNX Runtime, which are no RuntimeError."""
+
+
 class Hoarse(Melody):
     """One that fails."""
 
     def finished(self, audio: Frame) -> float:
         super().finished(audio)
-        raise RuntimeError("out of memory")
+        raise OnnxLikeError("out of memory")
 
 
 async def test_a_turn_model_that_fails_costs_its_opinion_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, heard = await turn(EarlySpeech("I am fine."), tone(1), tone(5, 1), folder=tmp_path, model=Hoarse(1.0))
     assert (heard.text, heard.ended) == ("I am fine.", "finished")
+    assert "The turn model fails: out of memory" in caplog.text
 
 
 async def test_a_pace_makes_the_wait_longer(tmp_path: Path) -> None:

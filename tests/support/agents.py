@@ -67,14 +67,13 @@ def speaking_agent(voice_url: str, **extra: str) -> dict[str, str]:
     """Settings of an agent that has `voice_url` to speak with, whose own engines do not run, and that needs no sound card."""
     whisper_port, kokoro_port = free_ports(2)
     return environment(
-        PYTHONPATH=os.pathsep.join(map(str, (SOUNDLESS, REPOSITORY))),
         VOICEMODE_TRANSPORT="local",
         VOICEMODE_AUTO_START="false",
         VOICEMODE_TTS_BASE_URLS=voice_url,
         VOICEMODE_WHISPER_PORT=str(whisper_port),
         VOICEMODE_KOKORO_PORT=str(kokoro_port),
         VOICEMODE_DISCOVER_PORTS="",
-        **extra,
+        **{"PYTHONPATH": os.pathsep.join(map(str, (SOUNDLESS, REPOSITORY))), **extra},
     )
 
 

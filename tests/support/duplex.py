@@ -1,4 +1,4 @@
-"""A place where several people can talk at once, and over us. Its time passes in steps of 20 ms, as fast as it can."""
+"""A place where several people can talk at once, and over us. Its time passes in steps of 20 ms: run it in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -112,9 +112,7 @@ class Duplex:
 
     async def _run(self) -> None:
         while True:
-            # Time for whoever has something to do between two frames.
-            for _ in range(12):
-                await asyncio.sleep(0)
+            await asyncio.sleep(STEP_SECONDS)
             self.now += STEP_SECONDS
             tick, self._tick = self._tick, asyncio.Event()
             tick.set()
@@ -181,5 +179,5 @@ async def talk(
     floor: Floor | None = None,
 ) -> tuple[Playback, TurnResult]:
     """One turn."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await conversation(place, speech, folder, floor).converse(message, Voice(), options, Stages())

@@ -46,6 +46,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return done
 
 
+BACKEND: tuple[str, dict[str, Any]] = "asyncio", {"loop_factory": VirtualTimeLoop}
+"""For a module's fixture `anyio_backend`: its tests run in virtual time."""
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns, in no time."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

@@ -1,14 +1,24 @@
 """When a speaker's buffer sounds, waits and fades, at 1000 samples per second; and what slow devices do to a stream."""
 
 import asyncio
+import os
+import signal
+import threading
 from array import array
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.agents import speaking_agent
+from tests.support.endpoints import answers, endpoint
 from tests.support.fakes import FakeSound, tone
+from tests.support.mcp_client import COMMAND
+from tests.support.paths import REPOSITORY
+from tests.support.stuck_sound_card import STUCK
 from voicemode.audio.frames import Frames, pcm_of, samples_of, stream
 from voicemode.errors import AudioDeviceError
+from voicemode.transports import local
 from voicemode.transports.base import Speaker
 from voicemode.transports.local import LocalTransport
 from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, PlaybackBuffer, faded
@@ -20,8 +30,7 @@ class Device:
     rate = 1000
     latency_seconds = 0.02
 
-    def start(self) -> None: ...
-    def close(self) -> None: ...
+    async def start(self) -> None: ...
 
 
 @pytest.fixture
@@ -158,7 +167,7 @@ class Speech:
 async def sound_library() -> AsyncIterator[FakeSound]:
     library = FakeSound()
     yield library
-    # The event loop does not close before its threads have ended.
+    # Nothing hangs any longer than its test.
     library.may_open.set()
     library.may_start.set()
 
@@ -212,12 +221,68 @@ async def test_a_voice_that_is_held_is_no_lost_device_and_takes_no_more_from_the
 
 
 @pytest.mark.anyio
-async def test_a_device_that_hangs_while_it_opens_is_an_error_and_is_closed_if_it_opens_after_all(
-    transport: LocalTransport, sound_library: FakeSound
+async def test_a_device_that_hangs_while_it_starts_is_an_error_too(
+    transport: LocalTransport, sound_library: FakeSound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(local, "PATIENCE_SECONDS", 0.2)
+    sound_library.may_open.set()
+    async with asyncio.timeout(5):
+        with pytest.raises(AudioDeviceError, match=r"speaker cannot be opened \(it did not start within 0.2 s\)"):
+            await transport.play(stream(tone(1)))
+
+
+@pytest.mark.anyio
+async def test_a_sound_server_that_hangs_takes_no_thread_from_others_and_is_left_alone_after_a_while(
+    transport: LocalTransport, sound_library: FakeSound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(local, "CLOSE_SECONDS", 0.01)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    before = set(threading.enumerate())
+    for _ in range(local.MAX_HANGING):
+        with pytest.raises(AudioDeviceError, match="did not open"):
+            await transport.play(stream(tone(1)))
+    hanging = set(threading.enumerate()) - before
+    assert len(hanging) == local.MAX_HANGING
+    assert all(thread.daemon for thread in hanging), "no exit waits for them"
+    with pytest.raises(AudioDeviceError, match=r"speaker cannot be opened \(earlier attempts still hang\).*voicemode doctor"):
+        await transport.play(stream(tone(1)))
+    assert set(threading.enumerate()) - before == hanging
+    async with asyncio.timeout(5):
+        assert await asyncio.to_thread(lambda: "there is a thread left") == "there is a thread left"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ends", ["by itself", "by SIGTERM"])
+async def test_a_program_whose_sound_server_hangs_ends(ends: str) -> None:
+    async with endpoint(answers(200, {"text": "nothing"})) as server:
+        environ = speaking_agent(server.url, VOICEMODE_STT_BASE_URLS=server.url, PYTHONPATH=stuck_path())
+        process = await asyncio.create_subprocess_exec(*COMMAND, "listen", stderr=asyncio.subprocess.PIPE, env=environ)
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            while STUCK not in (line := (await process.stderr.readline()).decode()):
+                assert line, "it has tried to open the microphone"
+            if ends == "by SIGTERM":
+                process.terminate()
+            told = (await process.stderr.read()).decode()
+            code = await process.wait()
+    assert code == (128 + signal.SIGTERM if ends == "by SIGTERM" else 1)
+    assert ("microphone cannot be opened (it did not open within 3 s)" in told) == (ends == "by itself")
+
+
+def stuck_path() -> str:
+    """PYTHONPATH of a VoiceMode whose sound server hangs."""
+    return os.pathsep.join(map(str, (REPOSITORY / "tests" / "support" / "stuck_sound", REPOSITORY)))
+
+
+@pytest.mark.anyio
+async def test_a_device_that_hangs_while_it_opens_is_an_error_and_is_closed_if_it_opens_after_all(
+    transport: LocalTransport, sound_library: FakeSound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "PATIENCE_SECONDS", 0.2)
     async with asyncio.timeout(5):
         with pytest.raises(
-            AudioDeviceError, match=r"speaker cannot be opened \(it did not open within 3 s\).*voicemode doctor"
+            AudioDeviceError, match=r"speaker cannot be opened \(it did not open within 0.2 s\).*voicemode doctor"
         ):
             await transport.play(stream(tone(1)))
     assert not sound_library.closed.is_set()

@@ -10,6 +10,7 @@ from voicemode.conversation.participants import Participants
 from voicemode.conversation.result import TurnResult, lines_of, text_of
 from voicemode.conversation.utterance import Utterance
 from voicemode.errors import AudioDeviceError
+from voicemode.tasks import BackgroundTasks
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class BetweenTurns:
         self._said: list[Utterance] = []
         self._typed: list[Typed] = []
         self._several = False
+        self._closing = BackgroundTasks()
 
     def begin(self, participants: Participants, kept: Callable[[], object]) -> None:
         """A turn has ended: `participants` is heard on, and ours to close. `kept` is called whenever something was said."""
@@ -78,7 +80,7 @@ class BetweenTurns:
         """Hear nothing more until the next turn has ended."""
         participants = await self.end()
         if participants is not None:
-            await participants.close()
+            await self._closing.finish(participants.close())
 
     async def close(self) -> None:
         """Stop for good. Recordings that were not told stay on disk."""

@@ -102,7 +102,7 @@ class Conversation:
         meanwhile = self._floor.meanwhile
         participants = await meanwhile.end(pause=pause)
         if participants is not None and not (participants.is_open and participants.transport is self._transport):
-            await participants.close()
+            await self._floor.left.finish(participants.close())
             participants = None
         participants = participants or Participants(self._transport, self._floor.pauses.__getitem__, context)
         try:
@@ -110,7 +110,8 @@ class Conversation:
             yield participants
         finally:
             if not meanwhile.hears(participants):
-                await participants.close()
+                # Whoever is cancelled again and again leaves before it is closed; the next turn waits for that.
+                await self._floor.left.finish(participants.close())
 
     def _hear_on(self, participants: Participants, options: TurnOptions) -> None:
         """Between turns, if the person wants that."""

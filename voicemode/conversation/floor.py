@@ -21,4 +21,4 @@ class Floor:
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
         """By speaker: seconds they last paused for before going on."""
         self.left = BackgroundTasks()
-        """Work of a moment that outlasts its turn: nobody waits for the end of a tone, but the next turn."""
+        """Work of a moment that outlasts its turn, as a tone's end or a microphone's closing; the next turn waits for it."""

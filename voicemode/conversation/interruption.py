@@ -1,6 +1,7 @@
 """Somebody talks over us: how loud we go on meanwhile, and what it comes to."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -13,6 +14,8 @@ from voicemode.conversation.utterance import ListenContext
 from voicemode.errors import VoiceModeError
 from voicemode.tasks import BackgroundTasks
 from voicemode.text.commands import heed, nods
+
+log = logging.getLogger(__name__)
 
 VOLUMES: Mapping[InterruptionState, float] = MappingProxyType({InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25})
 """Of our voice; it waits at any other call."""
@@ -118,6 +121,9 @@ class Interruption:
             verdict = judged(heard.text, expected.phrases)
         except (VoiceModeError, TimeoutError):
             # Better to fall silent for nothing than to speak over a person.
+            verdict = Verdict.TURN
+        except Exception:  # whatever fails, our voice must not wait for ever
+            log.exception("Nobody knows what was said over our voice.")
             verdict = Verdict.TURN
         if verdict is Verdict.NOTHING:
             self._judging = None

@@ -60,6 +60,7 @@ class Listener:
         self._utterances = utterances
         self._changed = changed
         self._utterance: Utterance | None = None
+        self._resting = False
 
     @property
     def busy(self) -> bool:
@@ -90,7 +91,7 @@ class Listener:
     def listen(self) -> None:
         """From now on we listen. Who has begun to talk over us is heard from their first sound on."""
         interruption, self.interruption = self.interruption, None
-        self.tired = False
+        self.tired = self._resting = False
         if interruption is not None:
             interruption.close()
             self._take_up(interruption)
@@ -98,6 +99,11 @@ class Listener:
             self._begin_anew(self._utterance)
         if self.gone:
             self.finish()
+
+    def rest(self) -> None:
+        """Hear nothing until we speak or listen again."""
+        self.finish()
+        self._resting = True
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
         """End the current utterance here."""
@@ -110,7 +116,7 @@ class Listener:
     def _hear(self, frame: Frame) -> None:
         if self.interruption is not None:
             self.interruption.hear(frame)
-        else:
+        elif not self._resting:
             self._listen(frame)
 
     def _listen(self, frame: Frame, *, earlier: bool = False) -> None:

@@ -10,7 +10,7 @@ from voicemode.conversation.interruption import Interruption, Verdict
 from voicemode.conversation.listener import Listener
 from voicemode.conversation.utterance import ListenContext, Utterances
 from voicemode.errors import AudioDeviceError, RoomError, VoiceModeError
-from voicemode.tasks import BackgroundTasks, ended, surely, unless
+from voicemode.tasks import BackgroundTasks, ended, unless
 from voicemode.transports.base import Microphone, Speaker, Transport
 
 SLACK_SECONDS = 1.0
@@ -47,9 +47,6 @@ class Participants:
 
     async def close(self) -> None:
         """Close all microphones and end all work. Recordings that were not understood stay on disk."""
-        await surely(self._close())
-
-    async def _close(self) -> None:
         if self._hosting is not None:
             await ended(self._hosting)
         for interruption in self._interruptions:
@@ -132,6 +129,11 @@ class Participants:
         self._listening_since, self.utterances.began_at = asyncio.get_running_loop().time(), math.inf
         for listener in self._listeners:
             listener.listen()
+
+    def rest(self) -> None:
+        """Hear nobody until we speak or listen again: what they say now would reach nobody."""
+        for listener in self._listeners:
+            listener.rest()
 
     async def answer(self) -> TurnState:
         """Wait until their turn is over, and say why. Raises AudioDeviceError."""

@@ -109,6 +109,8 @@ class ConversationTurn:
         said = self._participants.utterances.take()
         if not (said or self._controls.typed):
             return self._nobody_spoke(ended)
+        if not self._options.keep_listening:
+            self._participants.rest()
         ended_at = time.monotonic()
         await self._status.now("transcribing")
         self._floor.left.start(self._cue(done_cue(CUE_RATE)))

@@ -20,7 +20,7 @@ from voicemode.models.manifests import MODELS, WHISPER, Model
 from voicemode.models.sources import File, Job, LocalFolder, Sources, WeightsSource
 from voicemode.models.store import Store
 from voicemode.progress import Progress, Report, nobody, size_text
-from voicemode.tasks import in_thread
+from voicemode.tasks import reporting_in_thread
 
 ONLINE = Sources()
 
@@ -90,7 +90,7 @@ async def fetch(model: str | Model, models_dir: Path, policy: Sources, report: R
     Raises:
         WeightsError: As `ensure` does.
     """
-    return await in_thread(partial(ensure, model, models_dir, policy), report)
+    return await reporting_in_thread(partial(ensure, model, models_dir, policy), report)
 
 
 def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, report: Report = nobody) -> Path:

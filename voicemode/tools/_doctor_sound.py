@@ -1,24 +1,30 @@
 """Examining microphone and speaker."""
 
 import asyncio
+from functools import partial
 
 from voicemode.app import App
-from voicemode.audio.devices import WORDS, Device, Kind, find_device, open_backend
+from voicemode.audio.devices import WORDS, Backend, Device, Kind, find_device, open_backend
 from voicemode.audio.echo.canceller import available
 from voicemode.conversation.status import DEAD_MICROPHONE
 from voicemode.errors import AudioDeviceError
+from voicemode.tasks import in_thread
 from voicemode.tools._doctor_check import Check, failed
 from voicemode.transports.base import one
 
 LISTEN_SECONDS = 0.3
 """Enough to tell a dead microphone from a quiet one."""
+LIST_SECONDS = 10.0
+HANGS = "Restart it, e.g. systemctl --user restart pipewire pipewire-pulse, or pulseaudio --kill."
 HEADPHONES = "voicemode config set barge_in headphones"
 
 
 async def about_sound(app: App) -> list[Check]:
     try:
-        backend = await asyncio.to_thread(open_backend, app.settings.audio_backend)
-        devices = await asyncio.to_thread(backend.devices)
+        async with asyncio.timeout(LIST_SECONDS):
+            backend, devices = await in_thread(partial(listed, app.settings.audio_backend))
+    except TimeoutError:
+        return [Check("sound", "devices", "the sound system does not answer", HANGS, ok=False)]
     except AudioDeviceError as error:
         return [failed("sound", "devices", error)]
     checks = [Check("sound", "library", backend.name)]
@@ -27,6 +33,12 @@ async def about_sound(app: App) -> list[Check]:
     if all(check.ok for check in checks):
         checks.append(await about_microphone(app))
     return [*checks, about_interrupting(app.settings.barge_in, canceller=available())]
+
+
+def listed(name: str) -> tuple[Backend, list[Device]]:
+    """Return the sound library called `name`, and the devices it sees."""
+    backend = open_backend(name)
+    return backend, backend.devices()
 
 
 def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:

@@ -13,7 +13,11 @@ from voicemode.tools import tool
 
 SKIPPED = "The person skipped the rest of the message."
 NOT_ASKED = TurnResult("", "not asked")
+NOT_SPOKEN = "not spoken"
 NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
+BEFORE_ANYTHING = "The person broke in before the first word."
+WORDS_TOLD = 40
+"""Words on either side of where a message broke off; the agent has written it, and need not read all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,9 @@ class Reply:
     seconds: dict[str, float]
     """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
     unspoken: str = ""
-    """Part of the message that was not heard: all of it, the rest, or a sentence that broke off."""
+    """Part of the message that was not heard: all, the rest (of a long one, how it begins), or a sentence that broke off."""
     interrupted_after: str = ""
-    """Part of the message that was heard, where the person broke in."""
+    """Last words of the message that were heard, where the person broke in."""
     meanwhile: str = ""
     """Speech and text of the person before this turn, after the one before it; put like `text`."""
     said: tuple[SpokenLine, ...] = ()
@@ -48,7 +52,7 @@ class Reply:
     @property
     def failed(self) -> bool:
         """True if the person has not been told what they were to be told."""
-        return self.ended == "not spoken"
+        return self.ended == NOT_SPOKEN
 
     def __str__(self) -> str:
         unspoken = f"Not spoken: {self.unspoken}" if self.unspoken else ""
@@ -129,7 +133,7 @@ async def converse(
         told = unspoken(message, error, account, called_at, question=wait_for_response)
         return with_before(told, await conversation.meanwhile())
     if message.strip() and said.started_at is None:
-        heard = replace(heard, note=f"{NOTHING_SAID} {heard.note}".strip())
+        heard = replace(heard, note=f"{why_silent(said, heard)} {heard.note}".strip())
     return with_before(reply(said, heard, account, called_at), await conversation.meanwhile())
 
 
@@ -144,6 +148,7 @@ def reply(said: Playback, heard: TurnResult, account: Account, called_at: float,
     provider, seconds = dict[str, str](), dict[str, float]()
     # Where the person broke in, what had failed before that is part of what they have not heard.
     failed = [text for text in account.unheard if text not in said.unheard]
+    why_failed = broke_off(account) if failed and heard.ended != NOT_SPOKEN else ""
     if said.started_at is not None:
         provider["tts"] = ", ".join(account.spoke)
         seconds |= {"first_sound": said.started_at - called_at, "spoken": said.seconds}
@@ -153,20 +158,46 @@ def reply(said: Playback, heard: TurnResult, account: Account, called_at: float,
     return kind(
         text=heard.text,
         ended=heard.ended,
-        note=" ".join(filter(None, [SKIPPED if said.skipped else "", heard.note, *account.notes])),
+        note=" ".join(filter(None, [SKIPPED if said.skipped else "", heard.note, *account.notes, why_failed])),
         provider=provider,
         seconds={name: round(value, 3) for name, value in seconds.items()},
-        unspoken=" ".join(filter(None, [*failed, said.unheard])),
-        interrupted_after=said.heard,
+        unspoken=" ".join(filter(None, [*failed, first_words(said.unheard)])),
+        interrupted_after=last_words(said.heard),
         tried=tried(account),
         why={kind: why for kind, why in account.why.items() if kind in provider},
         said=heard.said,
     )
 
 
+def first_words(text: str) -> str:
+    """Return `text`; of a long one, its beginning and how much more there is."""
+    words = text.split()
+    rest = len(words) - WORDS_TOLD
+    return f"{' '.join(words[:WORDS_TOLD])} … ({rest} more word{'s' if rest > 1 else ''})" if rest > 0 else text
+
+
+def last_words(text: str) -> str:
+    """Return `text`; of a long one, its end."""
+    words = text.split()
+    return f"… {' '.join(words[-WORDS_TOLD:])}" if len(words) > WORDS_TOLD else text
+
+
+def why_silent(said: Playback, heard: TurnResult) -> str:
+    """Return why nothing of a message was heard; empty where something else tells it."""
+    if said.skipped or heard.ended == "stopped":
+        return ""
+    return BEFORE_ANYTHING if said.unheard else NOTHING_SAID
+
+
+def broke_off(account: Account) -> str:
+    """Return why sentences broke off."""
+    reasons = dict.fromkeys(named(each.provider, each.reason) for each in account.failures if each.kind == "tts")
+    return f"Speech broke off: {'; '.join(reason.rstrip('.') for reason in reasons)}." if reasons else ""
+
+
 def unspoken(message: str, error: NotSpokenError, account: Account, called_at: float, *, question: bool) -> Reply:
     """Return the reply for a message that the person has not heard, or not all of it."""
-    heard = TurnResult("", "not spoken", str(error))
+    heard = TurnResult("", NOT_SPOKEN, str(error))
     told = reply(Playback(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
     # What was not heard is known of an endpoint that fails in mid-message, not of a speaker that does.
     rest = told.unspoken if error.started_at is not None else ""

@@ -1,9 +1,9 @@
 """The sound card of this machine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self, TypeVar
 
 from voicemode.audio.devices import Backend, Kind, Stream, open_backend, refused
 from voicemode.audio.echo.canceller import Processing
@@ -12,19 +12,23 @@ from voicemode.audio.frames import Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.controls import Controls
 from voicemode.errors import AudioDeviceError
-from voicemode.tasks import alongside
+from voicemode.tasks import alongside, in_thread, seen
 from voicemode.transports import microphone
 from voicemode.transports.base import Microphone, News, Played, Speaker
 from voicemode.transports.cleaning import Cleaning
 from voicemode.transports.microphone import Capture
 from voicemode.transports.speaker import SpeakerStream
 
+T = TypeVar("T")
+
 PLAY_RATE = 24_000
 """Hertz asked of the speaker: what speech engines make. Other frames are converted."""
-OPEN_SECONDS = 3.0
-"""Patience for a device that does not open; a sound server that hangs would never say so."""
+PATIENCE_SECONDS = 3.0
+"""Patience for a device that does not open, or start; a sound server that hangs would never say so."""
 CLOSE_SECONDS = 0.15
 """So long a cancelled turn waits for a device to close; a slower one closes behind our back."""
+MAX_HANGING = 8
+"""Calls of a sound library that may hang at once; more would be threads for nothing."""
 
 
 class LocalTransport:
@@ -48,6 +52,10 @@ class LocalTransport:
         self._backend = backend
         self._load = load
         self._cleaning = cleaning or Cleaning("off", Processing())
+        self._calls = set[asyncio.Future[Any]]()
+        """Calls of the sound library that go on, each in a thread of its own."""
+        self._closing = set[asyncio.Task[None]]()
+        """Microphones that are being closed."""
 
     @classmethod
     def from_settings(cls, settings: Settings, controls: Controls) -> Self:
@@ -80,7 +88,7 @@ class LocalTransport:
             capture.open(device.rate)
             timeline.open(device.rate, device.latency_seconds)
             try:
-                await asyncio.to_thread(device.start)
+                await device.start()
                 yield stream(Microphone(self._cleaning.of(capture)))
             finally:
                 timeline.close()
@@ -104,22 +112,47 @@ class LocalTransport:
         """Nothing is held."""
 
     @asynccontextmanager
-    async def _opened(self, kind: Kind, start: Callable[[Backend, str], Stream]) -> AsyncIterator[Stream]:
+    async def _opened(self, kind: Kind, open_device: Callable[[Backend, str], Stream]) -> AsyncIterator["OpenDevice"]:
         name = self._devices[kind]
-        opening = asyncio.create_task(asyncio.to_thread(lambda: start(self._load(self._backend), name)))
+        if len(self._calls) >= MAX_HANGING:
+            raise refused(kind, name, "earlier attempts still hang")
+        if kind == "input" and self._closing:
+            # Who was cancelled may have left one that still closes: no two are open at once.
+            await asyncio.wait(self._closing, timeout=PATIENCE_SECONDS)
+        opening = self._call(lambda: open_device(self._load(self._backend), name))
         try:
-            # Not cancelled: a device whose opening is given up would stay open, with nobody to close it.
-            if opening not in (await asyncio.wait([opening], timeout=OPEN_SECONDS))[0]:
-                raise refused(kind, name, f"it did not open within {OPEN_SECONDS:g} s")
-            yield opening.result()
+            device = await self._bounded(opening, kind, "open")
+            yield OpenDevice(device, lambda: self._bounded(self._call(device.start), kind, "start"))
         finally:
-            closing = asyncio.create_task(_close(opening))
+            closing = asyncio.create_task(self._close(opening))
+            if kind == "input":
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
             await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
+    def _call(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Begin `work`, a call of the sound library. Nobody cancels it: a device would stay open, with nobody to close it."""
+        call = in_thread(work)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        call.add_done_callback(seen)
+        return call
 
-async def _close(opening: "asyncio.Task[Stream]") -> None:
-    try:
-        stream = await opening
-    except AudioDeviceError:
-        return
-    await asyncio.to_thread(stream.close)
+    async def _bounded(self, call: asyncio.Future[T], kind: Kind, doing: str) -> T:
+        if call not in (await asyncio.wait([call], timeout=PATIENCE_SECONDS))[0]:
+            raise refused(kind, self._devices[kind], f"it did not {doing} within {PATIENCE_SECONDS:g} s")
+        return call.result()
+
+    async def _close(self, opening: asyncio.Future[Stream]) -> None:
+        with suppress(AudioDeviceError):
+            await self._call((await opening).close)
+
+
+class OpenDevice:
+    """A device that is open."""
+
+    def __init__(self, stream: Stream, start: Callable[[], Awaitable[None]]) -> None:
+        self.rate = stream.rate
+        self.latency_seconds = stream.latency_seconds
+        self.start = start
+        """Lets sound flow. Raises AudioDeviceError, also if that takes too long."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from typing import Protocol
 
-from voicemode.audio.devices import Stream, lost
+from voicemode.audio.devices import lost
 from voicemode.audio.echo.timeline import PlaybackTrack, Timeline
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, pcm_of, samples_of
 from voicemode.audio.resample import Resampler
@@ -24,6 +25,21 @@ STALL_SECONDS = 0.6
 """A device that asks for nothing for so long is gone."""
 
 
+class PlaybackDevice(Protocol):
+    """A speaker that is open; it asks for sound as soon as it is started."""
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+
+    @property
+    def latency_seconds(self) -> float:
+        """From `fill` to the ear."""
+
+    def start(self) -> Awaitable[None]:
+        """Let sound flow. Raises AudioDeviceError."""
+
+
 class PlaybackBuffer:
     """Buffer a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
 
@@ -36,11 +52,11 @@ class PlaybackBuffer:
         self._flowing = self._interrupted = self._ended = self._cut = False
         self._volume = speaker.volume
 
-    def open(self, stream: Stream) -> None:
-        """From now on samples can be put and taken, at the rate of `stream`."""
+    def open(self, device: PlaybackDevice) -> None:
+        """From now on samples can be put and taken, at the rate of `device`."""
         with self._lock:
-            self._rate = stream.rate
-            self._reserve_seconds = PREBUFFER_SECONDS + stream.latency_seconds
+            self._rate = device.rate
+            self._reserve_seconds = PREBUFFER_SECONDS + device.latency_seconds
 
     def put(self, pcm: bytes) -> None:
         with self._lock:
@@ -159,7 +175,7 @@ class SpeakerStream:
         self._timeline = timeline
         self._track: PlaybackTrack | None = None
         self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[Stream] = self._loop.create_future()
+        self._opened: asyncio.Future[PlaybackDevice] = self._loop.create_future()
         self._ready = asyncio.Event()
         self._asked = asyncio.Event()
         self._room = asyncio.Event()
@@ -200,20 +216,20 @@ class SpeakerStream:
             self._room.clear()
             await self._room.wait()
 
-    async def sound(self, stream: Stream) -> None:
-        """Start `stream` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
-        self._buffer.open(stream)
-        self._track = PlaybackTrack(stream.rate, stream.latency_seconds)
-        self._opened.set_result(stream)
+    async def sound(self, device: PlaybackDevice) -> None:
+        """Start `device` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
+        self._buffer.open(device)
+        self._track = PlaybackTrack(device.rate, device.latency_seconds)
+        self._opened.set_result(device)
         await self._ready.wait()
         try:
-            await asyncio.to_thread(stream.start)
+            await device.start()
             patience = FIRST_SECONDS
             while not self._buffer.empty:
                 await self._next_request(patience)
                 patience = STALL_SECONDS
                 self._room.set()
-            await asyncio.sleep(stream.latency_seconds)
+            await asyncio.sleep(device.latency_seconds)
         finally:
             self._buffer.cut()
 

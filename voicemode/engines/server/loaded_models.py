@@ -4,17 +4,16 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from voicemode.http_server.errors import ApiError
+from voicemode.tasks import in_thread, seen
 
 log = logging.getLogger(__name__)
 
 E = TypeVar("E")
-T = TypeVar("T")
 
 IDLE_SECONDS = 300.0
 
@@ -106,26 +105,3 @@ class LoadedModels(Generic[E]):
             log.debug("Nobody has used %s for %g s.", model, self._idle_seconds)
             # In a thread: to free a gigabyte takes a while.
             threading.Thread(target=[self._held.pop(model)].clear, name="unload", daemon=True).start()
-
-
-def seen(future: asyncio.Future[T]) -> None:
-    """Tell asyncio that we know of a failure of `future`, even if nobody waits for it any more."""
-    if not future.cancelled():
-        future.exception()
-
-
-def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """`work()` in a thread that does not keep the process alive, unlike those of an executor."""
-    future: Future[T] = Future()
-
-    def target() -> None:
-        try:
-            result = work()
-        except BaseException as error:  # handed to whoever awaits the future
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-
-    future.set_running_or_notify_cancel()
-    threading.Thread(target=target, name="engine", daemon=True).start()
-    return asyncio.wrap_future(future)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from voicemode.engines.server.clients import Clients, Peer, owners
-from voicemode.engines.server.loaded_models import LoadedModels, in_thread, seen
+from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.scheduler import Scheduler
 from voicemode.errors import VoiceModeError
 from voicemode.http_server.errors import ApiError
 from voicemode.http_server.journal import Activity
+from voicemode.tasks import in_thread, seen
 
 E = TypeVar("E")
 T = TypeVar("T")

@@ -40,7 +40,7 @@ def load_whisper(
         if card and (engine := on_card(load)):
             return engine
         return load(device="cpu", compute_type="int8", intra_threads=threads)
-    except (RuntimeError, OSError) as error:
+    except Exception as error:  # those of ctranslate2 and tokenizers have no base class in common
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
         ) from error
@@ -54,7 +54,7 @@ def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
         engine = load(device="cuda", compute_type="int8_float16")
         # Some of CUDA's libraries are only loaded by the first transcription.
         engine.warm_up()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # a card that cannot reckon in int8_float16 is a ValueError
         log.warning("The NVIDIA card cannot be used, so the processors are: %s", error)
         return None
     return engine

@@ -22,7 +22,7 @@ from voicemode.errors import ServiceError
 from voicemode.progress import Report
 from voicemode.services.install.environment import python_of
 from voicemode.services.livekit_server.config import ensure_keys
-from voicemode.tasks import in_thread
+from voicemode.tasks import reporting_in_thread
 
 NAME = "livekit-server.exe" if sys.platform == "win32" else "livekit-server"
 PLACES = ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "~/.local/bin", "~/go/bin")
@@ -78,7 +78,7 @@ class LiveKitProgram:
         from voicemode.services.livekit_server.release import fetch_release
 
         url = self._url(settings)
-        await in_thread(partial(fetch_release, url, target, settings.cache_dir / "livekit"), report)
+        await reporting_in_thread(partial(fetch_release, url, target, settings.cache_dir / "livekit"), report)
         version = (await asyncio.to_thread(ask_version, target)).version
         return f"downloaded LiveKit {version} from {url}; its SHA-256 is the one that the release publishes"
 

@@ -33,11 +33,8 @@ class RoomSpeaker:
     rate: int = RATE
     latency_seconds: float = AHEAD_SECONDS
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Sound flows as long as somebody can hear it."""
-
-    def close(self) -> None:
-        """It is not ours to close."""
 
 
 @dataclass(frozen=True, slots=True)
