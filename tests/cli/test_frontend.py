@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -131,6 +133,55 @@ def test_opening_the_page_starts_its_server_and_shows_a_code_that_a_phone_can_re
     status = run(environ, "service", "status", "frontend")
     assert "started on demand by an agent" in status.stdout, status
     assert "Web page is stopped" in run(environ, "service", "stop", "frontend").stdout
+
+
+SPY = r"""
+for process in /proc/[0-9]*; do tr '\0' '\n' < $process/cmdline 2>/dev/null; done | grep -a ^file:/ | sed s,file://,, |
+while read -r file; do echo "$file"; cat "$file"; done 2>&1
+"""
+"""Prints each file that a browser was started with, and its content."""
+BROWSER = """\
+import html, re, sys, time, urllib.request
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+file = Path(unquote(urlsplit(sys.argv[1]).path))
+while not Path(sys.argv[2]).exists():
+    time.sleep(0.05)
+link = html.unescape(re.search('url=([^"]*)"', file.read_text())[1])
+page, _, code = link.partition("#pair=")
+body, headers = '{"code": "%s"}' % code.partition("&")[0], {"Origin": page.rstrip("/"), "Content-Type": "application/json"}
+urllib.request.urlopen(urllib.request.Request(page + "api/pair", body.encode(), headers))
+"""
+"""Opens what it was started with, once it may."""
+
+
+def test_no_other_user_of_the_machine_gets_in_by_what_the_browser_was_started_with(
+    environ: Mapping[str, str], tmp_path: Path
+) -> None:
+    setpriv = shutil.which("setpriv")
+    if setpriv is None or os.geteuid():
+        pytest.skip("only root can be another user, with the program setpriv (Debian: util-linux)")
+    may_go, program = tmp_path / "go", tmp_path / "browser.py"
+    program.write_text(BROWSER)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # that of a test lets nobody in
+        base = {"VOICEMODE_BASE_DIR": f"{folder}/base", "BROWSER": f"{sys.executable} {program} %s {may_go} &"}
+        opening = subprocess.Popen([*COMMAND, "frontend", "open"], env={**environ, **base}, stdout=subprocess.PIPE, text=True)
+        with opening:
+            seen = ""
+            while not seen and opening.poll() is None:
+                seen = subprocess.run(
+                    [setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", SPY],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                ).stdout
+            may_go.touch()
+            said, _ = opening.communicate(timeout=3 * WAIT_SECONDS)
+        file = f"{folder}/base/state/frontend-open.html"
+        assert set(seen.splitlines()) == {file, f"cat: {file}: Permission denied"}
+        assert said == "The page is open in your browser.\n"
+        assert not Path(file).exists()
 
 
 def read_all(descriptor: int) -> str:

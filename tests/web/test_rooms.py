@@ -160,6 +160,15 @@ async def refused_by_the_server(access: Access, given: str) -> None:
             assert answer.status_code in (401, 403), wish
 
 
+@pytest.mark.parametrize("local_only", [True, False])
+async def test_only_in_rooms_of_other_servers_a_stranger_is_asked_for_the_way(
+    access: Access, tmp_path: Path, local_only: bool
+) -> None:
+    """A server of the person's own on this machine may have named whom it wants, where anything may leave."""
+    async with serving(settings_for(access, base_dir=tmp_path, local_only=local_only)) as server, server.signed_in() as browser:
+        assert (await token(browser, "kitchen"))["direct"] is local_only
+
+
 async def test_a_name_comes_into_a_room_cleaned(server: PageServer, browser: httpx2.AsyncClient) -> None:
     given = await token(browser, "kitchen", "Аnna: [yes]")  # noqa: RUF001 with a Cyrillic A
     async with in_room(server, browser, given["token"]) as room:

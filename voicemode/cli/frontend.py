@@ -1,7 +1,9 @@
 """`voicemode frontend`: the web page to talk from, its server, and the links that let somebody in."""
 
 import asyncio
+import html
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +16,7 @@ from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
 from voicemode.cli.serve import engine_settings, serving
 from voicemode.config import LoadedSettings, Settings, load_settings
+from voicemode.config.files import write_atomically
 from voicemode.errors import ServiceError
 from voicemode.services import find
 
@@ -21,6 +24,15 @@ if TYPE_CHECKING:
     from voicemode.web.status import Chosen
 
 NAME = "frontend"
+OPEN_SECONDS = 20.0
+"""So long a browser may take to start; then the link is printed as well."""
+REDIRECT = """\
+<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={}">
+<title>VoiceMode</title>
+"""
 ONCE = "Open this once, within 10 minutes:"
 
 
@@ -67,10 +79,10 @@ def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
         notes = lan_notes(settings, link) if lan else []
     if lan or name:
         click.echo("\n".join([*code_of(link), ONCE, link, *notes]))
-    elif printed or not shown(link):
-        click.echo(f"{ONCE}\n{link}")
-    else:
+    elif not printed and shown(link, settings):
         click.echo("The page is open in your browser.")
+    else:
+        click.echo(f"{ONCE}\n{link}")
 
 
 @frontend.command("sign-out")
@@ -181,8 +193,12 @@ def code_of(link: str) -> list[str]:
     return [click.style(line, fg="bright_white", bg="black") for line in drawn.getvalue().splitlines()]
 
 
-def shown(link: str) -> bool:
-    """True if a browser with windows could be asked to open `link`."""
+def shown(link: str, settings: Settings) -> bool:
+    """True once a browser with windows has used `link`.
+
+    The browser's command line, which every user of this machine can read, has a file that leads to it and that only this user
+    can read. A browser in a sandbox may not either.
+    """
     import webbrowser
 
     try:
@@ -190,4 +206,27 @@ def shown(link: str) -> bool:
     except webbrowser.Error:
         return False
     # A browser of this terminal has no microphone.
-    return type(browser) is not webbrowser.GenericBrowser and browser.open(link)
+    if type(browser) is webbrowser.GenericBrowser:
+        return False
+    file = settings.state_dir / "frontend-open.html"
+    write_atomically(file, REDIRECT.format(html.escape(link)).encode())
+    if not (browser.open(file.as_uri()) and used(link, settings)):
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def used(link: str, settings: Settings) -> bool:
+    """True as soon as somebody was let in by `link`; False if that takes long."""
+    from voicemode.web.entry import pairing_codes
+
+    code, codes, deadline = (
+        link.partition("#pair=")[2].partition("&")[0],
+        pairing_codes(settings),
+        time.monotonic() + OPEN_SECONDS,
+    )
+    while codes.left_seconds(code):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True

@@ -76,6 +76,8 @@ class Rooms:
         return JSONResponse(
             {
                 "url": self._signalling_url(request) if access.is_here else access.url,
+                # To our server browsers find the way: they need ask nobody elsewhere.
+                "direct": access.is_here and (settings.local_only or not settings.livekit_url),
                 "token": token,
                 "identity": visitor.identity,
                 "room": room,

@@ -31,7 +31,7 @@ export function useJoined(admission: Admission, onLost: (notice: Notice) => void
     room.on(RoomEvent.Disconnected, left);
     const join = async (): Promise<void> => {
       try {
-        if (current) await room.connect(admission.url, admission.token);
+        if (current) await room.connect(admission.url, admission.token, admission.direct ? { rtcConfig: { iceServers: [] } } : {});
       } catch (failure) {
         if (current) lost(explainJoining(failure));
       }

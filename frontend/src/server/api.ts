@@ -20,6 +20,8 @@ export interface Admission {
   readonly token: string;
   readonly identity: string;
   readonly room: string;
+  /** Nobody else is to be asked for a way to the room's server. */
+  readonly direct: boolean;
 }
 
 export interface ServiceStatus {

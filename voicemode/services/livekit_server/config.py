@@ -26,6 +26,8 @@ rtc:
   udp_port: {udp_port}
   use_external_ip: false
   enable_loopback_candidate: true
+  # Whom browsers ask for their address: nobody. Were no server named, LiveKit would name Google's and Twilio's.
+  stun_servers: ["127.0.0.1:{udp_port}"]
 """
 HERE = """\
   # For programs of this machine. Its port for sound over TCP would listen on every address, so there is none.

@@ -107,7 +107,7 @@ class Presence:
         token = agent_token(self._access, self._room_name, self._called, self._identity)
         try:
             async with asyncio.timeout(JOIN_SECONDS):
-                await room.connect(self._access.url, token, rtc.RoomOptions(auto_subscribe=False))
+                await room.connect(self._access.url, token, options(self._access))
         except TimeoutError:
             raise unreachable(self._access) from None
         except rtc.ConnectError as error:
@@ -177,3 +177,10 @@ class Presence:
             await ended(joining)
         if room:
             await room.disconnect()
+
+
+def options(access: Access) -> rtc.RoomOptions:
+    """How we join. To a server on this machine there is a way, and nobody elsewhere is asked for another."""
+    port = Address.parse(access.url).port
+    itself = rtc.RtcConfiguration(ice_servers=[rtc.IceServer(urls=[f"stun:127.0.0.1:{port}"])])
+    return rtc.RoomOptions(auto_subscribe=False, rtc_config=itself if access.is_here else None)
