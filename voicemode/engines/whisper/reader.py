@@ -136,10 +136,10 @@ class Passage:
     loud: Sequence[bool]
     """For each step of the stretch, whether there is sound in it."""
 
-    def words(self, pieces: Iterable[Piece]) -> Iterator[TimedWord]:
+    def words(self, pieces: Iterable[Piece]) -> list[TimedWord]:
         """The words that `pieces` make, with the time they were said."""
-        for word in words_of(pieces, self.steps, self.heard.language):
-            yield tightened(word, self.loud).later(self.stretch.start_seconds)
+        words = tightened(words_of(pieces, self.steps, self.heard.language), self.loud)
+        return [word.later(self.stretch.start_seconds) for word in words]
 
     def unintelligible(self) -> Iterator[Segment]:
         """The parts in which somebody speaks and no word was read, as segments without a text."""
