@@ -9,7 +9,21 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import barge_in, engine_room, failover, hearing, install, memory, page, playback, rooms, speaking, start, turn
+from bench import (
+    barge_in,
+    engine_room,
+    failover,
+    hearing,
+    install,
+    long_file,
+    memory,
+    page,
+    playback,
+    rooms,
+    speaking,
+    start,
+    turn,
+)
 from bench.figures import Figure, table
 from bench.lab import Lab
 from bench.turn_taking import brief, parts
@@ -23,6 +37,7 @@ MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "barge_in": barge_in.measure,
     "playback": playback.measure,
     "hearing": hearing.measure,
+    "long_file": long_file.measure,
     "speaking": speaking.measure,
     "intelligibility": speaking.intelligibility,
     "engine_room": engine_room.measure,

@@ -89,7 +89,13 @@ def test_no_setting_is_without_effect() -> None:
         if path.parent.name != "config" or path.name == "change.py":
             read |= {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
             read |= {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
-    derived = {"base_dir": "recordings_dir", "models_dir": "models_path", "api_keys": "key_for", "pronounce": "pronunciations"}
+    derived = {
+        "base_dir": "recordings_dir",
+        "models_dir": "models_path",
+        "api_keys": "key_for",
+        "pronounce": "pronunciations",
+        "stt_prompt": "prompt",
+    }
     unread = [item.name for item in fields(Settings) if item.name not in read and derived.get(item.name) not in read]
     assert unread == []
 

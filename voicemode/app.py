@@ -100,7 +100,7 @@ class App:
             ),
             cues=settings.audio_feedback,
             pronounce=settings.pronunciations,
-            expected=Expected(prompt=settings.stt_prompt, language=language, phrases=chosen(settings.steering_words, language)),
+            expected=Expected(prompt=settings.prompt, language=language, phrases=chosen(settings.steering_words, language)),
             save_audio=settings.save_audio,
             barge_in=settings.barge_in != "off",
             keep_listening=settings.keep_listening,

@@ -10,6 +10,7 @@ from voicemode.errors import ConfigError
 
 PREFIX = "VOICEMODE_"
 OPENAI_URL = "https://api.openai.com"
+SENTENCE_ENDS = (".", "?", "!", "…", "\u3002", "\uff01", "\uff1f")
 
 # fmt: off
 WhisperModel = Literal[
@@ -278,6 +279,12 @@ class Settings:
     def state_dir(self) -> Path:
         """Locks, ports and process ids of the local engine servers."""
         return self.base_dir.expanduser() / "state"
+
+    @property
+    def prompt(self) -> str:
+        """`stt_prompt` as a sentence: after words without a full stop, recognisers go on in lower case and glueWords."""
+        words = self.stt_prompt.strip()
+        return words if not words or words.endswith(SENTENCE_ENDS) else words.rstrip(",;:") + "."
 
     @property
     def pronunciations(self) -> tuple[tuple[str, str], ...]:

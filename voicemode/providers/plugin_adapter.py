@@ -157,7 +157,7 @@ class GuardedTranscriber(Guarded):
                 hint="Ask for text, or put another speech-to-text endpoint first.",
             )
         audio = await asyncio.to_thread(_decoded, path)
-        return (await self.transcribe(audio, prompt=self._settings.stt_prompt, language=language)).text
+        return (await self.transcribe(audio, prompt=self._settings.prompt, language=language)).text
 
 
 class GuardedSynthesizer(Guarded):

@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -5,6 +6,7 @@ from typing import Literal
 from voicemode.app import App
 from voicemode.errors import ArgumentError
 from voicemode.progress import Progress
+from voicemode.text.spoken import Pairs, written
 from voicemode.tools import tool
 
 
@@ -36,7 +38,18 @@ async def transcribe(
     app.report(Progress("transcribing"))
     turn = app.providers.turn()
     text = await turn.transcribe_file(path, language=language or app.settings.language, response_format=response_format)
+    text = as_written(text, app.settings.pronunciations, response_format)
     return Transcription(text, turn.account.transcribed, " ".join(turn.account.notes))
+
+
+def as_written(answer: str, pronounce: Pairs, response_format: str) -> str:
+    """`answer` with the user's words as they are written. The single words of JSON stay as they were heard."""
+    if response_format != "verbose_json":
+        return written(answer, pronounce)
+    transcript = json.loads(answer)
+    for part in (transcript, *transcript.get("segments", ())):
+        part["text"] = written(part["text"], pronounce)
+    return json.dumps(transcript, ensure_ascii=False)
 
 
 def existing(file: str) -> Path:

@@ -106,3 +106,65 @@ async def test_who_gives_up_is_not_waited_for(when: str) -> None:
         hall.tasks["a1"].cancel()
     assert await hall.empties() == ["b1"]
     assert not hall.turns.taken
+
+
+async def test_a_long_job_goes_on_once_nobody_else_wants_a_turn() -> None:
+    hall = Hall()
+    async with hall.turns.turn("long", hall.ready) as long:
+        await hall.asks("a1", "b1")
+        await asyncio.wait_for(hall.turns.give_way(long), WAIT_SECONDS)
+        assert hall.order == ["a1", "b1"]
+        await hall.asks("c1")
+        assert hall.order == ["a1", "b1", "c1"], "it begins beside the step that is under way"
+    assert not hall.turns.taken
+
+
+async def test_a_long_job_waits_for_whoever_has_a_turn() -> None:
+    hall = Hall()
+    async with hall.turns.turn("long", hall.ready) as long:
+        await hall.turns.give_way(long)
+        async with hall.turns.turn("somebody", hall.ready):
+            waiting = asyncio.create_task(hall.turns.give_way(long))
+            await asyncio.sleep(0)
+            assert (waiting.done(), hall.turns.waiting) == (False, 1)
+        await asyncio.wait_for(waiting, WAIT_SECONDS)
+
+
+async def test_long_jobs_go_on_in_turn() -> None:
+    hall = Hall()
+    order: list[str] = []
+
+    async def work(name: str) -> None:
+        async with hall.turns.turn(name, hall.ready) as job:
+            for _ in range(3):
+                await hall.turns.give_way(job)
+                order.append(name)
+                await asyncio.sleep(0)
+
+    async with asyncio.timeout(WAIT_SECONDS):
+        await asyncio.gather(work("a"), work("b"))
+    assert order == ["a", "b", "a", "b", "a", "b"]
+
+
+async def test_there_is_a_limit_to_long_jobs_too_but_none_is_refused_once_it_has_begun() -> None:
+    hall = Hall(limit=1)
+    async with hall.turns.turn("a", hall.ready) as first:
+        await hall.turns.give_way(first)
+        async with hall.turns.turn("b", hall.ready) as second:
+            waiting = asyncio.create_task(hall.turns.give_way(first))
+            await asyncio.sleep(0)
+            with pytest.raises(ApiError, match="Too many"):
+                await hall.turns.give_way(second)
+        await asyncio.wait_for(waiting, WAIT_SECONDS)
+
+
+async def test_a_long_job_that_is_given_up_keeps_nobody_waiting() -> None:
+    hall = Hall()
+    async with hall.turns.turn("long", hall.ready) as long:
+        await hall.turns.give_way(long)
+        async with hall.turns.turn("somebody", hall.ready):
+            waiting = asyncio.create_task(hall.turns.give_way(long))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+    assert (hall.turns.waiting, hall.turns.taken) == (0, False)

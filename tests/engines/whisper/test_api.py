@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -178,14 +178,20 @@ def test_multilingual_weights_translate_into_english_and_english_ones_say_they_c
 
 
 class Scribe:
-    """An engine without a model: says how long the recording was; asked in Welsh it writes until it is told to stop."""
+    """An engine without a model: says how long the recording was; asked in Welsh it writes until it is told to stop.
+
+    Prompted with `long` it gives way until it is finished.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Options] = []
         self.begun = threading.Semaphore(0)
         self.stopped = threading.Event()
+        self.finished = threading.Event()
 
-    def transcribe(self, frames: Iterable[Frame], options: Options, cancelled: threading.Event) -> Iterator[Segment]:
+    def transcribe(
+        self, frames: Iterable[Frame], options: Options, cancelled: threading.Event, give_way: Callable[[], None]
+    ) -> Iterator[Segment]:
         self.asked.append(options)
         seconds = sum(frame.seconds for frame in frames)
         self.begun.release()
@@ -193,6 +199,12 @@ class Scribe:
         if options.language == "cy":
             cancelled.wait(PATIENCE)
             self.stopped.set()
+        if options.prompt == "long":
+            try:
+                while not self.finished.wait(0.001):
+                    give_way()
+            finally:
+                self.stopped.set()
         if options.prompt == "fail":
             raise WeightsError("The weights have turned to dust.")
 
@@ -351,6 +363,24 @@ async def test_a_client_that_hangs_up_frees_the_engine(scribe_url: str, scribe: 
         request.cancel()
         assert await asyncio.to_thread(scribe.stopped.wait, PATIENCE)
         assert (await client.audio.transcriptions.create(model="base", file=SECOND)).text == "1.0 seconds"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("end", ["goes on", "is given up"])
+async def test_a_long_file_gives_way_to_whoever_comes(scribe_url: str, scribe: Scribe, end: str) -> None:
+    async with AsyncOpenAI(base_url=scribe_url, api_key="none", max_retries=0, timeout=PATIENCE) as client:
+        create: Any = client.audio.transcriptions.create
+        long = asyncio.create_task(consumed(create(model="base", file=SECOND, prompt="long")))
+        await asyncio.to_thread(begun, scribe)
+        for _ in range(3):
+            assert (await create(model="base", file=SECOND)).text == "1.0 seconds"
+        assert not long.done()
+        if end == "is given up":
+            long.cancel()
+        else:
+            scribe.finished.set()
+            await asyncio.wait_for(long, PATIENCE)
+        assert await asyncio.to_thread(scribe.stopped.wait, PATIENCE)
 
 
 async def consumed(answer: Any) -> None:

@@ -136,6 +136,20 @@ def test_words_come_in_order_each_within_its_segment_and_where_it_was_said(whisp
 
 
 @pytest.mark.engine
+def test_cues_begin_with_the_voice_and_do_not_last_over_a_silence(whisper: Whisper) -> None:
+    words, sentence = (recording(RECORDINGS / name) for name in ("austen-0890.wav", "austen-0920.wav"))
+    words, gap = Frame(words.pcm[: round(0.98 * RATE) * SAMPLE_BYTES], RATE), silence(12, RATE)
+    spoken = join([words, gap, words, gap, sentence], RATE)
+    segments = list(whisper("base").transcribe([spoken], Options(language="en", timed=True)))
+    for begin in (0.0, 12.98, 25.96):
+        assert min(abs(segment.start_seconds - begin) for segment in segments) < 0.5
+    for segment in segments:
+        assert len(segment.words) > 1
+        assert segment.end_seconds - segment.start_seconds <= 7
+        assert not 1.5 < segment.end_seconds < 12.98, "that is in the first silence"
+
+
+@pytest.mark.engine
 def test_a_long_recording_is_read_piece_by_piece_and_can_be_given_up(whisper: Whisper) -> None:
     clips = [recording(path) for path, _ in sentences()]
     taken: list[Frame] = []
@@ -313,23 +327,54 @@ def test_a_token_begins_where_it_is_first_heard() -> None:
 
 def test_the_pause_before_and_after_a_word_is_not_part_of_it() -> None:
     loud = [False] * 50 + [True] * 20 + [False] * 30
-    [word] = spoken((" ask", 0.2, 2.0))
-    tight = tightened(word, loud)
+    words = spoken((" ask", 0.2, 2.0))
+    [tight] = tightened(words, loud)
     assert (tight.start_seconds, tight.end_seconds) == pytest.approx((1.0, 1.4))
-    assert tightened(word, [False] * 100) == word
+    assert tightened(words, [False] * 100) == words
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "onset_steps", "times"),
+    [
+        # The end of a word is taken for the next one, which is said after a silence of 12 s.
+        (" thirteen", " in", 10, [(0.0, 1.6), (13.6, 13.8)]),
+        # Too little for a word; the end of a phrase: both were said before the silence.
+        (" thirteen", " in", 2, [(0.0, 1.2), (1.2, 1.6)]),
+        (" thirteen", " years.", 10, [(0.0, 1.2), (1.2, 1.6)]),
+    ],
+)
+def test_a_word_does_not_last_over_a_silence(
+    first: str, second: str, onset_steps: int, times: list[tuple[float, float]]
+) -> None:
+    loud = [True] * 80 + [False] * 600 + [True] * 50
+    words = tightened(spoken((first, 0.0, 1.2), (second, 1.2, 13.6 + onset_steps * 0.02)), loud)
+    assert [(word.start_seconds, word.end_seconds) for word in words] == [pytest.approx(each) for each in times]
 
 
 def test_a_cue_ends_with_a_sentence_at_a_pause_and_when_it_is_full() -> None:
     words = spoken(
-        (" One.", 0, 1), (" Two", 1, 2), (" three", 3, 4), (" four", 4, 8), (" five", 8, 12), (" " + "x" * 90, 12, 13)
-    )
-    assert [[word.text.strip()[:5] for word in cue] for cue in cues(words)] == [
-        ["One."],
-        ["Two"],
-        ["three", "four"],
-        ["five"],
-        ["xxxxx"],
-    ]
+        (" One", 0, 1), (" two.", 1, 2), (" Three", 2, 3), (" four", 3, 4), (" five", 5, 6), (" six", 6, 9),
+        (" seven", 9, 12.5), (" " + "x" * 90, 13, 14),
+    )  # fmt: skip
+    assert texts(words) == ["One two.", "Three four", "five six", "seven", "x" * 90]
+
+
+def test_a_cue_has_two_words_where_there_are_two() -> None:
+    assert texts(spoken((" Yes.", 0, 0.5), (" I", 1.0, 1.2), (" see.", 1.2, 2.0))) == ["Yes. I see."]
+    assert texts(spoken((" I", 0, 0.2), (" see.", 0.2, 1.0), (" Good.", 2.0, 3.0))) == ["I see. Good."]
+    assert texts(spoken((" Yes.", 0, 0.5), (" I", 5.0, 5.2), (" see.", 5.2, 6.0))) == ["Yes.", "I see."]
+    # Seven seconds are full after the fifth word; the sixth takes it along.
+    counted = spoken(*((f" {number}", 1.4 * number, 1.4 * number + 1.4) for number in range(6)))
+    assert texts(counted) == ["0 1 2 3", "4 5"]
+
+
+def test_what_is_over_before_it_can_be_read_goes_with_what_follows() -> None:
+    words = spoken((" I", 0, 0.2), (" see.", 0.2, 0.6), (" All", 0.7, 0.9), (" right.", 0.9, 1.5))
+    assert texts(words) == ["I see. All right."]
+
+
+def texts(words: list[TimedWord]) -> list[str]:
+    return ["".join(word.text for word in cue).strip() for cue in cues(words)]
 
 
 def text(segments: Iterator[Segment]) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
@@ -26,6 +27,40 @@ WAITING = 32
 NOBODY = Peer()
 
 
+class GivenUpError(Exception):
+    """Nobody wants the result any more. Ends a job that was about to go on."""
+
+
+class JobSignals(threading.Event):
+    """Signals to a job in its thread. Set once nobody wants its result any more."""
+
+    def __init__(self, turn: Callable[[], Awaitable[None]]) -> None:
+        """`turn` waits on the event loop until the job may go on."""
+        super().__init__()
+        self._turn = turn
+        self._loop = asyncio.get_running_loop()
+        self._waiting: Future[None] | None = None
+
+    def give_way(self) -> None:
+        """Let jobs go first that are soon done; for long ones, between their steps. Raises GivenUpError."""
+        self._waiting = asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
+        try:
+            self._waiting.result()
+        except CancelledError:
+            raise GivenUpError from None
+
+    def give_up(self) -> None:
+        """Set, and wake a job that waits. Called on the event loop."""
+        self.set()
+        if self._waiting:
+            self._waiting.cancel()
+
+    async def _wait(self) -> None:
+        if self.is_set():
+            raise asyncio.CancelledError
+        await self._turn()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelState:
     """State of the default model."""
@@ -38,8 +73,8 @@ class ModelState:
 class EngineHost(Generic[E]):
     """Jobs for engines that are loaded in the background; all of it is used from one event loop.
 
-    A job is called in a thread with the engine and an event; once the event is set nobody wants the result any more,
-    so it should look at it between its steps. A job that waits leaves the queue when its caller is cancelled.
+    A job is called in a thread with the engine and its signals; once they are set nobody wants the result any more,
+    so it should look at them between its steps. A job that waits leaves the queue when its caller is cancelled.
     """
 
     def __init__(
@@ -84,7 +119,7 @@ class EngineHost(Generic[E]):
         """Jobs that wait."""
         return self._turns.waiting
 
-    async def run(self, job: Callable[[E, threading.Event], T], *, model: str = "", peer: Peer = NOBODY) -> T:
+    async def run(self, job: Callable[[E, JobSignals], T], *, model: str = "", peer: Peer = NOBODY) -> T:
         """Run `job` once its turn has come and return its result. An empty `model` is the default one; `peer` is the client.
 
         Raises ApiError 429 if too many are waiting, 503 if the model cannot be loaded, and whatever the job raises.
@@ -96,15 +131,15 @@ class EngineHost(Generic[E]):
             task.cancel()
 
     async def stream(
-        self, job: Callable[[E, threading.Event], Iterable[T]], *, model: str = "", peer: Peer = NOBODY
+        self, job: Callable[[E, JobSignals], Iterable[T]], *, model: str = "", peer: Peer = NOBODY
     ) -> AsyncGenerator[T, None]:
         """Yield the items of `job` as they come; close the generator to stop the job. Raises as `run`, at the first item."""
         items: asyncio.Queue[T | asyncio.Task[None]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def produce(engine: E, cancelled: threading.Event) -> None:
-            for item in job(engine, cancelled):
-                if cancelled.is_set():
+        def produce(engine: E, signals: JobSignals) -> None:
+            for item in job(engine, signals):
+                if signals.is_set():
                     return
                 loop.call_soon_threadsafe(items.put_nowait, item)
 
@@ -117,23 +152,23 @@ class EngineHost(Generic[E]):
         finally:
             task.cancel()
 
-    def _begin(self, job: Callable[[E, threading.Event], T], model: str, peer: Peer) -> asyncio.Task[T]:
+    def _begin(self, job: Callable[[E, JobSignals], T], model: str, peer: Peer) -> asyncio.Task[T]:
         # The task outlives a caller that gives up: it keeps the turn until the thread has noticed.
         task = asyncio.create_task(self._work(job, model or self._shelf.default, peer))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
         return task
 
-    async def _work(self, job: Callable[[E, threading.Event], T], model: str, peer: Peer) -> T:
+    async def _work(self, job: Callable[[E, JobSignals], T], model: str, peer: Peer) -> T:
         with self._shelf.using(model) as loading:
             client = await self._name(peer) if self._turns.taken or not loading.done() else ""
-            async with self._turns.turn(client, loading):
-                engine, cancelled = await ready(loading), threading.Event()
-                working = in_thread(lambda: job(engine, cancelled))
+            async with self._turns.turn(client, loading) as ticket:
+                engine, signals = await ready(loading), JobSignals(lambda: self._turns.give_way(ticket))
+                working = in_thread(lambda: job(engine, signals))
                 try:
                     return await asyncio.shield(working)
                 finally:
-                    cancelled.set()
+                    signals.give_up()
                     await asyncio.wait([working])
                     seen(working)
 

@@ -19,11 +19,14 @@ LATEST_WEIGHT = 0.2
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One job that waits."""
+    """One job."""
 
+    client: str
     ready: asyncio.Future[Any]
     """Done when what it works with is there, or cannot be had."""
     called: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    long: bool = False
+    """It has given way before."""
 
     @property
     def fit(self) -> bool:
@@ -32,23 +35,29 @@ class Ticket:
 
 
 class Scheduler:
-    """All of it is used from one event loop."""
+    """Turns at the processors. All of it is used from one event loop.
+
+    A job that gives way between its steps is a long one: it goes on only while nobody else has or wants a turn. As a step
+    cannot be broken off, the next turn begins beside the one that is under way.
+    """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """At most `limit` jobs wait while one has its turn."""
+        """At most `limit` jobs wait while one has its turn, and as many long ones."""
         self._line: FairQueue[Ticket] = FairQueue(limit)
+        self._long_line: FairQueue[Ticket] = FairQueue(limit)
         self._clock = clock
-        self._taken = False
+        self._at_work: Ticket | None = None
+        self._long_at_work: Ticket | None = None
         self._usual_seconds = FIRST_GUESS_SECONDS
 
     @property
     def waiting(self) -> int:
-        return len(self._line)
+        return len(self._line) + len(self._long_line)
 
     @property
     def taken(self) -> bool:
         """Has somebody the turn?"""
-        return self._taken
+        return bool(self._at_work or self._long_at_work)
 
     @property
     def full(self) -> bool:
@@ -56,48 +65,70 @@ class Scheduler:
         return self._line.full
 
     @asynccontextmanager
-    async def turn(self, client: str, ready: asyncio.Future[Any]) -> AsyncIterator[None]:
-        """Hold the processors alone. Entered once `ready` is done, whatever came of it.
+    async def turn(self, client: str, ready: asyncio.Future[Any]) -> AsyncIterator[Ticket]:
+        """Hold the processors. Entered once `ready` is done, whatever came of it.
 
         Raises ApiError 429, also while waiting: when there is no room the client with most waiting gives way.
         """
-        await self._wait(client, ready)
+        ticket = Ticket(client, ready)
+        await self._wait(ticket)
         began = self._clock()
         try:
-            yield
+            yield ticket
         finally:
-            self._usual_seconds += LATEST_WEIGHT * (self._clock() - began - self._usual_seconds)
-            self._pass_on()
+            if not ticket.long:
+                self._usual_seconds += LATEST_WEIGHT * (self._clock() - began - self._usual_seconds)
+            self._pass_on(ticket)
 
-    async def _wait(self, client: str, ready: asyncio.Future[Any]) -> None:
-        if ready.done() and not self._taken:
-            self._taken = True
+    async def give_way(self, ticket: Ticket) -> None:
+        """Between two steps of a job: let all go first who are not long, and the other long ones in turn.
+
+        Raises ApiError 429 if there are too many long jobs already.
+        """
+        if not ticket.long and self._long_line.full:
+            raise self._too_many()
+        ticket.long, ticket.called = True, asyncio.get_running_loop().create_future()
+        self._long_line.join(ticket.client, ticket)
+        self._pass_on(ticket)
+        try:
+            await ticket.called
+        finally:
+            self._long_line.leave(ticket)
+
+    async def _wait(self, ticket: Ticket) -> None:
+        if ticket.ready.done() and not self._at_work:
+            self._at_work = ticket
             return
-        ticket = Ticket(ready)
-        if refused := self._line.join(client, ticket):
+        if refused := self._line.join(ticket.client, ticket):
             refused.called.set_exception(self._too_many())
-        ready.add_done_callback(lambda _: self._call())
+        ticket.ready.add_done_callback(lambda _: self._call())
         try:
             await ticket.called
         except asyncio.CancelledError:
             self._line.leave(ticket)
-            if ticket.called.done() and not ticket.called.cancelled() and not ticket.called.exception():
-                self._pass_on()
+            self._pass_on(ticket)
             raise
 
-    def _pass_on(self) -> None:
-        self._taken = False
+    def _pass_on(self, ticket: Ticket) -> None:
+        """Take the turn from `ticket`, if it has it."""
+        if self._at_work is ticket:
+            self._at_work = None
+        if self._long_at_work is ticket:
+            self._long_at_work = None
         self._call()
 
     def _call(self) -> None:
         """Give the turn to the next, if it is free and somebody can use it."""
-        if not self._taken and (ticket := self._line.take(lambda each: each.fit)):
-            self._taken = True
+        if not self._at_work and (ticket := self._line.take(lambda each: each.fit)):
+            self._at_work = ticket
+            ticket.called.set_result(None)
+        if not self.taken and (ticket := self._long_line.take(lambda each: each.fit)):
+            self._long_at_work = ticket
             ticket.called.set_result(None)
 
     def _too_many(self) -> ApiError:
         # By then all that waits now has been worked off, as fast as the latest jobs were.
-        seconds = max(1, math.ceil((self.waiting + self._taken) * self._usual_seconds))
+        seconds = max(1, math.ceil((len(self._line) + self.taken) * self._usual_seconds))
         return ApiError(
             429,
             f"Too many requests are waiting for this engine; ask again in {seconds} s.",

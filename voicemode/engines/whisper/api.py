@@ -19,7 +19,7 @@ from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.http import create_app, event, streamed, unless_gone
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.progress import EngineProgress
-from voicemode.engines.server.queue import EngineHost
+from voicemode.engines.server.queue import EngineHost, JobSignals
 from voicemode.engines.server.server import serve
 from voicemode.engines.whisper.answer import Meter, Result, render, text_of
 from voicemode.engines.whisper.models import ANY, installed, not_installed
@@ -40,7 +40,9 @@ LARGEST_UPLOAD = 1024**3
 class TranscriptionEngine(Protocol):
     """Interface the server needs from WhisperEngine."""
 
-    def transcribe(self, frames: Iterable[Frame], options: Options, cancelled: threading.Event) -> Iterator[Segment]: ...
+    def transcribe(
+        self, frames: Iterable[Frame], options: Options, cancelled: threading.Event, give_way: Callable[[], None]
+    ) -> Iterator[Segment]: ...
 
 
 def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
@@ -85,7 +87,7 @@ def whisper_app(
 
 
 class WhisperApi:
-    """The routes. One request is worked on at a time."""
+    """The routes. One request is worked on at a time; one for a long file gives way to the others."""
 
     def __init__(self, room: EngineHost[TranscriptionEngine], default: str, tally: Counters) -> None:
         """`default` is the model for who has no choice."""
@@ -111,25 +113,25 @@ class WhisperApi:
         return render(ask, result)
 
     def _heard(
-        self, ask: TranscriptionRequest, meter: Meter, engine: TranscriptionEngine, cancelled: threading.Event
+        self, ask: TranscriptionRequest, meter: Meter, engine: TranscriptionEngine, signals: JobSignals
     ) -> Iterator[Segment]:
         """Called in the engine's thread."""
         with self._tally.work() as work:
-            yield from engine.transcribe(meter, ask.options, cancelled)
+            yield from engine.transcribe(meter, ask.options, signals, signals.give_way)
             work.audio_seconds = meter.seconds
 
     async def _transcribe(self, ask: TranscriptionRequest, peer: Peer) -> Result:
-        def job(engine: TranscriptionEngine, cancelled: threading.Event) -> Result:
+        def job(engine: TranscriptionEngine, signals: JobSignals) -> Result:
             meter = Meter(decode_file(ask.file, RATE))
-            return Result(list(self._heard(ask, meter, engine, cancelled)), meter.seconds)
+            return Result(list(self._heard(ask, meter, engine, signals)), meter.seconds)
 
         return await self._room.run(job, model=ask.model, peer=peer)
 
     async def _events(self, ask: TranscriptionRequest, peer: Peer) -> AsyncGenerator[bytes, None]:
         """Server-sent events: the text in parts, then all of it."""
 
-        def job(engine: TranscriptionEngine, cancelled: threading.Event) -> Iterator[Segment]:
-            return self._heard(ask, Meter(decode_file(ask.file, RATE)), engine, cancelled)
+        def job(engine: TranscriptionEngine, signals: JobSignals) -> Iterator[Segment]:
+            return self._heard(ask, Meter(decode_file(ask.file, RATE)), engine, signals)
 
         heard: list[Segment] = []
         with ask.file:

@@ -10,7 +10,7 @@ import ctranslate2
 
 from voicemode.audio.frames import Frame
 from voicemode.audio.turns.log_mel import mel_filters
-from voicemode.engines.whisper.reader import LEAST_SECONDS, Reader, Weights
+from voicemode.engines.whisper.reader import LEAST_SECONDS, Reader, Weights, nothing
 from voicemode.engines.whisper.split import Stretch, stretches
 from voicemode.engines.whisper.transcript import Options, Segment
 from voicemode.engines.whisper.vocabulary import Vocabulary
@@ -39,7 +39,7 @@ def load_whisper(
     try:
         if card and (engine := on_card(load)):
             return engine
-        return load(device="cpu", compute_type="int8", intra_threads=threads)
+        return load(device="cpu", compute_type="int8", intra_threads=threads, inter_threads=2)
     except Exception as error:  # those of ctranslate2 and tokenizers have no base class in common
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
@@ -61,7 +61,7 @@ def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
 
 
 class WhisperEngine:
-    """Recordings in, text out. One transcription at a time; the engine keeps nothing of it."""
+    """Recordings in, text out. The engine keeps nothing of it; two can be transcribed side by side."""
 
     def __init__(self, name: str, model: Any, vocabulary: Vocabulary, least_seconds: float = LEAST_SECONDS) -> None:
         self.name = name
@@ -69,18 +69,22 @@ class WhisperEngine:
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""
-        for _ in Reader(self._weights, Options(language="en"), threading.Event()).read(Stretch(bytes(32_000), 0.0)):
+        for _ in Reader(self._weights, Options(language="en"), threading.Event(), nothing).read(Stretch(bytes(32_000), 0.0)):
             pass
 
     def transcribe(
-        self, frames: Iterable[Frame], options: Options, cancelled: threading.Event | None = None
+        self,
+        frames: Iterable[Frame],
+        options: Options,
+        cancelled: threading.Event | None = None,
+        give_way: Callable[[], None] = nothing,
     ) -> Iterator[Segment]:
         """Segments of `frames` (16 kHz), as they are recognised; nothing for silence and noise.
 
-        Stops early once `cancelled` is set.
+        Stops early once `cancelled` is set. `give_way` is called before each step, once there is more than one stretch.
         """
         cancelled = cancelled or threading.Event()
-        reader = Reader(self._weights, options, cancelled)
+        reader = Reader(self._weights, options, cancelled, give_way)
         for stretch in stretches(frames):
             if cancelled.is_set():
                 return

@@ -8,7 +8,7 @@ Whatever the window, Whisper may leave out something that is said and be sure of
 import math
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -136,10 +136,10 @@ class Passage:
     loud: Sequence[bool]
     """For each step of the stretch, whether there is sound in it."""
 
-    def words(self, pieces: Iterable[Piece]) -> Iterator[TimedWord]:
+    def words(self, pieces: Iterable[Piece]) -> list[TimedWord]:
         """The words that `pieces` make, with the time they were said."""
-        for word in words_of(pieces, self.steps, self.heard.language):
-            yield tightened(word, self.loud).later(self.stretch.start_seconds)
+        words = tightened(words_of(pieces, self.steps, self.heard.language), self.loud)
+        return [word.later(self.stretch.start_seconds) for word in words]
 
     def unintelligible(self) -> Iterator[Segment]:
         """The parts in which somebody speaks and no word was read, as segments without a text."""
@@ -169,16 +169,21 @@ class Weights:
 class Reader:
     """Reads one recording."""
 
-    def __init__(self, weights: Weights, options: Options, cancelled: threading.Event) -> None:
+    def __init__(self, weights: Weights, options: Options, cancelled: threading.Event, give_way: Callable[[], None]) -> None:
         self._model = weights.model
         self._vocabulary = weights.vocabulary
         self._filters = weights.filters
         self._least_seconds = weights.least_seconds
         self._options = options
         self._cancelled = cancelled
+        self._give_way = give_way
+        self._before_step = nothing
 
     def read(self, stretch: Stretch) -> Iterator[Segment]:
         """Segments of `stretch`; nothing for silence and noise."""
+        if stretch.start_seconds:
+            # So much is no turn of a conversation.
+            self._before_step = self._give_way
         encoded = self._encode(stretch)
         asked = replace(self._options, language=self._options.language or self._detect(encoded))
         for passage in self._passages(stretch, encoded, asked, MOST_CUTS):
@@ -221,6 +226,7 @@ class Reader:
     def _read(self, encoded: Encoded, asked: Options) -> Reading:
         prompt = self._vocabulary.prompt(self._start(asked), asked.prompt)
         limit = MOST_TOKENS if encoded.window == FULL_WINDOW else most_tokens(encoded.seconds)
+        self._before_step()
         result = self._model.generate(
             encoded.features,
             [prompt],
@@ -245,6 +251,7 @@ class Reader:
         """`window` 0 is as short as `stretch` allows."""
         window = window or reduced_window(stretch.seconds, self._least_seconds)
         mel = log_mel(stretch.samples, window, self._filters)
+        self._before_step()
         features = self._model.encode(ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None])))
         return Encoded(features, window, stretch.seconds)
 
@@ -265,9 +272,14 @@ class Reader:
             return [(0, step) for step in range(frames // 2)]
         if asked.translate and not asked.timed:
             return []
+        self._before_step()
         aligned = self._model.align(heard.encoded.features, self._start(asked), [heard.tokens], frames)
         steps: Steps = aligned[0].alignments
         return steps
+
+
+def nothing() -> None:
+    """Do nothing."""
 
 
 def parts_of(whole: Passage) -> tuple[Stretch, ...]:

@@ -1,7 +1,10 @@
 """Subtitle files, SubRip and WebVTT, from timed text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+
+from voicemode.engines.whisper.words import CUE_SECONDS, LEAST_CUE_SECONDS, lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,8 @@ class Cue:
 def srt(cues: Iterable[Cue]) -> str:
     """A SubRip file."""
     blocks = [
-        f"{number}\n{clock(cue.start_seconds, ',')} --> {clock(cue.end_seconds, ',')}\n{one_block(cue.text)}\n"
-        for number, cue in enumerate(cues, 1)
+        f"{number}\n{clock(cue.start_seconds, ',')} --> {clock(cue.end_seconds, ',')}\n{cue.text}\n"
+        for number, cue in enumerate(readable(cues), 1)
     ]
     return "\n".join(blocks)
 
@@ -25,9 +28,20 @@ def srt(cues: Iterable[Cue]) -> str:
 def vtt(cues: Iterable[Cue]) -> str:
     """A WebVTT file."""
     blocks = [
-        f"{clock(cue.start_seconds, '.')} --> {clock(cue.end_seconds, '.')}\n{escaped(one_block(cue.text))}\n" for cue in cues
+        f"{clock(cue.start_seconds, '.')} --> {clock(cue.end_seconds, '.')}\n{escaped(cue.text)}\n" for cue in readable(cues)
     ]
     return "\n".join(["WEBVTT\n", *blocks])
+
+
+def readable(cues: Iterable[Cue]) -> Iterator[Cue]:
+    """`cues` in lines, none shown for less than a second unless the next one begins, none for more than seven."""
+    shown = list(cues)
+    for cue, following in zip_longest(shown, shown[1:]):
+        least = cue.start_seconds + LEAST_CUE_SECONDS
+        if following:
+            least = min(least, following.start_seconds)
+        end = min(max(cue.end_seconds, least), cue.start_seconds + CUE_SECONDS)
+        yield Cue(cue.start_seconds, end, "\n".join(lines_of(one_line(cue.text))))
 
 
 def clock(seconds: float, point: str) -> str:
@@ -39,10 +53,9 @@ def clock(seconds: float, point: str) -> str:
     return f"{hours:02}:{minutes:02}:{whole:02}{point}{milliseconds:03}"
 
 
-def one_block(text: str) -> str:
-    """`text` without the empty lines that would end a cue, nor the arrow that would begin one."""
-    lines = [line.strip() for line in text.replace("-->", "->").splitlines()]
-    return "\n".join(line for line in lines if line)
+def one_line(text: str) -> str:
+    """`text` without line breaks, which would end a cue where two come together, nor the arrow that would begin one."""
+    return " ".join(text.replace("-->", "->").split())
 
 
 def escaped(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
+from textwrap import wrap
 
 from voicemode.engines.whisper.transcript import TimedWord
 
@@ -12,9 +14,15 @@ UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo"})
 OPENING = frozenset("\"'“¿([{-«「『")
 CLOSING = frozenset("\"'.,!?:”)]}»-" + "\u3001\u3002\uff0c\uff01\uff1f\uff1a\u300d\u300f")  # the latter Chinese and Japanese
 SENTENCE_ENDS = (".", "?", "!", "…", "\u3002", "\uff01", "\uff1f")
-CUE_CHARACTERS = 84
-"""Two lines of a subtitle."""
+PHRASE_ENDS = (*SENTENCE_ENDS, ",", ";", ":")
+LINE_CHARACTERS = 42
+CUE_LINES = 2
 CUE_SECONDS = 7.0
+LEAST_CUE_SECONDS = 1.0
+JOINED_SECONDS = 2.0
+"""Over a longer silence, no cue is joined with another."""
+ONSET_STEPS = 3
+"""Less sound at the end of a word, after a pause, is the beginning of the next."""
 PAUSE_SECONDS = 0.8
 """A silence of this length between two words ends a cue."""
 QUIET_SECONDS = 0.2
@@ -64,16 +72,37 @@ def joined(first: TimedWord, second: TimedWord) -> TimedWord:
     return TimedWord(first.text + second.text, first.start_seconds, second.end_seconds, first.tokens + second.tokens)
 
 
-def tightened(word: TimedWord, loud: Sequence[bool]) -> TimedWord:
-    """`word` without the silence at its edges: an alignment gives every pause to one of the words beside it.
+def tightened(words: Iterable[TimedWord], loud: Sequence[bool]) -> list[TimedWord]:
+    """`words` without silence: an alignment gives every pause to one of the words beside it.
 
-    `loud` says for each step of the audio whether there is sound in it.
+    `loud` says for each step of the audio whether there is sound in it. A word with sound on both sides of a pause was
+    said after it, as alignments end words too soon, unless it ends a phrase or hardly any sound is left for it.
     """
+    tight: list[TimedWord] = []
+    for word in words:
+        sounds = sounds_in(word, loud)
+        before = len(sounds) < 2 or len(sounds[-1]) < ONSET_STEPS or word.text.endswith(PHRASE_ENDS)
+        if tight and not before:
+            tight[-1] = replace(tight[-1], end_seconds=sounds[0].stop * STEP_SECONDS)
+        tight.append(within(word, sounds[0 if before else -1]) if sounds else word)
+    return tight
+
+
+def sounds_in(word: TimedWord, loud: Sequence[bool]) -> list[range]:
+    """The steps of `word` from the first sound to the last, parted at pauses."""
     first, last = (round(seconds / STEP_SECONDS) for seconds in (word.start_seconds, word.end_seconds))
-    sounding = [step for step in range(first, min(last, len(loud))) if loud[step]]
-    if not sounding:
-        return word
-    start, end = sounding[0] * STEP_SECONDS, (sounding[-1] + 1) * STEP_SECONDS
+    sounds: list[range] = []
+    for step in range(first, min(last, len(loud))):
+        if loud[step]:
+            near = sounds and (step - sounds[-1].stop) * STEP_SECONDS < PAUSE_SECONDS
+            begin = sounds.pop().start if near else step
+            sounds.append(range(begin, step + 1))
+    return sounds
+
+
+def within(word: TimedWord, sound: range) -> TimedWord:
+    """`word` where `sound` is; a short silence at its edge belongs to it."""
+    start, end = sound.start * STEP_SECONDS, sound.stop * STEP_SECONDS
     return replace(
         word,
         start_seconds=start if start - word.start_seconds >= QUIET_SECONDS else word.start_seconds,
@@ -81,22 +110,68 @@ def tightened(word: TimedWord, loud: Sequence[bool]) -> TimedWord:
     )
 
 
-def cues(words: Iterable[TimedWord]) -> Iterator[list[TimedWord]]:
-    """`words` in groups that end with a sentence, at a pause, or where a subtitle is full."""
-    cue: list[TimedWord] = []
+def cues(words: Iterable[TimedWord]) -> list[list[TimedWord]]:
+    """`words` in groups that fit a subtitle: sentences, or what is between two pauses, cut where they are too long.
+
+    One word alone, or too short a cue to be read, goes with a neighbour if there is one.
+    """
+    joined: list[list[TimedWord]] = []
+    for cue in chain.from_iterable(map(pieces_of, phrases(words))):
+        if joined and (hasty(joined[-1], cue) or len(cue) == 1) and may_join(joined[-1], cue):
+            joined[-1] += cue
+        else:
+            joined.append(cue)
+    return joined
+
+
+def phrases(words: Iterable[TimedWord]) -> Iterator[list[TimedWord]]:
+    """`words` in groups that end with a sentence or at a pause."""
+    phrase: list[TimedWord] = []
     for word in words:
-        if cue and ends_before(cue, word):
-            yield cue
-            cue = []
-        cue.append(word)
-    if cue:
-        yield cue
+        if phrase and (ends_sentence(phrase[-1]) or word.start_seconds - phrase[-1].end_seconds >= PAUSE_SECONDS):
+            yield phrase
+            phrase = []
+        phrase.append(word)
+    if phrase:
+        yield phrase
 
 
-def ends_before(cue: Sequence[TimedWord], word: TimedWord) -> bool:
-    return (
-        cue[-1].text.rstrip("\"'”»\u300d\u300f)").endswith(SENTENCE_ENDS)
-        or word.start_seconds - cue[-1].end_seconds >= PAUSE_SECONDS
-        or word.end_seconds - cue[0].start_seconds > CUE_SECONDS
-        or sum(len(each.text) for each in cue) + len(word.text) > CUE_CHARACTERS
-    )
+def ends_sentence(word: TimedWord) -> bool:
+    return word.text.rstrip("\"'”»\u300d\u300f)").endswith(SENTENCE_ENDS)
+
+
+def pieces_of(phrase: Sequence[TimedWord]) -> list[list[TimedWord]]:
+    """`phrase`, cut where a cue is full; the last piece has two words where the one before it can spare one."""
+    pieces: list[list[TimedWord]] = [[]]
+    for word in phrase:
+        if pieces[-1] and not fits([*pieces[-1], word]):
+            pieces.append([])
+        pieces[-1].append(word)
+    if len(pieces) > 1 and len(pieces[-1]) == 1 and len(pieces[-2]) > 2 and fits([pieces[-2][-1], *pieces[-1]]):
+        pieces[-1].insert(0, pieces[-2].pop())
+    return pieces
+
+
+def fits(words: Sequence[TimedWord]) -> bool:
+    """Are `words` few enough, and said fast enough, for one cue?"""
+    text = "".join(word.text for word in words)
+    return len(lines_of(text)) <= CUE_LINES and words[-1].end_seconds - words[0].start_seconds <= CUE_SECONDS
+
+
+def lines_of(text: str) -> list[str]:
+    """`text` in as few lines as hold it, of about the same length."""
+    lines = wrap(text, LINE_CHARACTERS)
+    if len(lines) != CUE_LINES:
+        return lines
+    tries = (wrap(text, width) for width in range(len(text) // CUE_LINES, LINE_CHARACTERS))
+    return next((lines for lines in tries if len(lines) == CUE_LINES), lines)
+
+
+def hasty(cue: Sequence[TimedWord], following: Sequence[TimedWord]) -> bool:
+    """Is `cue` a single word, or gone before it can be read?"""
+    return len(cue) == 1 or following[0].start_seconds - cue[0].start_seconds < LEAST_CUE_SECONDS
+
+
+def may_join(cue: Sequence[TimedWord], following: Sequence[TimedWord]) -> bool:
+    near = following[0].start_seconds - cue[-1].end_seconds < JOINED_SECONDS
+    return near and fits([*cue, *following])

@@ -102,7 +102,7 @@ class SpeechClient:
 
     async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
         """The text of an audio file of any format the endpoint reads, as it words it. Raises ProviderError."""
-        fields = await self._transcription_fields(response_format, self._settings.stt_prompt, language)
+        fields = await self._transcription_fields(response_format, self._settings.prompt, language)
         limits = Timeouts(self._wire.limits.connect_seconds, FILE_SECONDS, FILE_SECONDS, 2 * FILE_SECONDS)
         with await asyncio.to_thread(open_file, path) as file:
             async with self._wire.ask("POST", "audio/transcriptions", limits, **form(fields, path.name, file)) as answer:

@@ -24,7 +24,7 @@ from voicemode.text.spoken.pronounce import Pronounce, replacing
 from voicemode.text.spoken.quantities import say_quantities
 from voicemode.text.spoken.symbols import drop_emoji, name_emoji, say_symbols
 
-__all__ = ["spoken", "written"]
+__all__ = ["Pairs", "spoken", "written"]
 
 Pairs = Sequence[tuple[str, str]]
 """(written, spoken)"""
