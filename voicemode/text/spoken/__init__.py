@@ -16,9 +16,12 @@ symbols     &, ->, <=, emoji
 import re
 from collections.abc import Sequence
 
+from voicemode.text.spoken.abbreviations import say_abbreviations
 from voicemode.text.spoken.code import say_code, say_identifiers
 from voicemode.text.spoken.language import is_english
 from voicemode.text.spoken.markdown import Line, read_markdown
+from voicemode.text.spoken.names import say_initialisms, say_trade_names
+from voicemode.text.spoken.notation import say_notation
 from voicemode.text.spoken.places import say_places, shorten_places
 from voicemode.text.spoken.pronounce import Pronounce, replacing
 from voicemode.text.spoken.quantities import say_quantities
@@ -50,8 +53,13 @@ def written(text: str, pronounce: Pairs = ()) -> str:
 
 
 def _say_english(line: Line, swap: Pronounce) -> str:
-    words = "".join(say_code(swap(text)) if is_code else say_identifiers(swap(say_places(text))) for text, is_code in line)
-    return _tidy(re.sub(r" ([,.;:!?])(?=\s|$)", r"\1", _tidy(say_symbols(say_quantities(words)))))
+    words = "".join(say_code(swap(text)) if is_code else _say_prose(swap(say_places(text))) for text, is_code in line)
+    said = say_trade_names(say_symbols(say_initialisms(say_quantities(words))))
+    return _tidy(re.sub(r" ([,.;:!?])(?=\s|$)", r"\1", _tidy(said)))
+
+
+def _say_prose(text: str) -> str:
+    return say_identifiers(say_notation(say_abbreviations(say_trade_names(text))))
 
 
 def _say_other(line: Line, swap: Pronounce) -> str:

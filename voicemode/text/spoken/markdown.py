@@ -6,11 +6,13 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicemode.text.spoken.html import without_tags
+from voicemode.text.spoken.notation import MATH, say_formula
 from voicemode.text.spoken.rules import Rule, rewrite, table
 from voicemode.text.spoken.symbols import drop_emoji, name_emoji
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
 MAX_ROWS = 8
@@ -64,7 +66,19 @@ def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     # An indented paragraph is more often one of an item than code.
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable(["code", "blockquote"])
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable(["code", "blockquote"])
+    parser.inline.ruler.before("escape", "math", _math)
+    return parser
+
+
+def _math(state: "StateInline", silent: bool) -> bool:
+    """Take a formula as it is: to Markdown its signs would be markup."""
+    found = MATH.match(state.src, state.pos) if state.src[state.pos] in "\\$" else None
+    if found:
+        state.pos = found.end()
+        if not silent:
+            state.push("math", "", 0).content = next(filter(None, found.groups()))
+    return bool(found)
 
 
 def read_markdown(text: str, *, english: bool) -> list[Line]:
@@ -139,6 +153,8 @@ def _inline(tokens: Iterable["Token"]) -> Iterator[Span]:
                 yield Span(token.content, is_code=True)
             case "softbreak" | "hardbreak":
                 yield Span("\n")
+            case "math":
+                yield Span(say_formula(token.content))
             case "html_inline":
                 yield Span(without_tags(token.content))
             case "image":
