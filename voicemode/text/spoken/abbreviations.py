@@ -6,17 +6,17 @@ from voicemode.text.spoken.numbers import cardinal
 from voicemode.text.spoken.rules import Rule, rewrite, table
 
 _BEFORE_NUMBER = table(
-    "no: number, nos: numbers, nr: number, fig: figure, figs: figures, sec: section, sect: section, ch: chapter, chap: chapter, "
-    "vol: volume, p: page, pp: pages, eq: equation, art: article, ref: reference, tab: table, ver: version, "
-    "app: appendix, pt: part, ep: episode, approx: approximately, ca: about, max: maximum, min: minimum, est: estimated, ex: example"
+    "no: number, nos: numbers, nr: number, fig: figure, figs: figures, sec: section, sect: section, ch: chapter, vol: "
+    "volume, p: page, pp: pages, eq: equation, art: article, ref: reference, tab: table, ver: version, app: appendix, pt: "
+    "part, ep: episode, approx: approximately, ca: about, max: maximum, min: minimum, est: estimated"
 )
 _ANYWHERE = table(
-    "approx: approximately, incl: including, excl: excluding, resp: respectively, dept: department, govt: government, "
-    "misc: miscellaneous, esp: especially, cf: compare, max: maximum, min: minimum, avg: average, vs: versus, viz: namely, "
-    "temp: temporary, orig: original, prev: previous, impl: implementation, fn: function, fns: functions, arg: argument, "
-    "args: arguments, params: parameters, param: parameter, ctx: context, cfg: config, msg: message, msgs: messages, "
-    "req: request, resp: response, pkg: package, pkgs: packages, dir: directory, dirs: directories, btn: button, "
-    "idx: index, ptr: pointer, mgmt: management, attr: attribute, attrs: attributes, deps: dependencies, decl: declaration"
+    "approx: approximately, incl: including, excl: excluding, resp: respectively, dept: department, govt: government, misc: "
+    "miscellaneous, esp: especially, cf: compare, max: maximum, min: minimum, avg: average, vs: versus, viz: namely, temp: "
+    "temporary, orig: original, prev: previous, impl: implementation, fn: function, fns: functions, arg: argument, args: "
+    "arguments, params: parameters, param: parameter, ctx: context, cfg: config, msg: message, msgs: messages, req: "
+    "request, resp: response, pkg: package, pkgs: packages, dir: directory, dirs: directories, btn: button, idx: index, "
+    "ptr: pointer, mgmt: management, attr: attribute, attrs: attributes, deps: dependencies, decl: declaration"
 )
 """Those that are no words when they lack their full stop."""
 _DOTTED = "approx|incl|excl|dept|govt|misc|esp|cf|max|min|avg|temp|orig|prev|resp|viz"
