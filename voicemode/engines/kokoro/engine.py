@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicemode.audio.frames import Frame, silence
+from voicemode.engines.kokoro.alphabet import pronounceable
 from voicemode.engines.kokoro.phonemes import Phonemizer
-from voicemode.engines.kokoro.spelling import speakable
 from voicemode.engines.kokoro.tempo import at_tempo
 from voicemode.engines.kokoro.text import Chunk, NothingToSayError, plan, sentences
 from voicemode.engines.kokoro.vocab import NUMBERS
@@ -71,7 +71,7 @@ class KokoroEngine:
         style, pause_seconds = self.style(voice), None
         model_speed = min(max(speed, _SLOWEST), _FASTEST)
         words = chain.from_iterable(
-            self._phonemizer.words(sentence, british=voice.british) for sentence in sentences(speakable(text))
+            self._phonemizer.words(sentence, british=voice.british) for sentence in sentences(pronounceable(text))
         )
         with terminable(cancelled or threading.Event()) as options:
             for chunk in plan(words, speed=speed, model_speed=model_speed):

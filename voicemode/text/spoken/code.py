@@ -2,16 +2,9 @@
 
 import re
 
-from voicemode.text.spoken.names import split_humps
+from voicemode.text.spoken.names import say_snake, split_humps
 from voicemode.text.spoken.places import say_places
 from voicemode.text.spoken.rules import Rule, rewrite
-
-
-def _say_snake(found: re.Match[str]) -> str:
-    name = found[0].strip("_")
-    if name.isupper():
-        name = name.lower()
-    return " ".join(split_humps(part) for part in name.split("_") if part)
 
 
 def _say_flag(found: re.Match[str]) -> str:
@@ -23,12 +16,13 @@ def _say_hash(found: re.Match[str]) -> str:
     return " ".join(sign.upper() for sign in found[0].removeprefix("0x")[:4])
 
 
+_CALCULATIONS = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
 _FLAG = re.compile(r"(?<![^\s(\[=\"'])(--|-(?=[A-Za-z]{1,3}(?!\w)))([A-Za-z][A-Za-z0-9-]*)(?!\w)")
 _HASH = re.compile(
     r"(?<![\w.-])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|sha256:[0-9a-f]{8,64}"
     r"|(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}|0x[0-9a-fA-F]{1,64})(?![\w-])"
 )
-_SNAKE = re.compile(r"(?<!\w)_*[^\W_]+(?:_+[^\W_]+)+_*(?!\w)")
+_SNAKE = re.compile(r"(?<!\w)(?![\d_]+(?!\w))_*[^\W_]+(?:_+[^\W_]+)+_*(?!\w)")
 
 _IDENTIFIERS: list[Rule] = [
     (re.compile(r"\b([CF])#(?!\w)"), r"\1 sharp"),
@@ -36,32 +30,53 @@ _IDENTIFIERS: list[Rule] = [
     (re.compile(r"(?<=\w)\(\)"), ""),
     (_FLAG, _say_flag),
     (_HASH, _say_hash),
-    (_SNAKE, _say_snake),
+    (_SNAKE, say_snake),
     (re.compile(r"(?<![\w.])[a-z]\w+(?:\.[a-z]\w+)+(?!\w)"), lambda m: m[0].replace(".", " dot ")),
     (re.compile(r"\b[a-z]{2,}(?:[A-Z][a-z0-9]+)+\b"), lambda m: split_humps(m[0])),
+    (re.compile(r"(?<![\w!])!(?=[A-Za-z_(])"), "not "),
+    (re.compile(r"\$\{?(?=[A-Za-z_])"), ""),
     (re.compile(r"(?<![\w.])@(?=[^\W\d])"), "at "),
     (re.compile(r"(?<![\w&])#(?=[^\W\d])"), ""),
 ]
 
+_LEFT, _RIGHT = r"(?<=[\w)\]])", r"(?=[\w(\[$])"
+"""Beside what is calculated with."""
 _OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\w)\(\)"), ""),
     (_FLAG, _say_flag),
     (_HASH, _say_hash),
-    (_SNAKE, _say_snake),
+    (_SNAKE, say_snake),
+    (re.compile(r"^#!"), "hash bang "),
     (re.compile(r"[-=]>"), " to "),
     (re.compile(r"<="), " less than or equal to "),
     (re.compile(r">="), " greater than or equal to "),
-    (re.compile(r"!==?"), " is not "),
+    (re.compile(r"!==?|<>"), " is not "),
+    (re.compile(r"!~"), " does not match "),
+    (re.compile(r"=~"), " matches "),
+    (re.compile(r"!!(?=[\w$(])"), " "),  # twice turned round
+    (re.compile(r"[!¬](?=\s?[\w$(\[.])"), " not "),
+    (re.compile(r"~(?=[\w(])(?<!\w~)(?!/)"), " bitwise not "),
+    (re.compile(r":="), " becomes "),
+    (re.compile(rf"{_LEFT}\s?([-+*/])=(?!=)"), lambda m: f" {_CALCULATIONS[m[1]]} equals "),
     (re.compile(r"={1,3}"), " equals "),
     (re.compile(r"&+"), " and "),
     (re.compile(r"\|\|"), " or "),
+    (re.compile(r"\?\?"), " or else "),
+    (re.compile(r"\?\."), " dot "),
     (re.compile(r"\|"), " pipe "),
     (re.compile(r"\+\+(?!\w)"), " plus plus "),
+    (re.compile(r"(?<=\w)--(?!\w)"), " minus minus "),
     (re.compile(r"\+"), " plus "),
+    (re.compile(rf"{_LEFT} ?\*\* ?{_RIGHT}"), " to the power of "),
+    (re.compile(rf"(?<!SELECT)(?:{_LEFT} \* {_RIGHT}|{_LEFT}\*{_RIGHT})"), " times "),
     (re.compile(r"\*+"), " star "),
-    (re.compile(r"(?<=\s)<(?=\s)"), " less than "),
-    (re.compile(r"(?<=\s)>(?=\s)"), " greater than "),
-    (re.compile(r"(?<=\s)-(?=\s)"), " minus "),
+    (re.compile(rf"{_LEFT} % {_RIGHT}|{_LEFT}%(?=\w)"), " modulo "),
+    (re.compile(rf"{_LEFT} //? {_RIGHT}|{_LEFT}/(?=\d)|(?<=[)\]])/{_RIGHT}|(?<=\b[a-z])/(?=[a-z]\b)"), " divided by "),
+    (re.compile(r"(?<=\w)<([\w\[\], .:&|?]{0,80})>"), r" \1 "),  # the type within another
+    (re.compile(r"<{2,3}|>{2,3}"), " shifted by "),
+    (re.compile(rf"(?:(?<=\s)|{_LEFT})<(?=\s|[\w(-])"), " less than "),
+    (re.compile(rf"(?:(?<=\s)|{_LEFT})>(?=\s|[\w(-])"), " greater than "),
+    (re.compile(r"(?<=\s)-(?=\s)|(?<=\b[A-Za-z])-(?=[A-Za-z\d]\b)|(?<=[)\]])-(?=\w)"), " minus "),
     (re.compile(r"(?<=[^\W\d])-(?=\w)"), " "),
     (re.compile(r"(?<=[^\W\d])\.(?=[^\W\d])|(?<=[)\]])\.(?=[^\W\d])"), " dot "),
     (re.compile(r"(?<![\w.])\.(?![\w.])|(?<![\w.])\.(?=[^\W\d])"), " dot "),
@@ -74,6 +89,10 @@ _OPERATORS: list[Rule] = [
 ]
 
 
+_ASSERTED = re.compile(r"(?<=\w)!(?![=~])")
+"""A macro of Rust, a value that TypeScript shall take for granted: not a negation."""
+
+
 def say_identifiers(prose: str) -> str:
     """Names that only code has, where they stand in prose. "GitHub" and "iPhone" are words."""
     return rewrite(prose, _IDENTIFIERS)
@@ -81,4 +100,4 @@ def say_identifiers(prose: str) -> str:
 
 def say_code(code: str) -> str:
     """Code within a sentence: its words, and its operators in words; brackets and quotes are not said."""
-    return " ".join(split_humps(word) for word in rewrite(say_places(code), _OPERATORS).split())
+    return " ".join(split_humps(word) for word in rewrite(say_places(_ASSERTED.sub("", code)), _OPERATORS).split())

@@ -1,17 +1,38 @@
-"""Names that are made of words: of files, folders and identifiers."""
+"""Names: of files, folders and identifiers, which are made of words; of the trade, which are not said as they are spelled."""
 
 import re
+from pathlib import Path
+
+from voicemode.text.spoken.numbers import cardinal, digits, year
+from voicemode.text.spoken.rules import Rule, rewrite
+
+_TRADE = dict(
+    line.split(" = ")
+    for line in (Path(__file__).parent / "trade.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+)
+_WORD = re.compile(r"(?<![\w'’])[A-Za-z]\w*(?!\w)")
 
 _EXTENSIONS = {"txt": "text", "yml": "yaml", "json": "JSON", "jpg": "JPEG", "cpp": "C plus plus", "cs": "C sharp"}
+_LETTER_BY_LETTER = """
+acl ai api apis arn asgi aws cdn ci cidr cli cpu cpus crud css csv db dbs dll dns dom dto eof eol etl faq ffi ftp gcp
+gid gpu gpus grpc html http https iam id ide ids io ip ipc ips ipv jdk json jvm jwt kv llm llms lsp mcp ml mq mtls mvp
+nfs nlp npm npx oop orm os pdf pdfs pgp php pid pids png poc pr prs pty qa rpc rpm rps rss sdk sdks sla smtp sql sse ssh
+ssl sso stt svg tcp tls tsx ttfb ttl tts tty tui udp ui uid uri uris url urls utc utf uuid uuids ux vm vms vpc vpn wal
+ws www xml xss
+"""
+_INITIALISMS = frozenset(_LETTER_BY_LETTER.split())
+"""Said letter by letter, in whatever case they are written."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHORTEST_SHOUT = 5
+_VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
 
 
 def say_name(name: str) -> str:
     """A file or folder: "test_main.py" -> "test main dot py"."""
     *stem, last = re.sub(r"[-_+@]+", " ", name).split(".")
     if stem:
-        last = _EXTENSIONS.get(last.lower()) or (last if re.search("[aeiouy]", last.lower()) else last.upper())
+        last = _EXTENSIONS.get(last.lower()) or (last if _VOWEL.search(last) else last.upper())
     words = [split_humps(_quiet(part)) for part in stem] + [last if stem else split_humps(_quiet(last))]
     return " dot ".join(words).strip()
 
@@ -22,6 +43,76 @@ def _quiet(word: str) -> str:
 
 
 def split_humps(name: str) -> str:
-    """getUserName -> get User Name, in lower case where it is not an initialism."""
+    """getUserId -> get user ID: in lower case where it is not an initialism."""
     words = _HUMP.sub(" ", name).split()
-    return " ".join(words if len(words) == 1 else [w if w.isupper() and len(w) > 1 else w.lower() for w in words])
+    if len(words) > 1:
+        words = [word if word.isupper() and len(word) > 1 else word.lower() for word in words]
+    return " ".join(map(initialism, words))
+
+
+def initialism(word: str) -> str:
+    """`word`, in capitals if it is said letter by letter."""
+    if word.lower() not in _INITIALISMS:
+        return word
+    return f"{word[:-1].upper()}s" if word.lower().endswith("s") and word[:-1].lower() in _INITIALISMS else word.upper()
+
+
+def say_snake(found: re.Match[str]) -> str:
+    """MAX_RETRIES -> max retries; API_KEY -> API key."""
+    name = found[0].strip("_")
+    parts = [part for part in (name.lower() if name.isupper() else name).split("_") if part]
+    return " ".join(map(split_humps, parts))
+
+
+def _letters(text: str) -> str:
+    """The letters of a name beside a digit: a word if they can be one."""
+    if len(text) > 3 or (len(text) == 3 and _VOWEL.search(text) and text.lower() not in _INITIALISMS):
+        return text
+    return text.upper()
+
+
+def _number(text: str) -> str:
+    """As in names: 256 is "two fifty-six"."""
+    if text[0] == "0" or len(text) > 4:
+        return digits(text)
+    if len(text) == 3 and text[1:] != "00":
+        return f"{cardinal(int(text[0]))} {'oh ' if text[1] == '0' else ''}{cardinal(int(text[1:]))}"
+    return year(int(text))
+
+
+def say_mixed_name(found: re.Match[str]) -> str:
+    """A name of letters and digits: "rc2" -> "RC two"."""
+    parts = re.findall(r"[A-Za-z]+|\d+", found[0])
+    return " ".join(_number(part) if part.isdecimal() else _letters(part) for part in parts)
+
+
+MIXED_NAME = re.compile(
+    r"(?<![\w.])(?=[A-Za-z-]{0,30}\d)(?=[\d-]{0,30}[A-Za-z])(?:[A-Za-z]{1,30}-?\d{1,30}|\d{1,30}[A-Za-z]{1,30})"
+    r"(?:[A-Za-z]+\d*|\d+)*(?!\w|[.-]\d)"
+)
+"""Letters and digits: rc2, GPT-4o, 3D."""
+_QUIET_WORDS = "hmm|mm|shh|psst|brr|nth|th|st|nd|rd|mrs?|dr|vs|px|tsk|pfft|grr|zzz"
+_INITIALS: list[Rule] = [
+    (re.compile(r"(?<!\w)[A-Z]{2,}(?=[A-Z][a-z]{2})[A-Za-z]+(?!\w)"), lambda m: split_humps(m[0])),
+    (
+        re.compile(r"(?<!\w)(?:(?:[A-Z][a-z]+)+(?:Error|Exception|Warning)|(?:[A-Z][a-z]+){4,})(?!\w)"),
+        lambda m: split_humps(m[0]),
+    ),
+    (re.compile(r"(?<!\w)[A-Z]{6,}(?!\w)"), lambda m: m[0].lower()),
+    (
+        re.compile(
+            rf"(?<![\w.'’-])(?!(?:{_QUIET_WORDS})\b)(?:{'|'.join(_INITIALISMS)}|[bcdfghjklmnpqrstvwxz]{{2,5}})(?!\w|['’.]\w)"
+        ),
+        lambda m: initialism(m[0]) if m[0] in _INITIALISMS else m[0].upper(),
+    ),
+]
+
+
+def say_trade_names(text: str) -> str:
+    """Names of the trade, respelled: "nginx" -> "engine X"."""
+    return _WORD.sub(lambda found: _TRADE.get(found[0].lower(), found[0]), text)
+
+
+def say_initialisms(text: str) -> str:
+    """What is said letter by letter, in whatever case it is written, and what is not: "HTTPClient" -> "HTTP client"."""
+    return rewrite(text, _INITIALS)

@@ -2,6 +2,7 @@
 
 import re
 
+from voicemode.text.spoken.names import MIXED_NAME, say_mixed_name
 from voicemode.text.spoken.numbers import cardinal, digits, integer, number, ordinal, year
 from voicemode.text.spoken.rules import Rule, rewrite, table
 
@@ -15,9 +16,32 @@ _FREE = r"(?<![\w.\-])"
 """Not the end of a name, an identifier or another number."""
 _BOUND = r"(?!\w|[.-]\d)"
 
-_CURRENCIES = {"$": ("dollar", "cent"), "€": ("euro", "cent"), "£": ("pound", "penny"), "¥": ("yen", "")}
+_CURRENCIES = {
+    "$": ("dollar", "cent"),
+    "US$": ("US dollar", "cent"),
+    "USD": ("US dollar", "cent"),
+    "C$": ("Canadian dollar", "cent"),
+    "CA$": ("Canadian dollar", "cent"),
+    "A$": ("Australian dollar", "cent"),
+    "AU$": ("Australian dollar", "cent"),
+    "€": ("euro", "cent"),
+    "EUR": ("euro", "cent"),
+    "£": ("pound", "penny"),
+    "GBP": ("pound", "penny"),
+    "¥": ("yen", ""),
+    "₹": ("rupee", ""),
+    "₩": ("won", ""),
+    "₽": ("ruble", ""),
+    "₺": ("lira", ""),
+    "₪": ("shekel", ""),
+    "₫": ("dong", ""),
+    "₿": ("bitcoin", ""),
+    "CHF": ("Swiss franc", ""),
+    "R$": ("real", ""),
+}
+_SIGNS = "|".join(sorted(map(re.escape, _CURRENCIES), key=len, reverse=True))
 _MAGNITUDES = table("k: thousand, K: thousand, M: million, m: million, B: billion, bn: billion")
-_PLURALS = table("penny: pence, yen: yen, foot: feet")
+_PLURALS = table("penny: pence, yen: yen, won: won, dong: dong, foot: feet")
 _UNITS = table(
     "ns: nanosecond, µs: microsecond, μs: microsecond, ms: millisecond, s: second, sec: second, min: minute, mins: minute, "
     "h: hour, hr: hour, hrs: hour, kB: kilobyte, KB: kilobyte, MB: megabyte, GB: gigabyte, TB: terabyte, PB: petabyte, "
@@ -32,7 +56,7 @@ _ALTERNATIVES = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 
 
 def _plural(noun: str, count: str) -> str:
-    head, _, tail = noun.partition(" ")
+    head, _, tail = (noun, "", "") if noun.endswith(("dollar", "franc")) else noun.partition(" ")
     if count.lstrip("-") != "1":
         head = _PLURALS.get(head) or (head if head.endswith("hertz") else f"{head}s")
     return f"{head} {tail}".strip()
@@ -72,7 +96,7 @@ def _clock(found: re.Match[str]) -> str:
         said += " o'clock" if hour <= 12 else " hundred"
     if found[3] and int(found[3]):
         said += f" and {cardinal(int(found[3]))} {_plural('second', found[3].lstrip('0'))}"
-    return f"{said} {half.upper()}M" if half else said
+    return f"{said} {half.lower()}.m." if half else said
 
 
 def _phone(found: re.Match[str]) -> str:
@@ -86,7 +110,11 @@ def _address(found: re.Match[str]) -> str:
 
 
 def _version(found: re.Match[str]) -> str:
-    return " point ".join(map(integer, found[1].split("."))) + found[2].replace("-", " ")
+    return _points(found[1]) + found[2].replace("-", " ")
+
+
+def _points(version: str) -> str:
+    return " point ".join(map(integer, version.split(".")))
 
 
 def _money(found: re.Match[str]) -> str:
@@ -116,6 +144,23 @@ def _unit(found: re.Match[str]) -> str:
     return f"{number(found[1])} {_plural(_UNITS[found[2]], found[1])}{per}"
 
 
+def _money_range(found: re.Match[str]) -> str:
+    unit, _ = _CURRENCIES[found[1] or found[5]]
+    magnitude = f" {_MAGNITUDES[found[4]]}" if found[4] else ""
+    return f"{number(found[2])} to {number(found[3])}{magnitude} {_plural(unit, '2')}"
+
+
+def _duration(found: re.Match[str]) -> str:
+    parts = [(amount, unit) for amount, unit in zip(found.groups(), ("day", "hour", "minute", "second"), strict=True) if amount]
+    return " ".join(f"{number(amount)} {_plural(unit, amount)}" for amount, unit in parts)
+
+
+def _decade(found: re.Match[str]) -> str:
+    century, tens = found[1] or "", int(found[2])
+    said = "hundreds" if tens == 0 else "tens" if tens == 1 else f"{cardinal(tens * 10)[:-1]}ies"
+    return said if not century else "two thousands" if century == "20" and tens == 0 else f"{cardinal(int(century))} {said}"
+
+
 def _fraction(found: re.Match[str]) -> str:
     top, bottom = int(found[1]), int(found[2])
     if top > bottom:
@@ -128,7 +173,35 @@ def _fraction(found: re.Match[str]) -> str:
 
 _VERSIONED = "version|release|python|node|java|go|rust|ruby|php|swift|ubuntu|debian|android|ios|macos|django|react|postgres"
 
+_COUNTED = (
+    "step|part|page|phase|batch|chunk|attempt|try|test|item|task|shard|retry|iteration|epoch|chapter|slide|sprint|stage|file|round|"
+    "worker|job|run|section|question|lesson|level|pass|commit|segment|layer"
+)
+_CLOCK_END = r"\d{1,2}(?::\d\d)? ?(?:[aApP]\.?[mM]\b\.?)?"
+_UNIT_OR_PERCENT = rf"(?:{_ALTERNATIVES}|%|[kKMB])"
+
 _RULES: list[Rule] = [
+    (re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?![\w.])"), lambda m: number(m[0].replace("_", ""))),
+    (
+        re.compile(
+            r"(?i)(?<=\bthe )(?:(1[5-9]|20)|['’]?)(\d)0s\b|(?<=\b(?:in|of) )(1[5-9]|20)(\d)0s\b".replace("(?:in|of)", "in")
+        ),
+        lambda m: _decade(m) if m[2] else m[0],
+    ),
+    (re.compile(r"(?<!\w)(?:early |late |mid-)(1[5-9]|20)(\d)0s\b"), lambda m: m[0].rstrip("s0123456789") + _decade(m)),
+    (
+        re.compile(
+            r"(?<![\w.])(?=\d+[dhm]\w* ?\d+)(?:(\d{1,3})d ?)?(?:(\d{1,3})h(?:rs?)? ?)?(?:(\d{1,3})m(?:ins?)? ?)?"
+            r"(?:(\d{1,3}(?:\.\d+)?)s(?:ecs?)?)?(?<=[dhmscn])(?!\w)"
+        ),
+        _duration,
+    ),
+    (re.compile(rf"(?i)\b({_COUNTED}) (\d{{1,4}}) ?/ ?(\d{{1,4}})(?![\w/])"), r"\1 \2 of \3"),
+    (re.compile(rf"({_SIGNS}) ?({_N}) ?[-–—] ?(?:{_SIGNS})?({_N})([kKMB])?()(?![\w-])"), _money_range),
+    (re.compile(rf"{_FREE}()({_N}) ?[-–—] ?({_N})() ?([€£])"), _money_range),
+    (re.compile(rf"(?<![\w:.-])({_CLOCK_END}) ?[-–—] ?(?=\d{{1,2}}(?::\d\d)? ?[aApP]\.?[mM]\b)"), r"\1 to "),
+    (re.compile(rf"(?<![\w.-])({_N} ?{_UNIT_OR_PERCENT}) ?[-–—] ?(?={_N} ?{_UNIT_OR_PERCENT}(?!\w))"), r"\1 to "),
+    (re.compile(rf"{_FREE}({_N}) ?[¢]"), lambda m: f"{number(m[1])} {_plural('cent', m[1])}"),
     (
         re.compile(
             rf"{_FREE}(\d{{4}})-(\d\d)-(\d\d)"
@@ -150,23 +223,27 @@ _RULES: list[Rule] = [
     (re.compile(r"(?<![\w.+-])\+\d{1,3}(?:[ -]\(?\d{2,8}\)?){2,5}(?![\w-])"), _phone),
     (re.compile(r"(?<![\w.+-])(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}(?![\w-])"), _phone),
     (
-        re.compile(r"(?<![\w:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?: ?([aApP])\.?[mM]\b)?(?![\w:]|\.\d)"),
+        re.compile(r"(?<![\w:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?: ?([aApP])\.?[mM]\b\.?)?(?![\w:]|\.\d)"),
         _clock,
     ),
     (re.compile(rf"{_FREE}(\d{{1,3}}):(\d{{1,3}})(?![\w:])"), r"\1 to \2"),
-    (re.compile(r"(?<![\w.-])(\d{1,2}) ?([aApP])\.?[mM]\b"), lambda m: f"{integer(m[1])} {m[2].upper()}M"),
+    (re.compile(r"(?<![\w.-])(\d{1,2}) ?([aApP])\.?[mM]\b\.?"), lambda m: f"{integer(m[1])} {m[2].lower()}.m."),
     (re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?(?![\w.]*\d)"), _address),
     (re.compile(r"\b[vV](?=\d+(?:\.\d+)*\b)"), "version "),
     (re.compile(r"(?<![\w.])(\d+(?:\.\d+){2,})((?:-?[a-z]+\.?\d*)?)(?!\w|\.\d)"), _version),
     (
+        re.compile(rf"(?i)\b({_VERSIONED}) (\d+\.\d+) ?[-–—] ?(\d+\.\d+)(?!\w|\.\d|%)"),
+        lambda m: f"{m[1]} {_points(m[2])} to {_points(m[3])}",
+    ),
+    (
         re.compile(rf"(?i)\b({_VERSIONED}) (\d+\.\d+)(?!\w|\.\d|%)"),
-        lambda m: f"{m[1]} {' point '.join(map(integer, m[2].split('.')))}",
+        lambda m: f"{m[1]} {_points(m[2])}",
     ),
     (
         re.compile(
-            rf"(?P<sign>[$€£¥]) ?(?P<n>{_N})"
+            rf"(?<!\w)(?P<sign>{_SIGNS}) ?(?P<n>{_N})"
             r"(?: ?(?P<magnitude>million|billion|trillion|bn|[kKMmB])\b)?(?:/(?P<per>h|hr|d|mo|yr)\b)?(?!\w)"
-            rf"|{_FREE}(?P<m>{_N}) ?(?P<after>[€£])"
+            rf"|{_FREE}(?P<m>{_N}) ?(?P<after>[€£₽₺₫]|(?:USD|EUR|GBP|CHF)\b)"
         ),
         _money,
     ),
@@ -188,11 +265,15 @@ _RULES: list[Rule] = [
         lambda m: f"{m[1]} {year(int(m[2]))}",
     ),
     (re.compile(r"(?<![\w#])#(?=\d)"), "number "),
+    (MIXED_NAME, say_mixed_name),
     (re.compile(r"(?<![\w.])\.(\d+)(?!\w)"), lambda m: f"point {digits(m[1])}"),
     (re.compile(rf"{_FREE}({_N}){_BOUND}"), lambda m: number(m[1])),
 ]
 
 
+_DIGIT = re.compile(r"\d")
+
+
 def say_quantities(text: str) -> str:
-    """Whatever has digits, in words; digits within a name, as in "GPT-4o" or "x86", are left to the engine."""
-    return rewrite(text, _RULES)
+    """Whatever has digits, in words."""
+    return rewrite(text, _RULES) if _DIGIT.search(text) else text

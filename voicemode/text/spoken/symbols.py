@@ -51,6 +51,7 @@ _SYMBOLS: list[Rule] = [
     (re.compile(r"\s*&&?\s*"), " and "),
     (re.compile(r"\s*\|\|\s*"), " or "),
     (re.compile(r"\s+\|\s+"), ", "),
+    (re.compile(r"(?<=[^\W\d]),(?=\w)"), ", "),
     (re.compile(r"§ ?"), "section "),
     (re.compile(r"²"), " squared"),
     (re.compile(r"³"), " cubed"),

@@ -1,0 +1,73 @@
+"""Shortened words: No., Fig., St., e.g.; Roman numerals; days of the week; what is marked, and bars of progress."""
+
+import re
+
+from voicemode.text.spoken.numbers import cardinal
+from voicemode.text.spoken.rules import Rule, rewrite, table
+
+_BEFORE_NUMBER = table(
+    "no: number, nos: numbers, nr: number, fig: figure, figs: figures, sec: section, sect: section, ch: chapter, vol: "
+    "volume, p: page, pp: pages, eq: equation, art: article, ref: reference, tab: table, ver: version, app: appendix, pt: "
+    "part, ep: episode, approx: approximately, ca: about, max: maximum, min: minimum, est: estimated"
+)
+_ANYWHERE = table(
+    "approx: approximately, incl: including, excl: excluding, resp: respectively, dept: department, govt: government, misc: "
+    "miscellaneous, esp: especially, cf: compare, max: maximum, min: minimum, avg: average, vs: versus, viz: namely, temp: "
+    "temporary, orig: original, prev: previous, impl: implementation, fn: function, fns: functions, arg: argument, args: "
+    "arguments, params: parameters, param: parameter, ctx: context, cfg: config, msg: message, msgs: messages, req: "
+    "request, resp: response, pkg: package, pkgs: packages, dir: directory, dirs: directories, btn: button, idx: index, "
+    "ptr: pointer, mgmt: management, attr: attribute, attrs: attributes, deps: dependencies, decl: declaration"
+)
+"""Those that are no words when they lack their full stop."""
+_DOTTED = "approx|incl|excl|dept|govt|misc|esp|cf|max|min|avg|temp|orig|prev|resp|viz"
+_BARE = "vs|impl|fns?|args?|params?|ctx|cfg|msgs?|req|pkgs?|dirs?|btn|idx|ptr|mgmt|attrs?|deps|decl|avg|misc"
+_DAYS = table("Mon: Monday, Tue: Tuesday, Wed: Wednesday, Thu: Thursday, Fri: Friday, Sat: Saturday, Sun: Sunday")
+_MONTHS = table(
+    "Jan: January, Feb: February, Mar: March, Apr: April, May: May, Jun: June, Jul: July, Aug: August, Sep: September, "
+    "Sept: September, Oct: October, Nov: November, Dec: December"
+)
+_SHORT = _DAYS | _MONTHS
+_NAMES = "|".join([*_SHORT, *_DAYS.values(), *_MONTHS.values()])
+_NUMBERED = (
+    "Part|Chapter|Section|Phase|Type|Volume|Book|Act|Scene|Level|Tier|Stage|Title|Article|Appendix|War|Class|Mark|Step|Round|"
+    "Episode|Division|Group|Category|Grade|Annex|Table|Figure|Option|Plan|Generation|Schedule|Clause|Rule|Module"
+)
+_ROMAN = dict(zip("IVXLC", (1, 5, 10, 50, 100), strict=True))
+_GLYPHS = "█▓▒░▉▊▋▌▍▎▏■□▰▱━"
+
+
+def _roman(found: re.Match[str]) -> str:
+    values = [_ROMAN[letter] for letter in found[2]]
+    total = sum(-value if value < max(values[place:]) else value for place, value in enumerate(values))
+    return f"{found[1]} {cardinal(total)}"
+
+
+_RULES: list[Rule] = [
+    (re.compile(r"(?<![\w=])==(?=[^\s=])([^=\n]{1,300})(?<=[^\s=])==(?![\w=])"), r"\1"),
+    (re.compile(rf"[\[|(]?[{_GLYPHS}][{_GLYPHS} ]{{2,200}}[\])|]?"), " "),
+    (re.compile(r"\[(?=[#=>*.\- ]{4,200}\])[#=*>.\-]{1,200} *[.\- ]{0,200}\]"), " "),
+    (re.compile(r"\b[Ee]\.g\.,?"), "for example,"),
+    (re.compile(r"\b[Ii]\.e\.,?"), "that is,"),
+    (re.compile(r"\betc\."), "et cetera."),
+    (re.compile(r"\bSt\. (?=[A-Z])"), "Saint "),
+    (re.compile(r"(?<=[a-z\d] )St\.(?=[,;:]| [a-z]|$)|(?<=[a-z] )St(?=\.?$)"), "Street"),
+    (re.compile(rf"(?i)\b({'|'.join(_BEFORE_NUMBER)})\. ?(?=\d)"), lambda m: _cased(_BEFORE_NUMBER[m[1].lower()], m[1]) + " "),
+    (re.compile(rf"(?i)\b({_DOTTED})\.(?= [^A-Z]|,)"), lambda m: _cased(_ANYWHERE[m[1].lower()], m[1])),
+    (re.compile(r"(?i)\bvs\.(?=\s)"), "versus"),
+    (re.compile(rf"(?<![\w.-])({_BARE})(?![\w.(-])"), lambda m: _ANYWHERE[m[1]]),
+    (
+        re.compile(rf"\b({_NAMES}) ?[-–—] ?({_NAMES})\b(?! \d)"),
+        lambda m: f"{_SHORT.get(m[1], m[1])} to {_SHORT.get(m[2], m[2])}",
+    ),
+    (re.compile(rf"\b({'|'.join(day for day in _DAYS if day not in ('Sun', 'Sat'))})\b\.?"), lambda m: _DAYS[m[1]]),
+    (re.compile(rf"\b({_NUMBERED}s?) ([IVX]{{2,6}}|[VX])(?![\w'’])"), _roman),
+    (re.compile(r"\b(Part|Chapter|Phase|Volume|Act|Appendix|War|Article|Tier|Section) (I)(?=[.,:;)]|$| and | or )"), _roman),
+]
+
+
+def _cased(word: str, like: str) -> str:
+    return word.capitalize() if like[0].isupper() else word
+
+
+def say_abbreviations(text: str) -> str:
+    return rewrite(text, _RULES)
