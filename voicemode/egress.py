@@ -13,8 +13,8 @@ import sys
 from typing import Any
 
 from voicemode.config.network import proxy_ports, sound_servers
-from voicemode.config.urls import is_loopback
 from voicemode.errors import LocalOnlyError
+from voicemode.loopback import is_loopback
 
 ADDRESSES = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"})
 """Events whose arguments are a socket and an address."""

@@ -26,6 +26,8 @@ from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from voicemode.loopback import is_loopback
+
 LONGEST_REASON = 160
 """Characters of one endpoint's reason; its log has the rest."""
 
@@ -171,8 +173,7 @@ def shortened(text: str) -> str:
 
 def on_this_machine(name: str) -> bool:
     """True if an endpoint called `name` is at a loopback address."""
-    host = (urlsplit(name).hostname or "") if "://" in name else ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return "://" in name and is_loopback(urlsplit(name).hostname or "")
 
 
 def named(name: str, message: str) -> str:

@@ -76,6 +76,12 @@ def test_a_wrong_setting_names_its_file_and_line(home: Path) -> None:
     assert f"VOICEMODE_TTS_SPEED in {home}/.voicemode/voicemode.env, line 2, is 'fast'" in done.stderr
 
 
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5h://127.0.0.1:1080"), ("SSL_CERT_FILE", "/no/such.pem")])
+def test_what_the_environment_says_about_other_machines_stops_nobody_and_is_in_doctor(name: str, value: str) -> None:
+    assert voicemode("providers", **{name: value}).returncode == 0
+    assert f"{name} names " in voicemode("doctor", **{name: value}).stdout
+
+
 @pytest.mark.sound
 def test_doctor_lists_each_area_and_exits_with_0_only_if_all_is_well(virtual_sound: VirtualSound) -> None:
     # In a room there may be nobody to be heard: what is examined is the sound card.

@@ -94,6 +94,11 @@ def test_a_wrong_name_or_value_is_explained_in_a_line() -> None:
     assert "What should VOICEMODE_TTS_SPEED be?" in voicemode("set", "tts_speed", status=2).stderr
 
 
+def test_a_key_behind_a_name_is_not_repeated() -> None:
+    result = voicemode("set", "OPENAI_KEY=sk-geheim", "x", status=1)
+    assert result.stderr.startswith("Error: 'OPENAI_KEY' is not a setting. Did you mean OPENAI_API_KEY?")
+
+
 def test_set_says_when_it_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOICEMODE_VAD", "silero")
     result = voicemode("set", "vad", "webrtc")

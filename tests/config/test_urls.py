@@ -75,6 +75,22 @@ def test_credentials_in_a_url_are_refused_and_not_shown() -> None:
     assert "hid" not in message.replace("(not shown)", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("VOICEMODE_TTS_BASE_URLS", "https://a.example/v1?api_key=sec-ret"),
+        ("VOICEMODE_STT_BASE_URLS", "https://ok.example,a.example/v1?api_key=sec-ret,https://b.example/#sec-ret"),
+        ("HF_ENDPOINT", "https://hub.example/?token=sec-ret"),
+        ("LIVEKIT_URL", "wss://room.example?access_token=sec-ret"),
+        ("VOICEMODE_TTS_SPEED", "sk-sec-ret"),
+    ],
+)
+def test_a_key_in_a_query_or_in_the_wrong_place_is_not_repeated(name: str, text: str) -> None:
+    message = wrong({name: text})
+    assert message.startswith(f"{name} in the environment is ")
+    assert "sec-ret" not in message
+
+
 @pytest.mark.parametrize("url", ["wyoming://127.0.0.1:10300", "deepgram-2://api.example/v1", "https://a.example/v1"])
 def test_speech_may_come_from_another_kind_of_provider(url: str) -> None:
     assert load_settings({"VOICEMODE_STT_BASE_URLS": url}).settings.stt_base_urls == (url,)

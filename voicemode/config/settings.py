@@ -321,7 +321,9 @@ def needing_trust() -> list[Field[Any]]:
 
 def find_setting(name: str) -> Field[Any]:
     """The field called `name`: tts_speed, TTS_SPEED, VOICEMODE_TTS_SPEED. Raises ConfigError with the closest one."""
-    wanted = name.strip().upper().replace("-", "_")
+    # Who writes NAME=VALUE where a name belongs may have written a key.
+    name = name.partition("=")[0].strip()
+    wanted = name.upper().replace("-", "_")
     for item in fields(Settings):
         if wanted in (env_name(item), item.name.upper(), PREFIX + item.name.upper()):
             return item

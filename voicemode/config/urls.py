@@ -5,6 +5,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from voicemode.loopback import is_loopback
+
 ALLOWED = "http:// or https://, a host, and at most a port and a path"
 SPEECH_ALLOWED = f"{ALLOWED}; another scheme if a provider of yours has that name"
 DEFAULT_PORTS = MappingProxyType({"http": 80, "https": 443, "ws": 80, "wss": 443})
@@ -56,17 +58,6 @@ def same_address(url: str, other: str) -> bool:
     one, two = (Address.parse(text) for text in (url, other))
     hosts = one.host == two.host or (is_loopback(one.host) and is_loopback(two.host))
     return hosts and (one.scheme, one.port, one.path) == (two.scheme, two.port, two.path)
-
-
-def is_loopback(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        ip = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    # The same in every Python: only some look into an IPv4 address that is written as IPv6.
-    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback
 
 
 def http_url(text: str) -> str:

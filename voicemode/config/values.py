@@ -74,10 +74,12 @@ def split(text: str) -> list[str]:
 
 
 def shown(item: Field[Any], text: str) -> str:
-    """`text` as it may be shown to anyone: no secret, nothing that acts on a terminal, not too long."""
+    """`text` as it may be shown to anyone: no secret, no key in a URL, nothing that acts on a terminal, not too long."""
     if item.metadata.get("secret"):
         return "(not shown)"
     text = re.sub(r"//[^\s,]*@", "//(not shown)@", text)
+    text = re.sub(r"[?#][^\s,]+", "?(not shown)", text)
+    text = re.sub(r"\bsk-[\w-]{6,}", "(not shown)", text)
     return repr(text if len(text) <= 80 else f"{text[:80]}...")
 
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from voicemode.config.urls import is_loopback
 from voicemode.http_server.errors import ApiError
+from voicemode.loopback import is_loopback
 
 BODY_SECONDS = 10.0
 """A body may keep us waiting for so long in all, and longer as it comes."""
@@ -35,9 +35,9 @@ def foreign(scope: Scope) -> ApiError | None:
     """
     host, origin = host_of(scope), Headers(scope=scope).get("origin")
     here = (scope.get("server") or ("", 0))[0]
-    if is_loopback(here) and not is_this_machine(host):
+    if is_loopback(here) and not is_loopback(host):
         return ApiError(403, "This server answers to localhost only, not to other host names.", code="forbidden_host")
-    if origin is not None and not is_this_machine(host_in(origin)) and host_in(origin) != host:
+    if origin is not None and not is_loopback(host_in(origin)) and host_in(origin) != host:
         return ApiError(403, "Web pages of other sites may not use this server.", code="forbidden_origin")
     return None
 
@@ -53,11 +53,6 @@ def host_in(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def is_this_machine(host: str) -> bool:
-    """True if browsers take `host` for the machine they run on."""
-    return is_loopback(host) or host.endswith(".localhost")
 
 
 class BodyLimit:

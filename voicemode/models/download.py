@@ -12,7 +12,8 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
-from voicemode.errors import WeightsError
+from voicemode.config import network
+from voicemode.errors import ConfigError, WeightsError
 
 SILENCE_SECONDS = 5.0
 """How long a host may take to connect, and to send the next bytes."""
@@ -112,8 +113,20 @@ def _open(url: str, offset: int) -> http.client.HTTPResponse:
     headers = {"User-Agent": "voicemode", **({"Range": f"bytes={offset}-"} if offset else {})}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 the scheme was looked at
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SILENCE_SECONDS, context=context)  # noqa: S310
+    opener = urllib.request.build_opener(_proxies(url), urllib.request.HTTPSHandler(context=context))
+    response: http.client.HTTPResponse = opener.open(request, timeout=SILENCE_SECONDS)
     return response
+
+
+def _proxies(url: str) -> urllib.request.ProxyHandler:
+    """The proxy of the environment, for `url` and where it is sent on to. Raises WeightsError if it cannot be used."""
+    try:
+        if url.startswith("https"):
+            network.check_certificates()
+        proxy = network.proxy_for(url)
+    except ConfigError as error:
+        raise WeightsError(error.message, hint=error.hint) from error
+    return urllib.request.ProxyHandler(dict.fromkeys(("http", "https"), proxy) if proxy else {})
 
 
 def _size(path: Path) -> int:

@@ -5,6 +5,7 @@ from itertools import chain
 
 from voicemode import __version__, egress
 from voicemode.app import App
+from voicemode.config import network
 from voicemode.conversation.detectors import hears_melody
 from voicemode.errors import ProviderError, VoiceModeError, unnamed
 from voicemode.models.manifests import SMART_TURN
@@ -66,6 +67,7 @@ def about_settings(app: App) -> list[Check]:
         Check("settings", "files", ", ".join(read) or "none; all defaults"),
     ]
     checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
+    checks += [Check("settings", "network", error.message, error.hint) for error in network.problems()]
     checks.append(Check("settings", "local only", "on: nothing leaves this machine" if egress.active() else "off"))
     kept = list(app.settings.recordings_dir.glob("turn-*.wav"))
     if kept and not app.settings.save_audio:

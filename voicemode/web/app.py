@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 
 from voicemode import __version__
 from voicemode.config import Settings
-from voicemode.config.urls import is_loopback
 from voicemode.http_server.errors import exception_handlers
 from voicemode.http_server.guards import BodyLimit, Guard, host_of
 from voicemode.http_server.journal import Activity, RequestJournal
+from voicemode.loopback import is_loopback
 from voicemode.web.certificate import certificate_file, root
 from voicemode.web.entry import SignIn, client_of
 from voicemode.web.guards import Names, SecurityHeaders

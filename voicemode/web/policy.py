@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message
 
-from voicemode.config.urls import is_loopback
+from voicemode.loopback import is_loopback
 
 INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script\s*>", re.IGNORECASE | re.DOTALL)
 INLINE_STYLE = re.compile(rb"<style\b|\sstyle\s*=", re.IGNORECASE)

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import socket
+import sys
 import threading
 import wave
 from collections.abc import AsyncIterator
@@ -488,6 +489,39 @@ async def test_this_machine_is_never_asked_through_a_proxy(monkeypatch: pytest.M
         "http://speech.test/v1/models",
         "http://speech.test/v1/audio/transcriptions",
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only one address of 127.0.0.0/8 is there by itself")
+@pytest.mark.parametrize("host", ["127.0.0.2", "[::ffff:127.0.0.1]"])
+async def test_a_key_for_this_machine_goes_to_no_proxy_however_it_is_written(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listens_at = host if host[0] != "[" else "127.0.0.1"
+    async with endpoint(answers(418, "I am the proxy")) as proxy, endpoint(speech_api(), host=listens_at) as server:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
+        url = server.url.replace(listens_at, host)
+        async with open_http() as http:
+            assert (await SpeechClient(Endpoint(url, KEY), http, SETTINGS).transcribe(SECOND)).text == "hello"
+        assert server.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+        assert not proxy.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "url"),
+    [
+        ("ALL_PROXY", "socks5h://127.0.0.1:1080", "http://speech.test/v1"),
+        ("SSL_CERT_FILE", "/no/such.pem", "https://speech.test/v1"),
+    ],
+)
+async def test_what_the_environment_names_in_vain_fails_only_who_needs_it(
+    name: str, value: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    async with endpoint(speech_api()) as server, open_http() as http:
+        assert (await client(server, http).transcribe(SECOND)).text == "hello"
+        error = await failure(SpeechClient(Endpoint(url), http, SETTINGS))
+    assert error.message.startswith(f"{url} was not asked: {name} names ")
+    assert not error.transient
 
 
 # --- keys ---

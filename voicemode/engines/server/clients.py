@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psutil
 from starlette.requests import Request
 
-from voicemode.config.urls import is_loopback
+from voicemode.loopback import is_loopback
 
 Address = tuple[str, int]
 """Host and port of one end of a connection."""

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
-from voicemode.config.urls import is_loopback
 from voicemode.errors import ConfigError, ProviderError, RefusedFormatError, RefusedKeyError, UnsuitableError
+from voicemode.loopback import is_loopback
 
 OPENAI_HOST = "api.openai.com"
 _QUOTE_CHARS = 200

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeVar
 
 from voicemode.errors import (
+    ConfigError,
     LocalOnlyError,
     NoConnectionError,
     ProviderError,
@@ -64,8 +65,8 @@ def translated(endpoint: Endpoint) -> Iterator[None]:
         raise _wire_error(endpoint, error) from error
     except UnsupportedAudioError as error:
         raise ProviderError(f"{endpoint}: {error.message}", transient=False, hint=error.hint) from error
-    except LocalOnlyError as error:
-        raise _forbidden(endpoint, error) from error
+    except (ConfigError, LocalOnlyError) as error:
+        raise _not_asked(endpoint, error) from error
 
 
 def _wire_error(endpoint: Endpoint, error: Exception) -> ProviderError:
@@ -87,7 +88,7 @@ def _wire_error(endpoint: Endpoint, error: Exception) -> ProviderError:
 
 def _connect_error(endpoint: Endpoint, error: Exception) -> ProviderError:
     if forbidden := within(error, LocalOnlyError):
-        return _forbidden(endpoint, forbidden)
+        return _not_asked(endpoint, forbidden)
     if distrusted := within(error, ssl.SSLCertVerificationError):
         return ProviderError(
             f"The certificate of {endpoint} is not trusted ({distrusted.verify_message}).",
@@ -104,7 +105,7 @@ def _connect_error(endpoint: Endpoint, error: Exception) -> ProviderError:
     return UnreachableError(f"{endpoint} is not reachable{unknown}.", transient=True, hint=_REACH_HINT)
 
 
-def _forbidden(endpoint: Endpoint, error: LocalOnlyError) -> ProviderError:
+def _not_asked(endpoint: Endpoint, error: ConfigError | LocalOnlyError) -> ProviderError:
     return ProviderError(f"{endpoint} was not asked: {error.message}", transient=False, hint=error.hint)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from voicemode.config import Settings
-from voicemode.errors import RoomError, VoiceModeError
+from voicemode.errors import ConfigError, RoomError, VoiceModeError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import Access, find_access, refused_key, server_token, unreachable
 
@@ -94,6 +94,8 @@ class RoomDirectory:
             )
         except httpx2.HTTPError as error:
             raise unreachable(self._access) from error
+        except ConfigError as error:
+            raise RoomError(f"{self._access.url} was not asked: {error.message}", hint=error.hint) from error
         if answer.status_code in REFUSED:
             raise refused_key(self._access)
         if answer.status_code == NOT_FOUND:
