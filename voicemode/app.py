@@ -21,11 +21,11 @@ from voicemode.conversation.options import TurnOptions
 from voicemode.conversation.status import Report, nobody
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError
+from voicemode.http_client.client import open_http
 from voicemode.log import configure as configure_log
 from voicemode.providers import Account, Providers
 from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice
-from voicemode.speech.openai.client import open_http
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.tasks import ended
 from voicemode.text.commands import chosen

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicemode.config import Settings
+from voicemode.http_client.bare import get
 from voicemode.services.service import Service
-from voicemode.speech.bare_http import get
 
 ANSWER_SECONDS = 5.0
 """A server answers at once; a machine that is busy transcribing may need a moment."""
