@@ -71,7 +71,7 @@ def reason(error: BaseException) -> str:
     said = str(error)
     if isinstance(error, OSError) and error.errno:
         # Libraries put words of their own, with addresses in them, where those of the system were.
-        said = os.strerror(error.errno) if error.errno in errno.errorcode else error.strerror
+        said = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.strerror)
     return said or type(error).__name__
 
 
