@@ -12,9 +12,10 @@ from tests.support.agents import free_ports
 from tests.support.endpoints import Behaviour, Reply, Request, endpoint, routes, speech_api, transcribes
 from voicemode.audio.frames import Frame, closing
 from voicemode.config import Settings
+from voicemode.http_client.client import open_http
 from voicemode.providers import Distance, Provider, Providers
 from voicemode.speech.base import Voice
-from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient
 
 TURNS = 20
 CLIENTS = 16

@@ -15,8 +15,9 @@ from tests.support.wer import normal, total_wer
 from voicemode.audio.frames import Frame, join, silence
 from voicemode.audio.wav import read_wav
 from voicemode.config import Settings
+from voicemode.http_client.client import open_http
 from voicemode.services import find
-from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient
 
 WHISPER = find("whisper")
 FULL_WINDOW = replace(WHISPER, name="whisper-30s", command=(str(Path(__file__).parent / "programs/full_window.py"), "{port}"))

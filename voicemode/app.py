@@ -20,12 +20,12 @@ from voicemode.conversation.floor import Floor
 from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError, ConfigError
+from voicemode.http_client.client import open_http
 from voicemode.log import configure as configure_log
 from voicemode.progress import Report, nobody
 from voicemode.providers import Account, Providers
 from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice
-from voicemode.speech.openai.client import open_http
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.tasks import ended
 from voicemode.text.commands import chosen

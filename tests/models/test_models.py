@@ -136,6 +136,34 @@ def test_a_connection_that_breaks_is_continued_where_it_broke(tmp_path: Path, po
     assert seen[-1].done == seen[-1].total
 
 
+def test_a_download_that_stalls_keeps_all_that_came_and_is_continued(
+    tmp_path: Path, policy: Sources, release: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicemode.models.download.SILENCE_SECONDS", 2.0)
+    release.stall_after = 300_000
+
+    def go_on_once_it_stalls() -> None:
+        release.stalled.wait(20)
+        release.stall_after = None
+
+    threading.Thread(target=go_on_once_it_stalls).start()
+    assert read(ensure(model(RELEASE), tmp_path, policy)) == CONTENT
+    assert release.gets("/owner/repo/releases/download/v1/model.bin") == ["", "bytes=300000-"]
+
+
+def test_a_host_that_never_goes_on_leaves_what_came_for_the_next_time(
+    tmp_path: Path, policy: Sources, release: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicemode.models.download.SILENCE_SECONDS", 2.0)
+    release.stall_after, release.stops_at = 300_000, 300_000
+    with pytest.raises(WeightsError, match="no answer within 2 s"):
+        ensure(model(RELEASE), tmp_path, policy)
+    assert Store(tmp_path / "parrot").incoming_bytes() == 300_000
+    release.stall_after = release.stops_at = None
+    assert read(ensure(model(RELEASE), tmp_path, policy)) == CONTENT
+    assert release.gets("/owner/repo/releases/download/v1/model.bin")[-1] == "bytes=300000-"
+
+
 def test_a_server_without_ranges_is_begun_again(tmp_path: Path, policy: Sources, release: FileServer) -> None:
     release.ranges = False
     release.break_after = [1_000_000]

@@ -15,9 +15,9 @@ import pytest
 
 from tests.support.endpoints import Behaviour, Reply, Request, answers, endpoint, hangs_after, hangs_up, routes, speech_api
 from voicemode.config import Settings
+from voicemode.http_client.bare import MAX_BYTES, BareResponse, get, understand
 from voicemode.providers.discovery import LOOK_SECONDS, MODELS, VOICES, Found, Spot, discover, judge
 from voicemode.providers.port_owners import Listeners, ListeningSocket, by_process, listeners, may_be_asked, parse_table
-from voicemode.speech.bare_http import MAX_BYTES, BareResponse, get, understand
 from voicemode.speech.base import Offer
 
 pytestmark = pytest.mark.anyio

@@ -21,6 +21,8 @@ class FileServer:
     """The next answers end after so many bytes, one entry each."""
     stall_after: int | None = None
     """Answers stop after so many bytes and stay open until `let_go`."""
+    stops_at: int | None = None
+    """No answer goes beyond this byte of a file; it stays open until `let_go`."""
     ranges: bool = True
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     """(method, path, Range header) in the order they came."""
@@ -31,6 +33,12 @@ class FileServer:
     def gets(self, path: str) -> list[str]:
         """The Range headers of all GET requests for `path`."""
         return [span for method, where, span in self.requests if method == "GET" and where == path]
+
+    def end_of_answer(self, begin: int) -> int | None:
+        """After how many bytes the next answer, from `begin` on, ends; None is when all of it was sent."""
+        if self.break_after:
+            return self.break_after.pop(0)
+        return self.stall_after if self.stops_at is None else max(0, self.stops_at - begin)
 
     @contextmanager
     def serving(self) -> "Iterator[FileServer]":
@@ -49,9 +57,11 @@ class FileServer:
 
 def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        begin = 0
+
         def do_GET(self) -> None:
             body = self._head()
-            end = state.break_after.pop(0) if state.break_after else state.stall_after
+            end = state.end_of_answer(self.begin)
             self.wfile.write(body[:end])
             if end is not None and end < len(body):
                 self.close_connection = True
@@ -76,7 +86,7 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             if content is None:
                 self.send_error(404)
                 return b""
-            begin = int(span.removeprefix("bytes=").split("-")[0]) if span and state.ranges else 0
+            self.begin = begin = int(span.removeprefix("bytes=").split("-")[0]) if span and state.ranges else 0
             self.send_response(206 if begin else 200)
             if begin:
                 self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")

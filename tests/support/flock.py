@@ -8,9 +8,10 @@ from typing import Literal
 from tests.support.chaos import Chaos, chaos, sentences_in
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
+from voicemode.http_client.client import open_http
 from voicemode.providers import Provider, Providers, ProviderSession
 from voicemode.speech.base import Kind, Voice
-from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient
 from voicemode.speech.sentence_stream import Sentences
 
 LETTER_SAMPLES = 1600

@@ -23,10 +23,11 @@ from voicemode import egress
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.errors import LocalOnlyError
+from voicemode.http_client.client import open_http
 from voicemode.models import download
 from voicemode.speech.base import Voice
 from voicemode.speech.openai.address import Endpoint
-from voicemode.speech.openai.client import SpeechClient, open_http
+from voicemode.speech.openai.client import SpeechClient
 from voicemode.speech.openai.errors import within
 
 SECONDS = 5.0

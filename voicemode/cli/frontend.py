@@ -122,8 +122,8 @@ async def serve_page(said: Mapping[str, Any], idle_minutes: float | None, develo
 @asynccontextmanager
 async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
     """Open the providers, to ask which would be chosen just now."""
+    from voicemode.http_client.client import open_http
     from voicemode.providers.endpoints import Endpoints
-    from voicemode.speech.openai.wire import open_http
 
     async with open_http() as http:
         endpoints = Endpoints(loaded, http)

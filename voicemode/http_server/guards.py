@@ -35,9 +35,9 @@ def foreign(scope: Scope) -> ApiError | None:
     """
     host, origin = host_of(scope), Headers(scope=scope).get("origin")
     here = (scope.get("server") or ("", 0))[0]
-    if is_loopback(here) and not is_this_machine(host):
+    if is_loopback(here) and not is_loopback(host):
         return ApiError(403, "This server answers to localhost only, not to other host names.", code="forbidden_host")
-    if origin is not None and not is_this_machine(host_in(origin)) and host_in(origin) != host:
+    if origin is not None and not is_loopback(host_in(origin)) and host_in(origin) != host:
         return ApiError(403, "Web pages of other sites may not use this server.", code="forbidden_origin")
     return None
 
@@ -53,11 +53,6 @@ def host_in(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
-
-
-def is_this_machine(host: str) -> bool:
-    """True if browsers take `host` for the machine they run on."""
-    return is_loopback(host) or host.lower().endswith(".localhost")
 
 
 class BodyLimit:

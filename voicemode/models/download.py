@@ -1,34 +1,34 @@
-"""Files over HTTPS, continued where a connection broke. Only imported where weights are fetched.
+"""Files over HTTP, continued where a connection broke or came to a standstill. Blocks: call it in a thread of its own."""
 
-TLS is verified against the operating system's certificates, so that a company's own proxy works too.
-"""
-
+import asyncio
 import errno
-import http.client
-import ssl
-import urllib.request
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from voicemode.config import network
-from voicemode.errors import ConfigError, WeightsError
+from voicemode.errors import ConfigError, LocalOnlyError, WeightsError
+from voicemode.http_client.client import open_http
+
+if TYPE_CHECKING:
+    import httpx2
 
 SILENCE_SECONDS = 5.0
 """How long a host may take to connect, and to send the next bytes."""
 
-CHUNK_BYTES = 1 << 20
 PARTIAL_CONTENT = 206
-
-BROKEN = (OSError, http.client.HTTPException)
-"""What a connection ends with; `URLError` and time limits are OSErrors."""
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says where there is no room left."""
 
 Advance = Callable[[float], None]
 """Told how many bytes were gained; negative where a download had to begin again."""
+
+
+class BrokenError(WeightsError):
+    """A connection ended before the file did; what has come of it is kept."""
 
 
 def host(url: str) -> str:
@@ -50,23 +50,15 @@ def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
     advance(_size(to))
     while (have := _size(to)) < size_bytes:
         try:
-            _continue(url, to, size_bytes, advance)
-        except BROKEN as error:
-            if is_full(error):
-                raise
+            asyncio.run(_continue(url, to, size_bytes, advance))
+        except BrokenError:
             if _size(to) <= have:
-                raise WeightsError(reason(error)) from error
+                raise
 
 
 def remote_bytes(url: str) -> int:
     """Return the size of the file at `url`. Raises WeightsError."""
-    try:
-        with _open(url, 0) as response:
-            if response.length is None:
-                raise WeightsError("it does not say how long the file is")
-            return response.length
-    except BROKEN as error:
-        raise WeightsError(reason(error)) from error
+    return asyncio.run(_remote_bytes(url))
 
 
 def is_full(error: Exception) -> bool:
@@ -74,59 +66,73 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in FULL
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Return the reason in the words of the system, without addresses or objects."""
-    match error:
-        case HTTPError():
-            return f"HTTP {error.code} {error.reason}".strip()
-        case URLError() if isinstance(error.reason, Exception):
-            return reason(error.reason)
-        case TimeoutError():
-            return f"no answer within {SILENCE_SECONDS:g} s"
-        case OSError():
-            return error.strerror or str(error) or type(error).__name__
-    return str(error) or type(error).__name__
+    said = str(error)
+    if isinstance(error, OSError) and error.errno:
+        # Libraries put words of their own, with addresses in them, where those of the system were.
+        said = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.strerror)
+    return said or type(error).__name__
 
 
-def _continue(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
+async def _continue(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
     have = _size(to)
-    with _open(url, have) as response:
-        if have and response.status != PARTIAL_CONTENT:
+    async with _opened(url, have) as response:
+        if have and response.status_code != PARTIAL_CONTENT:
             advance(-have)
             have = 0
         with to.open("ab" if have else "wb") as file:
-            while chunk := response.read(CHUNK_BYTES):
-                have += len(chunk)
+            # Each piece is written as it comes: whatever happens next, it is there.
+            async for piece in response.aiter_raw():
+                have += len(piece)
                 if have > size_bytes:
                     raise WeightsError("the file there is longer than the official one")
-                file.write(chunk)
-                advance(len(chunk))
+                file.write(piece)
+                advance(len(piece))
     if have < size_bytes:
-        raise http.client.IncompleteRead(b"", size_bytes - have)
+        raise BrokenError("the file there is shorter than the official one")
 
 
-def _open(url: str, offset: int) -> http.client.HTTPResponse:
-    import truststore
+async def _remote_bytes(url: str) -> int:
+    async with _opened(url, 0) as response:
+        length = response.headers.get("content-length", "")
+        if not length.isdecimal():
+            raise WeightsError("it does not say how long the file is")
+        return int(length)
+
+
+@asynccontextmanager
+async def _opened(url: str, offset: int) -> AsyncIterator["httpx2.Response"]:
+    """The answer with the file from `offset` on. Raises WeightsError, also for what goes wrong within."""
+    import httpx2
 
     if urlsplit(url).scheme not in {"http", "https"}:
         raise WeightsError(f"{url.partition(':')[0]!r} is not HTTP")
-    headers = {"User-Agent": "voicemode", **({"Range": f"bytes={offset}-"} if offset else {})}
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 the scheme was looked at
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    opener = urllib.request.build_opener(_proxies(url), urllib.request.HTTPSHandler(context=context))
-    response: http.client.HTTPResponse = opener.open(request, timeout=SILENCE_SECONDS)
-    return response
-
-
-def _proxies(url: str) -> urllib.request.ProxyHandler:
-    """The proxy of the environment, for `url` and where it is sent on to. Raises WeightsError if it cannot be used."""
+    span = {"Range": f"bytes={offset}-"} if offset else {}
     try:
-        if url.startswith("https"):
-            network.check_certificates()
-        proxy = network.proxy_for(url)
-    except ConfigError as error:
+        async with (
+            open_http() as http,
+            http.stream("GET", url, headers=span, timeout=SILENCE_SECONDS, follow_redirects=True) as response,
+        ):
+            if not response.is_success:
+                raise WeightsError(f"HTTP {response.status_code} {response.reason_phrase}".strip())
+            yield response
+    except (ConfigError, LocalOnlyError) as error:
         raise WeightsError(error.message, hint=error.hint) from error
-    return urllib.request.ProxyHandler(dict.fromkeys(("http", "https"), proxy) if proxy else {})
+    except httpx2.TimeoutException as error:
+        raise BrokenError(f"no answer within {SILENCE_SECONDS:g} s") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise BrokenError(reason(cause(error))) from error
+
+
+def cause(error: BaseException) -> BaseException:
+    """The failure of the system at the bottom of `error`; `error` itself if there is none."""
+    found, below = error, error.__cause__ or error.__context__
+    while below is not None:
+        found = below if isinstance(below, OSError) and below.strerror else found
+        # Several addresses were tried, and failed.
+        below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
+    return found
 
 
 def _size(path: Path) -> int:

@@ -18,6 +18,8 @@ from voicemode.errors import WeightsError
 from voicemode.models import download
 from voicemode.progress import Progress, ProgressCounter, Report
 
+JOIN_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -225,7 +227,7 @@ def _join(parts: Iterable[Path], file: File, job: Job) -> Path:
         with to.open("wb") as out:
             for part in parts:
                 with part.open("rb") as content:
-                    while chunk := content.read(download.CHUNK_BYTES):
+                    while chunk := content.read(JOIN_BYTES):
                         out.write(chunk)
                         job.advance(len(chunk))
     except OSError as error:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from voicemode.config import Settings
+from voicemode.http_client.bare import get
 from voicemode.providers.port_owners import TAKERS, Listeners, listeners, may_be_asked
-from voicemode.speech.bare_http import get
 from voicemode.speech.base import Kind, Offer
 from voicemode.speech.openai.catalogue import names
 from voicemode.tasks import ended

@@ -4,8 +4,8 @@ import asyncio
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
+from voicemode.http_client.bare import get
 from voicemode.services.service import HOST, Service
-from voicemode.speech.bare_http import get
 
 PROOF_SECONDS = 5.0
 OK = 200

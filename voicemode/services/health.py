@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicemode.config import Settings
+from voicemode.http_client.bare import get
 from voicemode.progress import Progress, from_json
 from voicemode.services.service import Service
-from voicemode.speech.bare_http import get
 
 ANSWER_SECONDS = 5.0
 """A server answers at once; a machine that is busy transcribing may need a moment."""

@@ -8,7 +8,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicemode.http_server.errors import ApiError
-from voicemode.http_server.guards import host_of, is_this_machine, promised_bytes
+from voicemode.http_server.guards import host_of, promised_bytes
+from voicemode.loopback import is_loopback
 from voicemode.web.policy import secured
 
 CLOSED_SECONDS = 1.0
@@ -30,7 +31,7 @@ class Names:
 
     def know(self, host: str) -> bool:
         """True if `host` is us; a name that only leads here is not (DNS rebinding)."""
-        return is_this_machine(host) or host in self.lan | self.behind
+        return is_loopback(host) or host in self.lan | self.behind
 
     def encrypted(self, scope: Scope) -> bool:
         """True if the browser talks to us over TLS."""

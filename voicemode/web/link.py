@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
+from voicemode.http_client.bare import get
 from voicemode.services import find
 from voicemode.services.health import health_of
 from voicemode.services.port_owner import is_ours, owner
 from voicemode.services.service import HOST
-from voicemode.speech.bare_http import get
 from voicemode.web.entry import pairing_codes
 from voicemode.web.lan import lan_addresses
 

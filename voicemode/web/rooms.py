@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode.config import Settings
 from voicemode.errors import RoomError
+from voicemode.http_client.client import open_http
 from voicemode.http_server.errors import ApiError
-from voicemode.speech.openai.wire import open_http
 from voicemode.text.person_names import is_reserved
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
 from voicemode.transports.livekit.directory import RoomDirectory

@@ -15,8 +15,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
+from voicemode.http_client.bare import get
 from voicemode.http_server.errors import ApiError
-from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import Access, find_access
 from voicemode.web.entry import SignIn
 from voicemode.web.rooms import SIGNALLING, no_livekit

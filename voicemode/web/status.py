@@ -9,11 +9,11 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
+from voicemode.http_client.bare import get
 from voicemode.services import find
 from voicemode.services.health import health
 from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
-from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import find_access
 from voicemode.web.entry import SignIn
 

@@ -8,10 +8,11 @@ import pytest
 
 from tests.support.endpoints import answers, endpoint, hangs_after, routes, speech_api
 from voicemode.config import Settings
+from voicemode.http_client.client import open_http
 from voicemode.speech.base import Kind, Listed, Offer, Synthesizer, Transcriber, Voice
 from voicemode.speech.openai.address import Endpoint
 from voicemode.speech.openai.catalogue import choose_tts_model, choose_voice, languages_of_models, languages_of_voices
-from voicemode.speech.openai.client import SpeechClient, open_http
+from voicemode.speech.openai.client import SpeechClient
 
 pytestmark = pytest.mark.anyio
 

@@ -33,9 +33,10 @@ from voicemode.audio.codec import wav_bytes
 from voicemode.audio.frames import Frame, closing
 from voicemode.config import Settings
 from voicemode.errors import ConfigError, ProviderError, UnreachableError, VoiceModeError
+from voicemode.http_client.client import open_http
 from voicemode.speech.base import Voice
 from voicemode.speech.openai.address import Endpoint, retry_after_seconds
-from voicemode.speech.openai.client import SpeechClient, open_http
+from voicemode.speech.openai.client import SpeechClient
 
 pytestmark = pytest.mark.anyio
 

@@ -24,9 +24,10 @@ from voicemode.audio.codec import CONTENT_TYPES, decode_stream, open_encoder, wa
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.errors import ProviderError, RefusedFormatError, UnsuitableError
+from voicemode.http_client.client import open_http
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.openai.address import Endpoint
-from voicemode.speech.openai.client import SpeechClient, open_http
+from voicemode.speech.openai.client import SpeechClient
 from voicemode.speech.openai.formats import PCM_RATE, candidates, sound_type
 from voicemode.speech.openai.upload import recording
 

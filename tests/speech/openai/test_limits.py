@@ -30,9 +30,10 @@ from tests.support.endpoints import (
 from voicemode.audio.frames import Frame, closing
 from voicemode.config import Settings
 from voicemode.errors import NoConnectionError, ProviderError, RefusedKeyError, UnreachableError
+from voicemode.http_client.client import open_http
 from voicemode.speech.base import Voice
 from voicemode.speech.openai.address import Endpoint
-from voicemode.speech.openai.client import SpeechClient, open_http
+from voicemode.speech.openai.client import SpeechClient
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from tests.support.livekit_server import settings_for
 from voicemode import egress
 from voicemode.config import Settings
 from voicemode.errors import ConfigError, LocalOnlyError, RoomError
-from voicemode.speech.openai.wire import open_http
+from voicemode.http_client.client import open_http
 from voicemode.transports.livekit.access import Access, access_to, agent_token, find_access, keys_file, person_token
 from voicemode.transports.livekit.directory import RoomDirectory, open_directory, somebody_in_room
 

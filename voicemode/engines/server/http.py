@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from voicemode.engines.server.about import About, AboutApi
 from voicemode.engines.server.counters import Counters
 from voicemode.engines.server.queue import EngineHost
+from voicemode.engines.server.uploads import UploadGate
 from voicemode.http_server.errors import exception_handlers
 from voicemode.http_server.guards import BodyLimit, Guard, foreign
 from voicemode.http_server.journal import AccessRecord, RequestJournal
@@ -51,6 +52,7 @@ def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Seq
         middleware=[
             Middleware(RequestJournal, activity=room.activity, count=count),
             Middleware(Guard, refusal=foreign),
+            Middleware(UploadGate, name=room.name),
             Middleware(BodyLimit, max_bytes=about.max_body_bytes),
         ],
         exception_handlers=exception_handlers(tally.note),

@@ -83,7 +83,7 @@ class EngineHost(Generic[E]):
         """At most `waiting` jobs wait. `name` tells clients apart; without it their processes do."""
         self._shelf = shelf
         self._turns = Scheduler(waiting)
-        self._name = name or Clients(owners).name
+        self.name = name or Clients(owners).name
         self._jobs: set[asyncio.Task[object]] = set()
         self.activity = Activity()
 
@@ -161,7 +161,7 @@ class EngineHost(Generic[E]):
 
     async def _work(self, job: Callable[[E, JobSignals], T], model: str, peer: Peer) -> T:
         with self._shelf.using(model) as loading:
-            client = await self._name(peer) if self._turns.taken or not loading.done() else ""
+            client = await self.name(peer) if self._turns.taken or not loading.done() else ""
             async with self._turns.turn(client, loading) as ticket:
                 engine, signals = await ready(loading), JobSignals(lambda: self._turns.give_way(ticket))
                 working = in_thread(lambda: job(engine, signals))

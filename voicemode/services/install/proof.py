@@ -8,9 +8,10 @@ from voicemode.audio.cues import done_cue, listening_cue
 from voicemode.audio.frames import join, silence
 from voicemode.config import Settings
 from voicemode.errors import ServiceError, VoiceModeError
+from voicemode.http_client.client import open_http
 from voicemode.services.service import Service
 from voicemode.speech.base import Voice
-from voicemode.speech.openai.client import Endpoint, SpeechClient, open_http
+from voicemode.speech.openai.client import Endpoint, SpeechClient
 
 SENTENCE = "Ready."
 RATE = 16_000

@@ -32,13 +32,13 @@ from voicemode.speech.openai.errors import nonsense, translated
 from voicemode.speech.openai.formats import PLAIN, Formats, candidates, sound_type
 from voicemode.speech.openai.listing import EndpointListing, parsed
 from voicemode.speech.openai.upload import form, open_file, recording
-from voicemode.speech.openai.wire import ERROR_BYTES, Response, Timeouts, Wire, open_http
+from voicemode.speech.openai.wire import ERROR_BYTES, Response, Timeouts, Wire
 from voicemode.speech.speculative import at_the_end
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Endpoint", "SpeechClient", "open_http"]
+__all__ = ["Endpoint", "SpeechClient"]
 
 LEARN_SECONDS = 1.0
 """What asking for all lists may take."""

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from voicemode import __version__, egress
 from voicemode.audio.frames import closing
 from voicemode.config import Settings
 from voicemode.speech.openai.address import Endpoint, refusal
@@ -24,35 +23,6 @@ ERROR_BYTES = 64 * 1024
 """An error text is not read beyond this."""
 TEXT_BYTES = 32 * 1024 * 1024
 """More text than a day of speech has."""
-
-
-@asynccontextmanager
-async def open_http() -> AsyncIterator["httpx2.AsyncClient"]:
-    """The one pool of connections that all endpoints share."""
-    # Importing the library takes a tenth of a second.
-    async with await asyncio.to_thread(_build_http) as http:
-        yield http
-
-
-def _build_http() -> "httpx2.AsyncClient":
-    from http.cookiejar import CookieJar, DefaultCookiePolicy
-
-    import httpx2
-
-    from voicemode.speech.openai.routes import Routes
-
-    return httpx2.AsyncClient(
-        transport=Routes(),
-        # Speech does not shrink, and whoever compresses it on the way holds it back.
-        headers={"User-Agent": f"voicemode/{__version__}", "Accept-Encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        event_hooks={"request": [_check_permitted]},
-    )
-
-
-async def _check_permitted(request: "httpx2.Request") -> None:
-    """Raises LocalOnlyError."""
-    egress.check(request.url.host)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicemode.config import Settings
 from voicemode.errors import ConfigError, RoomError, VoiceModeError
-from voicemode.speech.openai.wire import open_http
+from voicemode.http_client.client import open_http
 from voicemode.transports.livekit.access import Access, find_access, refused_key, server_token, unreachable
 
 if TYPE_CHECKING:

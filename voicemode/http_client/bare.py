@@ -1,4 +1,8 @@
-"""One GET request over a bare socket: nothing has to be imported for it, no proxy is asked, no redirect is followed."""
+"""One GET request over a bare socket: no proxy is asked, no redirect is followed.
+
+Nothing has to be imported for it. The other client costs 0.15 s of processor and 8 MB, which each command that only
+asks how a server is would pay.
+"""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,0 +1,90 @@
+"""Uploads are taken in once there is a place for them: what waits beyond that waits with its sender, not on our disk."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from voicemode.engines.server.clients import Peer, peer_of
+from voicemode.engines.server.fair_queue import FairQueue
+from voicemode.http_server.errors import ApiError
+from voicemode.http_server.guards import promised_bytes
+
+TURN_BYTES = 8 * 1024 * 1024
+"""Four minutes of speech as WAV. What is larger is a file, and no turn of a conversation waits for it."""
+TURNS, FILES = 64, 2
+"""How many of each are here at a time, from the first byte until they are answered."""
+WAITING = 32
+"""How many of each may wait for a place."""
+RETRY_SECONDS = 10
+
+
+class Places:
+    """Places for a few at a time, fair between clients."""
+
+    def __init__(self, count: int, waiting: int = WAITING) -> None:
+        self._free = count
+        self._line: FairQueue[asyncio.Future[None]] = FairQueue(waiting)
+
+    @asynccontextmanager
+    async def place(self, name: Callable[[], Awaitable[str]]) -> AsyncIterator[None]:
+        """Hold a place. `name` is asked for the client if it has to wait. Raises ApiError 429 when too many do."""
+        if self._free:
+            self._free -= 1
+        else:
+            await self._wait(await name())
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    async def _wait(self, client: str) -> None:
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if refused := self._line.join(client, called):
+            refused.set_exception(too_many())
+        try:
+            await called
+        except asyncio.CancelledError:
+            self._line.leave(called)
+            if called.done() and not called.cancelled() and not called.exception():
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        if called := self._line.take(lambda each: not each.done()):
+            called.set_result(None)
+        else:
+            self._free += 1
+
+
+class UploadGate:
+    """Middleware: a request with a body waits for a place before any of it is read."""
+
+    def __init__(self, app: ASGIApp, *, name: Callable[[Peer], Awaitable[str]]) -> None:
+        """`name` tells clients apart."""
+        self._app = app
+        self._name = name
+        self._turns, self._files = Places(TURNS), Places(FILES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as held:
+            if scope["type"] == "http" and has_body(scope):
+                places = self._turns if 0 < promised_bytes(scope) <= TURN_BYTES else self._files
+                try:
+                    await held.enter_async_context(places.place(lambda: self._name(peer_of(Request(scope)))))
+                except ApiError as error:
+                    await error.response()(scope, receive, send)
+                    return
+            await self._app(scope, receive, send)
+
+
+def has_body(scope: Scope) -> bool:
+    return promised_bytes(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
+
+
+def too_many() -> ApiError:
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    return ApiError(429, "Too many uploads are waiting.", code="rate_limit_exceeded", headers=headers)

@@ -1,0 +1,1 @@
+"""HTTP clients: one for everything, and a bare one for questions to this machine."""
