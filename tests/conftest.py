@@ -37,7 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 PARTS = ("fast", "waiting", "real-time")
 REAL_TIME = {"virtual_sound", "engines", "weights", "us", "network", "browser"}
 """Fixtures of tests that want the machine to themselves: sound, engines, rooms, a page."""
-INSTALLING = ("test_containers.py", "services/install/test_install.py", "services/test_service_life.py")
+INSTALLING = (
+    *("test_containers.py", "services/install/test_install.py", "services/test_service_life.py"),
+    "services/uninstall/test_everything.py",
+)
 """Tests that use engines, but need not hear in time."""
 OUTSIDE = {"wheel", "livekit", "user_systemd"}
 """Fixtures of tests that install something or run a server that is not ours."""

@@ -129,7 +129,8 @@ class Manager:
         Raises ServiceError.
         """
         await self._refuse_other(service)
-        if await asyncio.to_thread(units, service, self._settings, self._supervisor):
+        ours = await asyncio.to_thread(units, service, self._settings, self._supervisor)
+        if ours or await self._supervisor.look(service.name) is None:
             await self._supervisor.unregister(service.name)
         if found := await self.dependent(service):
             await end_server(service, found)
