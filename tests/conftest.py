@@ -55,7 +55,8 @@ SLOW = (
         "speech/test_wyoming.py",
     ),
     *("audio/echo", "audio/test_codec.py", "bench", "control/test_control.py", "engines", "frontend", "models/test_models.py"),
-    *("services/install", "services/livekit_server", "services/manager", "services/supervisors", "services/test_process.py"),
+    *("services/install", "services/livekit_server", "services/manager", "services/supervisors"),
+    *("services/test_failure.py", "services/test_process.py", "services/test_waiting.py"),
     *("tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
 )
 """Files and folders of tests that take long without one of those fixtures: real processes, installers, thousands of turns."""

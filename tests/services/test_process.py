@@ -223,35 +223,6 @@ async def test_whoever_is_cancelled_while_waiting_for_another_leaves_the_other_a
     assert len(started(folder)) == 1
 
 
-async def test_ready_is_when_the_engine_is_loaded(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "loading")
-    await ensure_running(parrot, settings)
-    waiting = asyncio.create_task(wait_ready(parrot, settings, 10))
-    done, _ = await asyncio.wait([waiting], timeout=0.2)
-    assert not done
-    (folder / "loaded").touch()
-    assert (await waiting).status == "ready"
-
-
-async def test_an_engine_that_takes_too_long_is_said_to_be_still_loading(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "loading")
-    await ensure_running(parrot, settings)
-    with pytest.raises(ServiceError, match=r"still loading after 0\.2 s"):
-        await wait_ready(parrot, settings, 0.2)
-
-
-async def test_an_engine_that_cannot_be_loaded_says_why(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "failed")
-    await ensure_running(parrot, settings)
-    with pytest.raises(ServiceError, match=r"cannot load its engine: No weights\. Get some\."):
-        await wait_ready(parrot, settings, 5)
-
-
-async def test_waiting_for_a_server_that_is_gone_ends(folder: Path, settings: Settings) -> None:
-    with pytest.raises(ServiceError, match="is not running any more"):
-        await wait_ready(service(folder), settings, 5)
-
-
 async def test_the_log_is_private_and_a_long_one_is_put_aside(folder: Path, settings: Settings) -> None:
     log = log_path("parrot", settings)
     log.parent.mkdir(parents=True)
