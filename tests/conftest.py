@@ -60,7 +60,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 PARTS = ("fast", "waiting", "real-time")
 REAL_TIME = {"virtual_sound", "engines", "weights", "us", "network", "browser"}
 """Fixtures of tests that want the machine to themselves: sound, engines, rooms, a page."""
-INSTALLING = ("test_containers.py", "services/install/test_install.py", "services/test_service_life.py")
+INSTALLING = (
+    *("test_containers.py", "services/install/test_install.py", "services/test_service_life.py"),
+    "services/uninstall/test_everything.py",
+)
 """Tests that use engines, but need not hear in time."""
 OUTSIDE = {"wheel", "livekit", "user_systemd"}
 """Fixtures of tests that install something or run a server that is not ours."""
@@ -75,7 +78,8 @@ SLOW = (
         "speech/test_wyoming.py",
     ),
     *("audio/echo", "audio/test_codec.py", "bench", "control/test_control.py", "engines", "frontend", "models/test_models.py"),
-    *("services/install", "services/livekit_server", "services/manager", "services/supervisors", "services/test_process.py"),
+    *("services/install", "services/livekit_server", "services/manager", "services/supervisors"),
+    *("services/test_failure.py", "services/test_process.py", "services/test_waiting.py"),
     *("tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
 )
 """Files and folders of tests that take long without one of those fixtures: real processes, installers, thousands of turns."""

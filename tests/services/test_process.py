@@ -19,7 +19,8 @@ from voicemode.errors import ServiceError
 from voicemode.services.detached import LOG_BYTES
 from voicemode.services.health import Health, health
 from voicemode.services.logs import log_path
-from voicemode.services.process import ensure_running
+from voicemode.services.process import ensure_running, unfit
+from voicemode.services.service import Service
 from voicemode.services.waiting import wait_ready
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +43,7 @@ async def test_a_server_that_nobody_started_is_started_and_answers(folder: Path,
     assert await health(parrot.health_url(settings)) is None
     await ensure_running(parrot, settings)
     (pid,) = started(folder)
-    assert await health(parrot.health_url(settings)) == Health("voicemode-parrot", "ready", "base", "0", pid)
+    assert await health(parrot.health_url(settings)) == Health("voicemode-parrot", "ready", "base", "99", pid)
 
 
 async def test_a_server_that_runs_is_left_as_it_is(folder: Path, settings: Settings) -> None:
@@ -111,6 +112,60 @@ async def test_many_callers_in_several_processes_start_exactly_one(folder: Path,
     assert await health(service(folder).health_url(settings)), "it outlives those who started it"
 
 
+async def test_one_of_an_earlier_version_is_replaced(folder: Path, settings: Settings) -> None:
+    await ensure_running(service(folder, "old"), settings)
+    await ensure_running(service(folder), settings)
+    assert len(started(folder)) == 2
+    state = await health(service(folder).health_url(settings))
+    assert state
+    assert state.version == "99"
+
+
+async def test_one_that_failed_is_replaced_by_who_comes_later_and_may_have_what_it_lacked(
+    folder: Path, settings: Settings
+) -> None:
+    await ensure_running(service(folder, "failed"), settings)
+    await ensure_running(service(folder), settings)
+    assert len(started(folder)) == 1, "it loads its engine again itself when it is asked"
+    arguments = ["-c", ENSURE, str(folder), str(settings.base_dir), str(settings.whisper_port)]
+    later = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=REPOSITORY)
+    assert await asyncio.wait_for(later.wait(), 60) == 0
+    assert (await wait_ready(service(folder), settings, 5)).status == "ready"
+    assert len(started(folder)) == 2
+
+
+async def test_one_whose_environment_is_gone_is_replaced(folder: Path, settings: Settings, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    state = Health("voicemode-parrot", "ready", version="99", pid=0)
+    await ensure_running(service(folder), settings)
+    (pid,) = started(folder)
+    assert unfit(service(folder), settings, replace(state, pid=pid)) is None
+    moved = [str(python), *service(folder).arguments(replace(settings, whisper_port=free_ports(1)[0]))]
+    process = await asyncio.create_subprocess_exec(*moved)
+    elsewhere = replace(settings, whisper_port=int(moved[-2]))
+    await waited(service(folder), elsewhere)
+    python.unlink()
+    old = unfit(service(folder), elsewhere, replace(state, pid=process.pid))
+    assert old
+    assert old.pid == process.pid
+    process.kill()
+    await process.wait()
+
+
+async def waited(parrot: Service, settings: Settings) -> None:
+    async with asyncio.timeout(30):
+        while not await health(parrot.health_url(settings)):
+            await asyncio.sleep(0.05)
+
+
+async def test_nobody_else_can_hold_the_lock_that_a_start_waits_for(folder: Path, settings: Settings) -> None:
+    settings.state_dir.mkdir(mode=0o755, parents=True)
+    await ensure_running(service(folder), settings)
+    assert settings.state_dir.stat().st_mode & 0o777 == 0o700
+    assert (settings.state_dir / "parrot.lock").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     "answer",
     [b'HTTP/1.1 200 OK\r\n\r\n{"status": "healthy"}', b"HTTP/1.1 404 Not Found\r\n\r\n<html>", b"SSH-2.0\r\n", b""],
@@ -166,35 +221,6 @@ async def test_whoever_is_cancelled_while_waiting_for_another_leaves_the_other_a
     second.cancel()
     await asyncio.wait_for(first, 10)
     assert len(started(folder)) == 1
-
-
-async def test_ready_is_when_the_engine_is_loaded(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "loading")
-    await ensure_running(parrot, settings)
-    waiting = asyncio.create_task(wait_ready(parrot, settings, 10))
-    done, _ = await asyncio.wait([waiting], timeout=0.2)
-    assert not done
-    (folder / "loaded").touch()
-    assert (await waiting).status == "ready"
-
-
-async def test_an_engine_that_takes_too_long_is_said_to_be_still_loading(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "loading")
-    await ensure_running(parrot, settings)
-    with pytest.raises(ServiceError, match=r"still loading after 0\.2 s"):
-        await wait_ready(parrot, settings, 0.2)
-
-
-async def test_an_engine_that_cannot_be_loaded_says_why(folder: Path, settings: Settings) -> None:
-    parrot = service(folder, "failed")
-    await ensure_running(parrot, settings)
-    with pytest.raises(ServiceError, match=r"cannot load its engine: No weights\. Get some\."):
-        await wait_ready(parrot, settings, 5)
-
-
-async def test_waiting_for_a_server_that_is_gone_ends(folder: Path, settings: Settings) -> None:
-    with pytest.raises(ServiceError, match="is not running any more"):
-        await wait_ready(service(folder), settings, 5)
 
 
 async def test_the_log_is_private_and_a_long_one_is_put_aside(folder: Path, settings: Settings) -> None:

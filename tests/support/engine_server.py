@@ -1,7 +1,7 @@
 """A stand-in for `voicemode serve`: a real process with a real /health, and no engine: it hears the same whatever is said.
 
 Usage: engine_server.py FOLDER PORT [MOOD [OPTION ...]]. Notes in FOLDER who was started, and with what. Moods:
-ready, loading (until FOLDER/loaded exists), failed, crash (at once), mute (never listens).
+ready, loading (until FOLDER/loaded exists), failed, old (of an earlier version), crash (at once), mute (never listens).
 """
 
 import json
@@ -19,7 +19,8 @@ class Health(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         loading = self.mood == "loading" and not (self.folder / "loaded").exists()
         status = "loading" if loading else "failed" if self.mood == "failed" else "ready"
-        said = {"service": "voicemode-parrot", "status": status, "model": "base", "version": "0", "pid": os.getpid()}
+        version = "0" if self.mood == "old" else "99"
+        said = {"service": "voicemode-parrot", "status": status, "model": "base", "version": version, "pid": os.getpid()}
         self.answer(
             503 if status == "failed" else 200, {**said, "error": "No weights. Get some." if status == "failed" else ""}
         )

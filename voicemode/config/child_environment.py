@@ -4,9 +4,13 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicemode.config.settings import Settings, env_name, find_setting
 from voicemode.config.values import render
+
+if TYPE_CHECKING:
+    import psutil
 
 NEEDED = frozenset(
     """
@@ -32,6 +36,11 @@ def child_environment(settings: Settings, names: Iterable[str], python: str = sy
     if python != sys.executable:
         inherited = {name: text for name, text in inherited.items() if name not in OF_THIS_INTERPRETER}
     return inherited | _given(settings, names)
+
+
+def base_dir_of(process: "psutil.Process") -> str:
+    """Base directory that a VoiceMode process of this user was given; empty if it was given none. Raises psutil.Error."""
+    return process.environ().get(env_name(find_setting("base_dir")), "")
 
 
 def installer_environment() -> dict[str, str]:

@@ -126,6 +126,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def private_folder(path: Path) -> None:
+    """Make the folder at `path`; its owner alone may enter it, also if it was there before. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+
+
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Alone with the file at `path` among all VoiceMode processes; makes its directory. Raises ConfigError."""

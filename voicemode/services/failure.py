@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from voicemode.config import Settings
-from voicemode.config.files import write_atomically
+from voicemode.config.files import private_folder, write_atomically
 from voicemode.errors import VoiceModeError
 
 
@@ -59,7 +59,7 @@ def noting_failure(name: str, settings: Settings) -> Iterator[None]:
         yield
     except Exception as error:
         with suppress(OSError):  # the disk may be what is wrong
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(path.parent)
             write_atomically(path, json.dumps(asdict(understand(name, error))).encode())
         raise
 

@@ -13,13 +13,13 @@ from voicemode.services.health import health_of
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import Record, installing_lock, kept_elsewhere, load_record, refuse_other, save_record
 from voicemode.services.logs import last_words, log_path, tail
-from voicemode.services.port_owner import is_ours, owner
+from voicemode.services.port_owner import Owner, is_ours, owner
 from voicemode.services.process import alone, ensure_running, interpreter, starting
 from voicemode.services.service import Service
 from voicemode.services.status import Facts, ServiceStatus, judge, supervises
 from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.supervisors.unit import unit_for
-from voicemode.services.uninstall.inventory import Item, of_service, remove, total_bytes
+from voicemode.services.uninstall.inventory import Item, of_service, remove, total_bytes, units
 from voicemode.services.vitals import end_server, vitals
 from voicemode.services.waiting import answering, supervised_ended
 
@@ -123,10 +123,21 @@ class Manager:
         return [_told(service, gone, models=models), *kept]
 
     async def unregister(self, service: Service) -> None:
-        """End it, whoever started it, and have nobody start it again. Raises ServiceError."""
+        """End it, whoever started it, and have nobody start it again; one of another base directory stays.
+
+        Raises ServiceError.
+        """
         await self._refuse_other(service)
-        await self._supervisor.unregister(service.name)
-        await self.end_unsupervised(service)
+        ours = await asyncio.to_thread(units, service, self._settings, self._supervisor)
+        if ours or await self._supervisor.look(service.name) is None:
+            await self._supervisor.unregister(service.name)
+        if found := await self.dependent(service):
+            await end_server(service, found)
+
+    async def dependent(self, service: Service) -> Owner | None:
+        """Our server, if it works with this base directory: when that is removed, it has to end."""
+        found = await self._running(service)
+        return found if found and found.works_in(self._settings.base_dir) else None
 
     async def follow_settings(self, service: Service, before: Settings, report: Report) -> str:
         """Have it work with the settings; what was done, in a sentence, or nothing. No request in flight is lost.
@@ -183,12 +194,16 @@ class Manager:
 
     async def end_unsupervised(self, service: Service) -> bool:
         """End a server of ours that an agent or a person has started; whether there was one. Raises ServiceError."""
+        found = await self._running(service)
+        if found:
+            await end_server(service, found)
+        return found is not None
+
+    async def _running(self, service: Service) -> Owner | None:
+        """Our server on the port of `service`, whoever has started it."""
         said = await health_of(service, self._settings)
         found = await asyncio.to_thread(owner, service.port(self._settings)) if said else None
-        if found is None or not is_ours(service, found, said):
-            return False
-        await end_server(service, found)
-        return True
+        return found if is_ours(service, found, said) else None
 
     async def _facts(self, service: Service) -> Facts:
         settings, port = self._settings, service.port(self._settings)

@@ -2,8 +2,10 @@
 
 import contextlib
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from voicemode.config.child_environment import base_dir_of
 from voicemode.engines.server.sockets import tcp_sockets
 from voicemode.services.health import Health
 from voicemode.services.service import HOST, Service
@@ -26,6 +28,14 @@ class Owner:
     command: tuple[str, ...] = ()
     ancestors: tuple[int, ...] = ()
     """Process ids of who started it, nearest first."""
+    started: float = 0.0
+    """When, in seconds since 1970."""
+    base_dir: str = ""
+    """Base directory it was given; empty if it was given none."""
+
+    def works_in(self, base_dir: Path) -> bool:
+        """True if it was given that base directory, or none."""
+        return not self.base_dir or Path(self.base_dir).expanduser() == base_dir.expanduser()
 
     def __str__(self) -> str:
         if not self.pid:
@@ -73,10 +83,25 @@ def describe(pid: int) -> Owner | None:
         return Owner(pid)
     except psutil.Error:
         return None
-    mine = user == psutil.Process().username()
+    found = Owner(pid, name, user, mine=user == psutil.Process().username())
     with contextlib.suppress(psutil.Error):
-        return Owner(pid, name, user, mine, tuple(process.cmdline()), tuple(parent.pid for parent in process.parents()))
-    return Owner(pid, name, user, mine)
+        return replace(
+            found,
+            command=tuple(process.cmdline()),
+            ancestors=tuple(parent.pid for parent in process.parents()),
+            started=process.create_time(),
+            base_dir=base_dir_of(process) if found.mine else "",
+        )
+    return found
+
+
+def began() -> float:
+    """When this process was started, in seconds since 1970."""
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return psutil.Process().create_time()
+    return 0.0
 
 
 def _answers(port: int) -> bool:

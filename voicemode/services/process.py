@@ -5,6 +5,8 @@ itself after its idle minutes.
 """
 
 import asyncio
+import logging
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicemode import __version__
 from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment
+from voicemode.config.files import private_folder
 from voicemode.errors import ServiceError
 from voicemode.progress import Report
 from voicemode.services.detached import open_log, spawn_detached
@@ -22,12 +26,16 @@ from voicemode.services.health import Health
 from voicemode.services.install.environment import python_of
 from voicemode.services.install.record import load_record
 from voicemode.services.logs import log_path
+from voicemode.services.port_owner import Owner, began, is_ours, owner
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervised
+from voicemode.services.vitals import end_server
 from voicemode.services.waiting import POLL_SECONDS, answering, answers, process_ended, wait_ready
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
 """Patience of an agent."""
@@ -84,25 +92,56 @@ async def ensure_running(
 ) -> None:
     """Return once the server answers on its port; start it if nobody has, and no supervisor is to.
 
-    Its engine may still be loading: requests wait for it, and so does `wait_ready`.
+    Its engine may still be loading: requests wait for it, and so does `wait_ready`. One that is unfit is replaced.
 
     Raises:
         ServiceError: It is not installed, something else has the port, the server did not come up, or it is
             installed as a service and somebody has stopped it.
     """
     try:
-        if await answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
+        state = await answers(service, settings)
+        if state and not await asyncio.to_thread(unfit, service, settings, state):
+            return
+        if not state and await _comes_by_itself(service, settings, limit_seconds, ask):
             return
         python = await asyncio.to_thread(interpreter, service, settings)
         if not python:
             raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
         async with starting(service, settings, limit_seconds):
-            if not await answers(service, settings):
+            state = await answers(service, settings)
+            old = await asyncio.to_thread(unfit, service, settings, state) if state else None
+            if old:
+                log.info("Replacing %s, %s.", old, service.title)
+                await end_server(service, old)
+            if old or not state:
                 await _start(service, settings, python, limit_seconds)
     except OSError as error:
         raise ServiceError(
             f"{service.title} cannot be started: {error}.", hint=f"VoiceMode has to write in {settings.base_dir}."
         ) from error
+
+
+def unfit(service: Service, settings: Settings, state: Health) -> Owner | None:
+    """Return the server that answers with `state` if it should be replaced; None if it is fit or a supervisor's. Blocks.
+
+    Unfit is one of an older version, one whose environment is gone, and one that failed before this process began: what
+    it lacked may be here now.
+    """
+    record = load_record(service, settings)
+    if (record and record.kept) or not interpreter(service, settings):
+        return None
+    found = owner(service.port(settings))
+    if found is None or not is_ours(service, found, state):
+        return None
+    old = state.version and numbers(state.version) < numbers(record.version if record else __version__)
+    gone = found.command and not Path(found.command[0]).exists()
+    failed = state.status == "failed" and found.started < began()
+    return found if old or gone or failed else None
+
+
+def numbers(version: str) -> list[int]:
+    """The numbers of a version, to compare it by."""
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 @asynccontextmanager
@@ -118,8 +157,8 @@ async def alone(path: Path, limit_seconds: float, busy: str) -> AsyncIterator[No
     """Among all processes of this user only one is in here; the others wait, and then say who is `busy`."""
     from filelock import FileLock
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    private_folder(path.parent)  # or another user could hold the lock for ever
+    lock = FileLock(path, mode=0o600)
     try:
         # Tried without blocking, from this thread: whoever is cancelled here cannot leave it locked.
         async with asyncio.timeout(limit_seconds):

@@ -38,7 +38,7 @@ async def test_one_that_is_started_answers_and_tells_all_of_itself(
     status = await manager.status(parrot)
     assert (status.word, status.runs, status.ours, status.enabled) == ("ready", "systemd", True, False)
     assert psutil.Process(status.pid).is_running()
-    assert (status.model, status.version) == ("base", "0")
+    assert (status.model, status.version) == ("base", "99")
     assert status.memory_bytes > 1_000_000
     assert status.uptime_seconds > 0
     assert status.log == str(installed.unit.log)
@@ -141,6 +141,22 @@ async def test_nothing_of_an_uninstalled_service_is_left(
     assert list(supervisor.folder.iterdir()) == []
     assert not [path for path in settings.base_dir.rglob("*") if path.is_file()]
     assert await manager.uninstall(parrot, silent, models=False) == ["There was nothing of Parrot to remove."]
+
+
+async def test_what_works_with_another_base_directory_survives_an_uninstall(
+    parrot: Service, manager: Manager, settings: Settings, supervisor: HandSupervisor, tmp_path: Path
+) -> None:
+    other = Manager(replace(settings, base_dir=tmp_path / "other"), supervisor)
+    await ensure_running(parrot, settings)
+    await install(parrot, replace(settings, whisper_threads=1), supervisor)
+    assert await other.dependent(parrot) is None
+    assert await other.uninstall(parrot, silent, models=False) == ["There was nothing of Parrot to remove."]
+    assert await supervisor.look("parrot"), "it is registered by the other installation"
+    found = await manager.dependent(parrot)
+    assert found
+    await manager.uninstall(parrot, silent, models=False)
+    assert owner(settings.whisper_port) is None
+    assert await supervisor.look("parrot") is None
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "enable", "disable", "unregister"])

@@ -70,6 +70,7 @@ def put_all(settings: Settings, supervisor: HandSupervisor) -> None:
     put(settings.logs_dir / "voicemode.log")
     put_model(settings.models_path)
     put_model(settings.models_path, "whisper-base")
+    put_model(settings.models_path, "smart-turn")
     put(settings.recordings_dir / "turn-20261122-100000-7-000001.wav", 5000)
     set_value("tts_speed", "1.2")
     put(user_file().with_name(".voicemode.env.abcd1234"))
@@ -114,6 +115,15 @@ async def test_all_that_a_long_life_leaves_is_found_and_taken_away(
     (home / ".config/units").rmdir()
     (home / ".config").rmdir()
     assert listing(home) == before
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_weights_of_every_manifest_are_found(name: str, settings: Settings, supervisor: HandSupervisor) -> None:
+    put_model(settings.models_path, name)
+    items = everything(settings, supervisor)
+    assert strangers(settings, items) == []
+    assert remove(items, settings) == []
+    assert not settings.base_dir.exists()
 
 
 def test_a_unit_is_found_though_its_installation_was_killed_before_it_was_written_down(

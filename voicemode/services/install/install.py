@@ -91,7 +91,8 @@ class Installation:
         if plan.trial:
             await self._try_out()
         if not plan.kept:
-            await self._make_way()  # whoever needs it next has the new one
+            async with starting(self._service, self._settings):
+                await self._make_way()  # whoever needs it next has the new one
             return
         try:
             await self._switch()

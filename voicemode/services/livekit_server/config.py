@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from voicemode.config import Settings
-from voicemode.config.files import write_atomically
+from voicemode.config.files import private_folder, write_atomically
 from voicemode.errors import ServiceError
 from voicemode.transports.livekit.access import find_access, keys_file
 
@@ -57,7 +57,7 @@ def config_text(settings: Settings, port: int) -> str:
 def write_config(settings: Settings, port: int) -> Path:
     """Write the configuration down; where. Raises OSError."""
     path = settings.state_dir / CONFIG
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(path.parent)
     write_atomically(path, config_text(settings, port).encode())
     return path
 

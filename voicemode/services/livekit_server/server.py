@@ -28,7 +28,9 @@ def run(settings: Settings, port: int | None, minutes: float | None = None) -> N
     """Serve until SIGTERM or SIGINT, or for `minutes`. Raises ServiceError if LiveKit cannot be had, or ends by itself."""
     ensure_keys(settings)
     path = write_config(settings, port or settings.livekit_port)
-    asyncio.run(_serve([str(find_program(settings)), "--config", str(path)], child_environment(settings, ()), minutes))
+    asyncio.run(
+        _serve([str(find_program(settings)), "--config", str(path)], child_environment(settings, ("base_dir",)), minutes)
+    )
 
 
 def find_program(settings: Settings) -> Path:

@@ -39,14 +39,14 @@ class Item:
 
 def everything(settings: Settings, supervisor: Supervisor) -> list[Item]:
     """All there is, in the order of `ORDER`."""
-    units = [unit for service in services().values() for unit in _units(service, settings, supervisor)]
-    return _sorted(units + _found(places(settings)))
+    registered = [unit for service in services().values() for unit in units(service, settings, supervisor)]
+    return _sorted(registered + _found(places(settings)))
 
 
 def of_service(service: Service, settings: Settings, supervisor: Supervisor, *, models: bool) -> list[Item]:
     """Return the items of one service; its weights only if `models`."""
     wanted = (place for place in places_of(service, settings) if models or place.kind != "model")
-    return _sorted([*_units(service, settings, supervisor), *_found(wanted)])
+    return _sorted([*units(service, settings, supervisor), *_found(wanted)])
 
 
 def remove(items: Iterable[Item], settings: Settings) -> list[str]:
@@ -75,15 +75,22 @@ def total_bytes(items: Iterable[Item]) -> int:
     return sum(item.size_bytes for item in items)
 
 
-def _units(service: Service, settings: Settings, supervisor: Supervisor) -> list[Item]:
+def units(service: Service, settings: Settings, supervisor: Supervisor) -> list[Item]:
+    """The unit of `service`, unless it belongs to an installation with another base directory."""
     record = load_record(service, settings)
     # An installation that was killed may have got as far as the unit, and not to the record.
     unit = record.unit if record else unit_for(service, settings, Path(sys.executable), weights=())
     paths = tuple(path for path in supervisor.files(unit) if os.path.lexists(path))
-    if not paths:
+    if not (paths and (record or any(_mentions(path, settings.logs_dir) for path in paths))):
         return []
     title = f"{supervisor.name} unit of {service.title}"
     return [Item(kind="unit", title=title, paths=paths, size_bytes=_size(paths), root=paths[0].parent)]
+
+
+def _mentions(unit: Path, folder: Path) -> bool:
+    with suppress(OSError):
+        return str(folder) in unit.read_text(encoding="utf-8", errors="replace")
+    return False
 
 
 def _found(all_places: Iterable[Location]) -> list[Item]:

@@ -10,7 +10,7 @@ from voicemode.config import Settings, trust_store, user_file
 from voicemode.engines.kokoro.cache import SOUND
 from voicemode.models.manifests import MODELS, Model
 from voicemode.models.store import INCOMING, NOTES
-from voicemode.services import services
+from voicemode.services import NAMES, services
 from voicemode.services.install.environment import BUILT
 from voicemode.services.install.record import FILE, TRIAL, service_dir
 from voicemode.services.service import Service
@@ -45,6 +45,9 @@ def places(settings: Settings) -> Iterator[Location]:
     """Every place there is."""
     for service in services().values():
         yield from places_of(service, settings)
+    for model in MODELS.values():
+        if not _service_of(model):
+            yield from _places_of_model(model, settings)
     base = settings.base_dir.expanduser()
     yield Location(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
     yield Location(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
@@ -97,8 +100,8 @@ def places_of(service: Service, settings: Settings) -> Iterator[Location]:
         service=name,
     )
     for model in MODELS.values():
-        if model.name.split("-")[0] == name:
-            yield from _places_of_model(model, settings, name)
+        if _service_of(model) == name:
+            yield from _places_of_model(model, settings)
 
 
 def log_names(name: str) -> str:
@@ -106,8 +109,14 @@ def log_names(name: str) -> str:
     return rf"{name}\.log(\.\d+)?"
 
 
-def _places_of_model(model: Model, settings: Settings, service: str) -> Iterator[Location]:
-    root = settings.models_path
+def _service_of(model: Model) -> str:
+    """Name of the service that needs `model`; empty if VoiceMode itself does."""
+    first = model.name.split("-")[0]
+    return first if first in NAMES else ""
+
+
+def _places_of_model(model: Model, settings: Settings) -> Iterator[Location]:
+    root, service = settings.models_path, _service_of(model)
     files = "|".join(re.escape(file.name) for file in model.files)
     notes = rf"{re.escape(NOTES)}(\.\d+)?|{re.escape(INCOMING)}"
     title, sizes = f"weights of {model.title}", tuple(file.size_bytes for file in model.files)

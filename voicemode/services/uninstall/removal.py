@@ -53,11 +53,12 @@ async def survey(settings: Settings, supervisor: Supervisor, *, keep: Iterable[s
     items = await asyncio.to_thread(everything, settings, supervisor)
     keep = frozenset(keep)
     going = [item for item in items if item.kind not in keep]
-    seen = [await Manager(settings, supervisor).status(service) for service in services().values()]
+    manager = Manager(settings, supervisor)
+    running = [(service, found) for service in services().values() if (found := await manager.dependent(service))]
     return Removal(
         going=going,
         entries=await asyncio.to_thread(lambda: [entry for client in clients(home) for entry in entries(client)]),
-        running=[f"{status.title} (pid {status.pid})" for status in seen if status.ours],
+        running=[f"{service.title} (pid {found.pid})" for service, found in running],
         staying=[item for item in items if item.kind in keep],
         strangers=await asyncio.to_thread(strangers, settings, items),
         base=settings.base_dir.expanduser(),
