@@ -135,6 +135,7 @@ class Written(BaseModel):
     answer: str = Field(description="Your answer")
 
 
+# `_tool_input_schema` is private to the SDK: pyproject.toml pins its version.
 class VoiceServer(MCPServer[None]):
     """An MCPServer that rejects arguments no tool has and speaks of failures in their own words."""
 

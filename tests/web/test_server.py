@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import ssl
 import stat
@@ -19,16 +18,13 @@ from tests.support.page_server import WAIT_SECONDS, PageServer, nobody, serving
 from voicemode.config import Settings
 from voicemode.config.files import exclusive
 from voicemode.errors import ServiceError
-from voicemode.http_server.connection import TimedConnection
-from voicemode.http_server.listening import listen
-from voicemode.http_server.server import run
 from voicemode.services.frontend import shown
 from voicemode.web.app import MAX_BODY_BYTES, create_site
 from voicemode.web.attempts import AttemptLimits
 from voicemode.web.certificate import root
 from voicemode.web.entry import COOKIE, SECURE_COOKIE, pairing_codes
 from voicemode.web.guards import Names
-from voicemode.web.server import Lan, config
+from voicemode.web.server import Lan
 
 pytestmark = pytest.mark.anyio
 
@@ -248,48 +244,6 @@ async def test_a_request_that_is_too_large_is_not_read(server: PageServer) -> No
     assert status == 400
     status, _ = await raw(server.port, b"NONSENSE\r\n\r\n")
     assert status == 400
-
-
-class Hasty(TimedConnection):
-    """The same, for who has no time to wait in tests."""
-
-    head_seconds = 0.3
-    reader_seconds = 0.6
-
-
-async def test_who_holds_a_connection_for_nothing_is_hung_up_on(settings: Settings, folder: Path) -> None:
-    (folder / "long.txt").write_bytes(os.urandom(20_000_000))
-    site, listener = await asyncio.to_thread(create_site, lambda: settings, Names(), folder, nobody), listen("127.0.0.1", 0)
-    hasty = config(site.app, lifespan="off")
-    hasty.http = Hasty
-    port = listener.getsockname()[1]
-    serving = asyncio.create_task(run(listener, hasty, site.activity, None))
-    page, long = (b"GET %s HTTP/1.1\r\nHost: localhost\r\n" % path for path in (b"/", b"/long.txt"))
-    for sent in (b"", page, page + b"\r\n" + page, long + b"\r\n"):
-        assert await held_until_hung_up(port, sent), sent
-    async with asyncio.timeout(WAIT_SECONDS):
-        status, _ = await raw(port, page + b"Connection: close\r\n\r\n")
-    assert status == 200
-    serving.cancel()
-    await asyncio.wait({serving})
-
-
-async def held_until_hung_up(port: int, sent: bytes) -> bool:
-    """Whether a client that sends this, and reads nothing, finds that the server has gone."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        # So little is read ahead that the rest waits with the server.
-        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
-        writer.write(sent)
-        try:
-            while not writer.is_closing():
-                await asyncio.sleep(0.1)
-                writer.write(b"X-More: y\r\n")  # a trickle is no excuse
-                await writer.drain()
-        except ConnectionError:
-            return True
-        finally:
-            writer.transport.abort()
-    return True
 
 
 async def test_other_methods_and_paths_are_refused_in_words(server: PageServer) -> None:

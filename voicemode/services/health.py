@@ -77,7 +77,7 @@ def _worded(service: Service, body: bytes) -> Health:
 def _understand(body: bytes) -> Health:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return STRANGER
     return _from_json(said) if isinstance(said, dict) else STRANGER
 

@@ -169,7 +169,7 @@ def test_a_wrong_request_is_refused_with_the_field_and_the_remedy(
     assert says in error["message"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"speak"', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"speak"', b"\xff", b"[" * 100_000, b'{"input":' * 50_000])
 def test_what_is_no_json_object_is_refused(url: str, body: bytes) -> None:
     answer = httpx2.post(f"{url}/audio/speech", content=body, timeout=PATIENCE)
     assert answer.status_code == 400

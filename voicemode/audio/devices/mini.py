@@ -62,6 +62,7 @@ class MiniaudioBackend:
         return infos[device.index]["id"] if device else None
 
 
+# `_get_info` is private to the library: pyproject.toml pins its version.
 class _Listing(miniaudio.Devices):  # type: ignore[misc]
     def _get_info(self, device_type: Any, device_info: Any) -> dict[str, Any]:
         # The library would open every device to ask for its formats, which we do not need.

@@ -32,10 +32,11 @@ class Places:
     @asynccontextmanager
     async def place(self, name: Callable[[], Awaitable[str]]) -> AsyncIterator[None]:
         """Hold a place. `name` is asked for the client if it has to wait. Raises ApiError 429 when too many do."""
+        client = "" if self._free else await name()
         if self._free:
             self._free -= 1
         else:
-            await self._wait(await name())
+            await self._wait(client)
         try:
             yield
         finally:

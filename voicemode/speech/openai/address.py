@@ -116,7 +116,7 @@ def quote(endpoint: Endpoint, body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     if text[:1] == "<":
         text = "an HTML page"
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         text = _message(json.loads(text)) or text
     if endpoint.api_key:
         text = text.replace(endpoint.api_key, "***")

@@ -65,5 +65,5 @@ def parsed(body: bytes) -> object:
     """Parse JSON; None if it is something else."""
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

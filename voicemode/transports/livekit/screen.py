@@ -128,7 +128,7 @@ def done(controls: Controls, payload: str) -> bool:
     """Do what `payload` asks for. Raises RpcError if that is nothing that can be done."""
     try:
         wish = json.loads(payload)["do"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, RecursionError, TypeError, KeyError):
         wish = ""
     match wish:
         case "stop":
