@@ -16,7 +16,7 @@ from voicemode.audio.turns.barge_in import CleanedFrame, InterruptionDetector, I
 from voicemode.audio.vad import RATE
 from voicemode.conversation.interruption import VOLUMES
 from voicemode.transports.base import Speaker
-from voicemode.transports.speaker import PlaybackBuffer
+from voicemode.transports.speaker import OpenDevice, PlaybackBuffer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,15 +57,6 @@ class Laptop:
         return delayed * 10 ** (self.echo_db / 20)
 
 
-class Device:
-    """A device of RATE that asks for sound in time."""
-
-    rate = RATE
-    latency_seconds = SPEAKER_SECONDS
-
-    async def start(self) -> None: ...
-
-
 @dataclass(slots=True)
 class Moment:
     """One frame's worth of it."""
@@ -88,7 +79,7 @@ class Scene:
     def play(self, ours: Frame, theirs: Frame, *, yielding: bool = True) -> Iterator[Moment]:
         """Frame by frame; whoever iterates may resume the gate. If we are not `yielding`, we speak on at full volume."""
         buffer = PlaybackBuffer(self.speaker)
-        buffer.open(Device())
+        buffer.open(OpenDevice(RATE, SPEAKER_SECONDS))
         buffer.put(ours.pcm)
         buffer.end()
         near = self._near(theirs)

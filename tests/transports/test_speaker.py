@@ -21,16 +21,9 @@ from voicemode.errors import AudioDeviceError
 from voicemode.transports import local
 from voicemode.transports.base import Speaker
 from voicemode.transports.local import LocalTransport
-from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, PlaybackBuffer, faded
+from voicemode.transports.speaker import MAX_SECONDS, STALL_SECONDS, OpenDevice, PlaybackBuffer, faded
 
 LEVEL = 1000
-
-
-class Device:
-    rate = 1000
-    latency_seconds = 0.02
-
-    async def start(self) -> None: ...
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def speaker() -> Speaker:
 @pytest.fixture
 def buffer(speaker: Speaker) -> PlaybackBuffer:
     buffer = PlaybackBuffer(speaker)
-    buffer.open(Device())
+    buffer.open(OpenDevice(1000, 0.02))
     return buffer
 
 

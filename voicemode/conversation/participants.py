@@ -36,6 +36,7 @@ class Participants:
         self._all_here = False
         """True once nobody else can come."""
         self._listening_since = math.inf
+        self._resting = False
         self._hosting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -114,7 +115,7 @@ class Participants:
 
     def overhear(self, speaker: Speaker) -> None:
         """From now on we speak; `speaker` is softened, and held, while somebody talks over it."""
-        self._ours = speaker
+        self._ours, self._resting = speaker, False
         for listener in self._listeners:
             listener.overhear(self._interruption())
 
@@ -125,13 +126,14 @@ class Participants:
 
     def listen(self) -> None:
         """From now on we listen."""
-        self._ours = None
+        self._ours, self._resting = None, False
         self._listening_since, self.utterances.began_at = asyncio.get_running_loop().time(), math.inf
         for listener in self._listeners:
             listener.listen()
 
     def rest(self) -> None:
         """Hear nobody until we speak or listen again: what they say now would reach nobody."""
+        self._resting = True
         for listener in self._listeners:
             listener.rest()
 
@@ -233,6 +235,8 @@ class Participants:
         listener = Listener(microphone, self.context, self.utterances, self._look_again)
         if self._ours is not None:
             listener.overhear(self._interruption())
+        elif self._resting:
+            listener.rest()
         self._listeners.append(listener)
         self._names.add(listener.speaker)
         hearing = asyncio.create_task(listener.run())

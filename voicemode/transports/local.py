@@ -1,7 +1,7 @@
 """The sound card of this machine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -17,7 +17,7 @@ from voicemode.transports import microphone
 from voicemode.transports.base import Microphone, News, Played, Speaker
 from voicemode.transports.cleaning import Cleaning
 from voicemode.transports.microphone import Capture
-from voicemode.transports.speaker import SpeakerStream
+from voicemode.transports.speaker import OpenDevice, SpeakerStream
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ class LocalTransport:
         """Nothing is held."""
 
     @asynccontextmanager
-    async def _opened(self, kind: Kind, open_device: Callable[[Backend, str], Stream]) -> AsyncIterator["OpenDevice"]:
+    async def _opened(self, kind: Kind, open_device: Callable[[Backend, str], Stream]) -> AsyncIterator[OpenDevice]:
         name = self._devices[kind]
         if len(self._calls) >= MAX_HANGING:
             raise refused(kind, name, "earlier attempts still hang")
@@ -122,7 +122,9 @@ class LocalTransport:
         opening = self._call(lambda: open_device(self._load(self._backend), name))
         try:
             device = await self._bounded(opening, kind, "open")
-            yield OpenDevice(device, lambda: self._bounded(self._call(device.start), kind, "start"))
+            yield OpenDevice(
+                device.rate, device.latency_seconds, lambda: self._bounded(self._call(device.start), kind, "start")
+            )
         finally:
             closing = asyncio.create_task(self._close(opening))
             if kind == "input":
@@ -146,13 +148,3 @@ class LocalTransport:
     async def _close(self, opening: asyncio.Future[Stream]) -> None:
         with suppress(AudioDeviceError):
             await self._call((await opening).close)
-
-
-class OpenDevice:
-    """A device that is open."""
-
-    def __init__(self, stream: Stream, start: Callable[[], Awaitable[None]]) -> None:
-        self.rate = stream.rate
-        self.latency_seconds = stream.latency_seconds
-        self.start = start
-        """Lets sound flow. Raises AudioDeviceError, also if that takes too long."""

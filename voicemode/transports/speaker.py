@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 
 from voicemode.audio.devices import lost
 from voicemode.audio.echo.timeline import PlaybackTrack, Timeline
@@ -25,19 +25,20 @@ STALL_SECONDS = 0.6
 """A device that asks for nothing for so long is gone."""
 
 
-class PlaybackDevice(Protocol):
-    """A speaker that is open; it asks for sound as soon as it is started."""
+async def nothing() -> None:
+    """Sound flows already."""
 
-    @property
-    def rate(self) -> int:
-        """Samples per second."""
 
-    @property
-    def latency_seconds(self) -> float:
-        """From `fill` to the ear."""
+@dataclass(frozen=True, slots=True)
+class OpenDevice:
+    """A speaker or a microphone that is open."""
 
-    def start(self) -> Awaitable[None]:
-        """Let sound flow. Raises AudioDeviceError."""
+    rate: int
+    """Samples per second."""
+    latency_seconds: float
+    """From `fill` to the ear, or from the mouth to `deliver`."""
+    start: Callable[[], Awaitable[None]] = nothing
+    """Lets sound flow. Raises AudioDeviceError."""
 
 
 class PlaybackBuffer:
@@ -52,7 +53,7 @@ class PlaybackBuffer:
         self._flowing = self._interrupted = self._ended = self._cut = False
         self._volume = speaker.volume
 
-    def open(self, device: PlaybackDevice) -> None:
+    def open(self, device: OpenDevice) -> None:
         """From now on samples can be put and taken, at the rate of `device`."""
         with self._lock:
             self._rate = device.rate
@@ -175,7 +176,7 @@ class SpeakerStream:
         self._timeline = timeline
         self._track: PlaybackTrack | None = None
         self._loop = asyncio.get_running_loop()
-        self._opened: asyncio.Future[PlaybackDevice] = self._loop.create_future()
+        self._opened: asyncio.Future[OpenDevice] = self._loop.create_future()
         self._ready = asyncio.Event()
         self._asked = asyncio.Event()
         self._room = asyncio.Event()
@@ -216,7 +217,7 @@ class SpeakerStream:
             self._room.clear()
             await self._room.wait()
 
-    async def sound(self, device: PlaybackDevice) -> None:
+    async def sound(self, device: OpenDevice) -> None:
         """Start `device` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
         self._buffer.open(device)
         self._track = PlaybackTrack(device.rate, device.latency_seconds)

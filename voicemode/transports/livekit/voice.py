@@ -11,6 +11,7 @@ from livekit.rtc.participant import PublishTrackError, UnpublishTrackError
 
 from voicemode.audio.devices import Fill
 from voicemode.tasks import ended
+from voicemode.transports.speaker import OpenDevice
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +25,6 @@ SUBSCRIBED_SECONDS = 1.0
 """What is said before anybody receives the track is not heard; whoever wants no sound never does."""
 IDLE_SECONDS = 60.0
 """A track that is silent still costs both sides some work."""
-
-
-@dataclass(slots=True)
-class RoomSpeaker:
-    """The people's loudspeakers, as a device that is always open."""
-
-    rate: int = RATE
-    latency_seconds: float = AHEAD_SECONDS
-
-    async def start(self) -> None:
-        """Sound flows as long as somebody can hear it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +57,12 @@ class RoomVoice:
         return self._track.publication.sid if self._track else ""
 
     @asynccontextmanager
-    async def speaking(self, fill: Fill) -> AsyncIterator[RoomSpeaker]:
+    async def speaking(self, fill: Fill) -> AsyncIterator[OpenDevice]:
         """Say what `fill` gives; while nobody could hear it, nothing is taken."""
         await self._wake()
         feeding = asyncio.create_task(self._feed(fill))
         try:
-            yield RoomSpeaker()
+            yield OpenDevice(RATE, AHEAD_SECONDS)
         finally:
             await ended(feeding)
             self._resting = asyncio.create_task(self._rest())
