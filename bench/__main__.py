@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import barge_in, engine_room, failover, hearing, install, memory, page, playback, rooms, speaking, start, turn
+from bench import barge_in, ear, engine_room, failover, hearing, install, memory, page, playback, rooms, speaking, start, turn
 from bench.figures import Figure, table
 from bench.lab import Lab
 from bench.turn_taking import brief, parts
@@ -25,6 +25,7 @@ MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "hearing": hearing.measure,
     "speaking": speaking.measure,
     "intelligibility": speaking.intelligibility,
+    "ear": ear.measure,
     "engine_room": engine_room.measure,
     "failover": failover.measure,
     "page": page.measure,

@@ -52,7 +52,7 @@ _RULES: list[Rule] = [
     (re.compile(r"\bSt\. (?=[A-Z])"), "Saint "),
     (re.compile(r"(?<=[a-z\d] )St\.(?=[,;:]| [a-z]|$)|(?<=[a-z] )St(?=\.?$)"), "Street"),
     (re.compile(rf"(?i)\b({'|'.join(_BEFORE_NUMBER)})\. ?(?=\d)"), lambda m: _cased(_BEFORE_NUMBER[m[1].lower()], m[1]) + " "),
-    (re.compile(rf"(?i)\b({_DOTTED})\.(?= [^A-Z]|,)"), lambda m: _cased(_ANYWHERE[m[1].lower()], m[1])),
+    (re.compile(rf"\b((?i:{_DOTTED}))\.(?= [^A-Z]|,)"), lambda m: _cased(_ANYWHERE[m[1].lower()], m[1])),
     (re.compile(r"(?i)\bvs\.(?=\s)"), "versus"),
     (re.compile(rf"(?<![\w.-])({_BARE})(?![\w.(-])"), lambda m: _ANYWHERE[m[1]]),
     (

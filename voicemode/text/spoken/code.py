@@ -8,7 +8,8 @@ from voicemode.text.spoken.rules import Rule, rewrite
 
 
 def _say_flag(found: re.Match[str]) -> str:
-    return f"{'dash ' * len(found[1])}{found[2].replace('-', ' ')}"
+    is_letters = len(found[1]) == 1 and len(found[2]) > 1
+    return f"{'dash ' * len(found[1])}{found[2].upper() if is_letters else found[2].replace('-', ' ')}"
 
 
 def _say_hash(found: re.Match[str]) -> str:

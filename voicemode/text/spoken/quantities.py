@@ -83,7 +83,8 @@ def _slashed_date(found: re.Match[str]) -> str:
 
 
 def _named_date(found: re.Match[str]) -> str:
-    said = f"{found[1]} {ordinal(int(found[2]))}" if int(found[2]) <= 31 else found[0]
+    month = next((month for month in MONTHS if month.startswith(found[1][:3])))
+    said = f"{month} {ordinal(int(found[2]))}" if int(found[2]) <= 31 else found[0]
     return f"{said}, {year(int(found[3]))}" if found[3] else said
 
 
@@ -175,7 +176,7 @@ _VERSIONED = "version|release|python|node|java|go|rust|ruby|php|swift|ubuntu|deb
 
 _COUNTED = (
     "step|part|page|phase|batch|chunk|attempt|try|test|item|task|shard|retry|iteration|epoch|chapter|slide|sprint|stage|file|round|"
-    "worker|job|run|section|question|lesson|level|pass|commit|segment|layer"
+    "worker|job|download|upload|run|section|question|lesson|level|pass|commit|segment|layer"
 )
 _CLOCK_END = r"\d{1,2}(?::\d\d)? ?(?:[aApP]\.?[mM]\b\.?)?"
 _UNIT_OR_PERCENT = rf"(?:{_ALTERNATIVES}|%|[kKMB])"

@@ -42,7 +42,7 @@ _SYMBOLS: list[Rule] = [
     (re.compile(r"(?<=\w) ?= ?(?=\w)"), " equals "),
     (re.compile(r"(?<!\S)<\s*(?=[\w$-])"), "less than "),
     (re.compile(r"(?<!\S)>\s*(?=[\w$-])"), "more than "),
-    (re.compile(r"(?<!\S)[~≈]\s*(?=[\w$])"), "about "),
+    (re.compile(r"(?<!\S)(?:[Aa](?:bout|round|pproximately) )?[~≈]\s*(?=[\w$])"), "about "),
     (re.compile(r"\s*±\s*"), " plus or minus "),
     (re.compile(r"\s*÷\s*"), " divided by "),
     (re.compile(r"(?<=\w) ?\u00d7 ?(?=\w)|(?<=\w) \* (?=\w)"), " times "),
