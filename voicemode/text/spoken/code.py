@@ -4,7 +4,7 @@ import re
 
 from voicemode.text.spoken.names import say_snake, split_humps
 from voicemode.text.spoken.places import say_places
-from voicemode.text.spoken.rules import Rule, rewrite
+from voicemode.text.spoken.rules import Rule, rewrite, rewrite_where
 
 
 def _say_flag(found: re.Match[str]) -> str:
@@ -90,13 +90,14 @@ _OPERATORS: list[Rule] = [
 ]
 
 
+_SIGN = re.compile(r"[_#@!$\d]|\(\)|\+\+|(?<!\w)-|[a-z][A-Z]|\w\.\w")
 _ASSERTED = re.compile(r"(?<=\w)!(?![=~])")
 """A macro of Rust, a value that TypeScript shall take for granted: not a negation."""
 
 
 def say_identifiers(prose: str) -> str:
     """Names that only code has, where they stand in prose. "GitHub" and "iPhone" are words."""
-    return rewrite(prose, _IDENTIFIERS)
+    return rewrite_where(_SIGN, prose, _IDENTIFIERS)
 
 
 def say_code(code: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from voicemode.text.spoken.names import MIXED_NAME, say_mixed_name
 from voicemode.text.spoken.numbers import cardinal, digits, integer, number, ordinal, year
-from voicemode.text.spoken.rules import Rule, rewrite, table
+from voicemode.text.spoken.rules import Rule, rewrite_where, table
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -83,7 +83,7 @@ def _slashed_date(found: re.Match[str]) -> str:
 
 
 def _named_date(found: re.Match[str]) -> str:
-    month = next((month for month in MONTHS if month.startswith(found[1][:3])))
+    month = next(month for month in MONTHS if month.startswith(found[1][:3]))
     said = f"{month} {ordinal(int(found[2]))}" if int(found[2]) <= 31 else found[0]
     return f"{said}, {year(int(found[3]))}" if found[3] else said
 
@@ -277,4 +277,4 @@ _DIGIT = re.compile(r"\d")
 
 def say_quantities(text: str) -> str:
     """Whatever has digits, in words."""
-    return rewrite(text, _RULES) if _DIGIT.search(text) else text
+    return rewrite_where(_DIGIT, text, _RULES)
