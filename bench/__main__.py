@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import (
     barge_in,
+    ear,
     engine_room,
     failover,
     hearing,
@@ -40,6 +41,7 @@ MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "long_file": long_file.measure,
     "speaking": speaking.measure,
     "intelligibility": speaking.intelligibility,
+    "ear": ear.measure,
     "engine_room": engine_room.measure,
     "failover": failover.measure,
     "page": page.measure,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-Unit = Literal["s", "ms", "MB", "%", "×", "errors", "connections"]
-DIGITS: dict[Unit, int] = {"s": 3, "ms": 1, "MB": 0, "%": 1, "×": 2, "errors": 0, "connections": 0}
+Unit = Literal["s", "ms", "MB", "%", "×", "errors", "connections", "kinds"]
+DIGITS: dict[Unit, int] = {"s": 3, "ms": 1, "MB": 0, "%": 1, "×": 2, "errors": 0, "connections": 0, "kinds": 0}
 HEAD = ("figure", "median", "min", "incumbent", "aim", "")
 
 

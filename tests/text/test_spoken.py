@@ -22,7 +22,7 @@ PROSE = [
 MARKUP = [
     ("**bold** and *italic* and ***both***", "bold and italic and both"),
     ("__bold__ and _italic_", "bold and italic"),
-    ("a ~~struck~~ word", "a struck word"),
+    ("a ~~struck~~ word", "a word"),
     ("Use 2 * 3 here", "Use two times three here"),
     ("# Title", "Title."),
     ("## Done! ##", "Done!"),
@@ -164,7 +164,7 @@ NUMBERS = [
     ("2026-13-45", "2026-13-45"),
     ("since 2026-11", "since November twenty twenty-six"),
     ("11/22/2026", "November twenty-second, twenty twenty-six"),
-    ("Nov 22, 2026", "Nov twenty-second, twenty twenty-six"),
+    ("Nov 22, 2026", "November twenty-second, twenty twenty-six"),
     ("on 22 November 2026", "on the twenty-second of November twenty twenty-six"),
     ("16:9", "sixteen to nine"),
     ("$150/h", "one hundred fifty dollars per hour"),

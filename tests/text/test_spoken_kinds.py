@@ -1,7 +1,11 @@
 """Each kind of thing that agents write, as a native listener wants to hear it."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.support.paths import REPOSITORY
+from voicemode.text.sentences import requests
 from voicemode.text.spoken import spoken
 
 NEGATION = [
@@ -151,6 +155,11 @@ WORDS = [
     ("on Main St. today", "on Main Street today"),
     ("No. I will not.", "No. I will not."),
     ("e.g. this, i.e. that", "for example, this, that is, that"),
+    ("approx. twice", "approximately twice"),
+    ("about ~5 files", "about five files"),
+    ("Use ~~npm~~ pnpm", "Use PNPM"),
+    ("on Nov 5", "on November fifth"),
+    ("`ls -la`", "LS dash LA"),
     ("cats vs. dogs", "cats versus dogs"),
     ("Step 1/3", "Step one of three"),
     ("attempt 2/5 failed", "attempt two of five failed"),
@@ -194,6 +203,20 @@ def test_each_kind_is_said_as_a_native_listener_wants_it(text: str, said: str) -
     assert spoken(text, language="en") == said
 
 
-@pytest.mark.parametrize("said", [said for _, said in KINDS])
-def test_what_is_said_comes_through_unchanged(said: str) -> None:
-    assert spoken(said, language="en") == said
+def texts() -> Iterator[str]:
+    """What agents write, here and in the repository's own prose."""
+    yield from (text for text, _ in KINDS)
+    for page in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("[!l]*.md")]:
+        yield from page.read_text(encoding="utf-8").split("\n\n")
+    for line in (REPOSITORY / "bench/ear.txt").read_text(encoding="utf-8").splitlines():
+        yield line.partition(" => ")[0].replace("\\n", "\n")
+
+
+def test_what_is_said_comes_through_the_rules_unchanged() -> None:
+    said = [spoken(text, language="en") for text in texts()]
+    assert [spoken(text, language="en") for text in said] == said
+
+
+def test_so_does_each_part_that_is_asked_of_a_server() -> None:
+    parts = [part for text in texts() for part in requests(spoken(text, language="en"))]
+    assert [spoken(part, language="en") for part in parts] == parts

@@ -6,11 +6,16 @@
 Markup goes in every language. Words for numbers, symbols and names are English, so they are used for English text only;
 other languages are left to the engine that speaks them.
 
-markdown    headings, lists, tables, code blocks, links -> sentences; `html` its tags
-places      URLs, mail addresses, file paths
-code        identifiers, flags, operators
-quantities  dates, times, money, units, numbers; `numbers` has the words
-symbols     &, ->, <=, emoji
+markdown       headings, lists, tables, code blocks, links -> sentences; `html` its tags
+places         URLs, mail addresses, file paths
+code           identifiers, flags, operators
+names          names of the trade (trade.txt), initialisms, letters with digits
+abbreviations  "No. 5", "e.g.", "Part III", "Mon-Fri"
+notation       powers, exponents, formulas
+quantities     dates, times, money, units, numbers; `numbers` has the words
+symbols        &, ->, <=, emoji
+
+What has been said once comes through a second time unchanged, so a server may apply the same rules to what clients send.
 """
 
 import re

@@ -10,17 +10,12 @@ _BEFORE_NUMBER = table(
     "volume, p: page, pp: pages, eq: equation, art: article, ref: reference, tab: table, ver: version, app: appendix, pt: "
     "part, ep: episode, approx: approximately, ca: about, max: maximum, min: minimum, est: estimated"
 )
-_ANYWHERE = table(
-    "approx: approximately, incl: including, excl: excluding, resp: respectively, dept: department, govt: government, misc: "
-    "miscellaneous, esp: especially, cf: compare, max: maximum, min: minimum, avg: average, vs: versus, viz: namely, temp: "
-    "temporary, orig: original, prev: previous, impl: implementation, fn: function, fns: functions, arg: argument, args: "
-    "arguments, params: parameters, param: parameter, ctx: context, cfg: config, msg: message, msgs: messages, req: "
-    "request, resp: response, pkg: package, pkgs: packages, dir: directory, dirs: directories, btn: button, idx: index, "
-    "ptr: pointer, mgmt: management, attr: attribute, attrs: attributes, deps: dependencies, decl: declaration"
+_DOTTED = table(
+    "approx: approximately, incl: including, excl: excluding, dept: department, govt: government, misc: miscellaneous, esp: "
+    "especially, cf: compare, max: maximum, min: minimum, avg: average, temp: temporary, orig: original, prev: previous, "
+    "resp: response, viz: namely"
 )
-"""Those that are no words when they lack their full stop."""
-_DOTTED = "approx|incl|excl|dept|govt|misc|esp|cf|max|min|avg|temp|orig|prev|resp|viz"
-_BARE = "vs|impl|fns?|args?|params?|ctx|cfg|msgs?|req|pkgs?|dirs?|btn|idx|ptr|mgmt|attrs?|deps|decl|avg|misc"
+"""Words without their full stop, or none."""
 _DAYS = table("Mon: Monday, Tue: Tuesday, Wed: Wednesday, Thu: Thursday, Fri: Friday, Sat: Saturday, Sun: Sunday")
 _MONTHS = table(
     "Jan: January, Feb: February, Mar: March, Apr: April, May: May, Jun: June, Jul: July, Aug: August, Sep: September, "
@@ -52,9 +47,8 @@ _RULES: list[Rule] = [
     (re.compile(r"\bSt\. (?=[A-Z])"), "Saint "),
     (re.compile(r"(?<=[a-z\d] )St\.(?=[,;:]| [a-z]|$)|(?<=[a-z] )St(?=\.?$)"), "Street"),
     (re.compile(rf"(?i)\b({'|'.join(_BEFORE_NUMBER)})\. ?(?=\d)"), lambda m: _cased(_BEFORE_NUMBER[m[1].lower()], m[1]) + " "),
-    (re.compile(rf"(?i)\b({_DOTTED})\.(?= [^A-Z]|,)"), lambda m: _cased(_ANYWHERE[m[1].lower()], m[1])),
-    (re.compile(r"(?i)\bvs\.(?=\s)"), "versus"),
-    (re.compile(rf"(?<![\w.-])({_BARE})(?![\w.(-])"), lambda m: _ANYWHERE[m[1]]),
+    (re.compile(rf"\b((?i:{'|'.join(_DOTTED)}))\.(?= [^A-Z]|,)"), lambda m: _cased(_DOTTED[m[1].lower()], m[1])),
+    (re.compile(r"(?<![\w.-])[Vv]s\.?(?=\s)"), "versus"),
     (
         re.compile(rf"\b({_NAMES}) ?[-–—] ?({_NAMES})\b(?! \d)"),
         lambda m: f"{_SHORT.get(m[1], m[1])} to {_SHORT.get(m[2], m[2])}",

@@ -4,11 +4,12 @@ import re
 
 from voicemode.text.spoken.names import say_snake, split_humps
 from voicemode.text.spoken.places import say_places
-from voicemode.text.spoken.rules import Rule, rewrite
+from voicemode.text.spoken.rules import Rule, rewrite, rewrite_where
 
 
 def _say_flag(found: re.Match[str]) -> str:
-    return f"{'dash ' * len(found[1])}{found[2].replace('-', ' ')}"
+    is_letters = len(found[1]) == 1 and len(found[2]) > 1
+    return f"{'dash ' * len(found[1])}{found[2].upper() if is_letters else found[2].replace('-', ' ')}"
 
 
 def _say_hash(found: re.Match[str]) -> str:
@@ -89,13 +90,14 @@ _OPERATORS: list[Rule] = [
 ]
 
 
+_SIGN = re.compile(r"[_#@!$\d]|\(\)|\+\+|(?<!\w)-|[a-z][A-Z]|\w\.\w")
 _ASSERTED = re.compile(r"(?<=\w)!(?![=~])")
 """A macro of Rust, a value that TypeScript shall take for granted: not a negation."""
 
 
 def say_identifiers(prose: str) -> str:
     """Names that only code has, where they stand in prose. "GitHub" and "iPhone" are words."""
-    return rewrite(prose, _IDENTIFIERS)
+    return rewrite_where(_SIGN, prose, _IDENTIFIERS)
 
 
 def say_code(code: str) -> str:

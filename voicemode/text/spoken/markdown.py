@@ -145,8 +145,12 @@ def _paragraph(tokens: Sequence["Token"], marker: str, *, english: bool) -> Iter
 
 def _inline(tokens: Iterable["Token"]) -> Iterator[Span]:
     """Yield the text of a paragraph; a line break in it is a span of its own."""
+    struck = ""
     for token in tokens:
+        struck = token.type if token.type.startswith("s_") else struck
         match token.type:
+            case _ if struck == "s_open":
+                continue  # said, "Use ~~npm~~ pnpm" would be both
             case "text":
                 yield Span(rewrite(token.content, _LEFT_OVER))
             case "code_inline":

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from voicemode.text.spoken.rules import Rule, rewrite, table
+from voicemode.text.spoken.rules import Rule, rewrite, rewrite_where, table
 
 MATH = re.compile(
     r"\$\$(?P<block>[^$]{1,2000})\$\$|\\\[(?P<display>.{1,2000}?)\\\]|\\\((?P<inline>.{1,1000}?)\\\)"
@@ -96,6 +96,9 @@ _RULES: list[Rule] = [
 ]
 
 
+_SIGN = re.compile(r"[\^\u2070-\u209f²³¹\u0370-\u03ff√∞∈½⅓⅔¼¾⅛]|\d ?[eE*]|[OΘΩ]\(|GMT|UTC")
+
+
 def say_formula(latex: str) -> str:
     """A formula in words if it is short and has nothing we cannot say."""
     said = " ".join(rewrite(latex, _LATEX).split())
@@ -104,4 +107,4 @@ def say_formula(latex: str) -> str:
 
 def say_notation(text: str) -> str:
     """Powers, exponents and Greek letters in words; numbers stay."""
-    return rewrite(text, _RULES)
+    return rewrite_where(_SIGN, text, _RULES)

@@ -7,7 +7,7 @@ import re
 
 from voicemode.text.spoken.names import say_name
 from voicemode.text.spoken.numbers import year
-from voicemode.text.spoken.rules import Rule, rewrite
+from voicemode.text.spoken.rules import Rule, rewrite_where
 
 EXTENSIONS = (
     "bash|bin|bmp|c|cc|cfg|conf|cpp|cs|css|csv|db|diff|dockerfile|docx?|env|exe|fish|flac|gif|go|gz|h|hpp|html?|ico|ini|ipynb|"
@@ -35,9 +35,12 @@ _GLOB = re.compile(r"(?<!\S)\*\.(?=\w)")
 _HAS_EXTENSION = re.compile(rf".*\.(?:{EXTENSIONS})", re.IGNORECASE)
 
 
+_SIGN = re.compile(r"[/\\@]|\.\w")
+
+
 def say_places(text: str) -> str:
     """URLs, addresses and paths in `text` in English words."""
-    return rewrite(text, _ENGLISH)
+    return rewrite_where(_SIGN, text, _ENGLISH)
 
 
 def shorten_places(text: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from voicemode.text.spoken.names import MIXED_NAME, say_mixed_name
 from voicemode.text.spoken.numbers import cardinal, digits, integer, number, ordinal, year
-from voicemode.text.spoken.rules import Rule, rewrite, table
+from voicemode.text.spoken.rules import Rule, rewrite_where, table
 
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -83,7 +83,8 @@ def _slashed_date(found: re.Match[str]) -> str:
 
 
 def _named_date(found: re.Match[str]) -> str:
-    said = f"{found[1]} {ordinal(int(found[2]))}" if int(found[2]) <= 31 else found[0]
+    month = next(month for month in MONTHS if month.startswith(found[1][:3]))
+    said = f"{month} {ordinal(int(found[2]))}" if int(found[2]) <= 31 else found[0]
     return f"{said}, {year(int(found[3]))}" if found[3] else said
 
 
@@ -175,7 +176,7 @@ _VERSIONED = "version|release|python|node|java|go|rust|ruby|php|swift|ubuntu|deb
 
 _COUNTED = (
     "step|part|page|phase|batch|chunk|attempt|try|test|item|task|shard|retry|iteration|epoch|chapter|slide|sprint|stage|file|round|"
-    "worker|job|run|section|question|lesson|level|pass|commit|segment|layer"
+    "worker|job|download|upload|run|section|question|lesson|level|pass|commit|segment|layer"
 )
 _CLOCK_END = r"\d{1,2}(?::\d\d)? ?(?:[aApP]\.?[mM]\b\.?)?"
 _UNIT_OR_PERCENT = rf"(?:{_ALTERNATIVES}|%|[kKMB])"
@@ -276,4 +277,4 @@ _DIGIT = re.compile(r"\d")
 
 def say_quantities(text: str) -> str:
     """Whatever has digits, in words."""
-    return rewrite(text, _RULES) if _DIGIT.search(text) else text
+    return rewrite_where(_DIGIT, text, _RULES)

@@ -13,6 +13,11 @@ def rewrite(text: str, rules: Sequence[Rule]) -> str:
     return text
 
 
+def rewrite_where(sign: re.Pattern[str], text: str, rules: Sequence[Rule]) -> str:
+    """`rewrite` if `sign` is there: most sentences have nothing for most rules."""
+    return rewrite(text, rules) if sign.search(text) else text
+
+
 def table(text: str) -> dict[str, str]:
     """A small dictionary, readable: "ms: millisecond, s: second"."""
     return dict(entry.split(": ") for entry in text.split(", "))

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from voicemode.text.spoken.rules import Rule, rewrite
+from voicemode.text.spoken.rules import Rule, rewrite_where
 
 _EMOJI = "[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff\u25a0-\u25ff\u200d\ufe0f\u20e3\U000e0020-\U000e007f]"
 _JOINERS = "\u200d\ufe0f\u20e3"
@@ -42,7 +42,7 @@ _SYMBOLS: list[Rule] = [
     (re.compile(r"(?<=\w) ?= ?(?=\w)"), " equals "),
     (re.compile(r"(?<!\S)<\s*(?=[\w$-])"), "less than "),
     (re.compile(r"(?<!\S)>\s*(?=[\w$-])"), "more than "),
-    (re.compile(r"(?<!\S)[~≈]\s*(?=[\w$])"), "about "),
+    (re.compile(r"(?<!\S)(?:[Aa](?:bout|round|pproximately) )?[~≈]\s*(?=[\w$])"), "about "),
     (re.compile(r"\s*±\s*"), " plus or minus "),
     (re.compile(r"\s*÷\s*"), " divided by "),
     (re.compile(r"(?<=\w) ?\u00d7 ?(?=\w)|(?<=\w) \* (?=\w)"), " times "),
@@ -63,7 +63,10 @@ _SYMBOLS: list[Rule] = [
 ]
 
 
+_SIGN = re.compile(r"[^\w\s.,;:!?'\"“”‘’()\[\]{}–—-]|,\w|-+>|[²³]")
+
+
 def say_symbols(text: str) -> str:
     """Signs as English words; emoji are dropped."""
     # The rules take blanks along, and would try each of many in vain.
-    return drop_emoji(rewrite(" ".join(text.split()), _SYMBOLS))
+    return drop_emoji(rewrite_where(_SIGN, " ".join(text.split()), _SYMBOLS))
