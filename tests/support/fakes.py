@@ -14,7 +14,7 @@ from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.floor import Floor
 from voicemode.conversation.recorder import Recorder, TurnDetectors
 from voicemode.errors import AudioDeviceError, ProviderError
-from voicemode.speech.base import Offer, Transcript, Voice
+from voicemode.speech.base import FileProgress, Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import at_the_end
 from voicemode.transports.base import Microphone, News, Played, Transport
@@ -70,7 +70,9 @@ class FakeSpeech:
     async def learn(self) -> None:
         """Its offer is known from the start."""
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: str = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: str = "text", progress: FileProgress | None = None
+    ) -> str:
         if self.error:
             raise self.error
         return f"{self.text} ({path.name}, {response_format})"

@@ -19,6 +19,21 @@ TextFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """A part of an audio file that has been transcribed. The first one begins a new transcript."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    total_seconds: float
+    """Length of the file; 0 if it does not say."""
+
+
+FileProgress = Callable[[FilePart], None]
+"""Takes the parts of a file as they are transcribed, where the endpoint tells."""
+
+
+@dataclass(frozen=True, slots=True)
 class Voice:
     """A way to speak."""
 
@@ -100,7 +115,9 @@ class Transcriber(SpeechToText, Serving, Protocol):
     def streams(self) -> bool:
         """True if `transcripts` has work done before the person has finished."""
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
         """The text of an audio file of any common format. Raises ProviderError."""
 
 
