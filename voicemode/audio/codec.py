@@ -242,7 +242,7 @@ def length_of(file: BinaryIO) -> float:
     import av
 
     try:
-        with av.open(file) as container:
+        with av.open(file, "r") as container:
             return float(container.duration or 0) / av.time_base
     except (av.FFmpegError, ValueError):
         return 0.0
