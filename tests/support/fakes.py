@@ -20,7 +20,7 @@ from voicemode.conversation.status import DEAD_MICROPHONE, StatusFeed, unseen
 from voicemode.conversation.utterance import Expected, ListenContext, Utterance
 from voicemode.errors import AudioDeviceError, ProviderError
 from voicemode.progress import Progress, Report, nobody
-from voicemode.speech.base import Offer, Transcript, Voice
+from voicemode.speech.base import FileProgress, Offer, Transcript, Voice
 from voicemode.speech.sentence_stream import Sentences
 from voicemode.speech.speculative import StreamingTranscriber, at_the_end
 from voicemode.transports.base import Microphone, News, Played, Speaker, Transport
@@ -76,7 +76,9 @@ class FakeSpeech:
     async def learn(self) -> None:
         """Its offer is known from the start."""
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: str = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: str = "text", progress: FileProgress | None = None
+    ) -> str:
         if self.error:
             raise self.error
         return f"{self.text} ({path.name}, {response_format})"

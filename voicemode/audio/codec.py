@@ -237,6 +237,19 @@ def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
     return _decode(file, rate, None)
 
 
+def length_of(file: BinaryIO) -> float:
+    """Seconds of sound in `file`, as far as it says so; else 0. Blocks."""
+    import av
+
+    try:
+        with av.open(file, "r") as container:
+            return float(container.duration or 0) / av.time_base
+    except (av.FFmpegError, ValueError):
+        return 0.0
+    finally:
+        file.seek(0)
+
+
 def _is_plain_wav(head: bytes, rate: int) -> bool:
     try:
         header = parse_header(head)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 STEERING = ("hold", "mute", "now", "send", "skip", "stop", "unmute")
 MODULES = {
-    name: f"voicemode.cli.{name}" for name in ("config", "doctor", "frontend", "serve", "service", "uninstall")
+    name: f"voicemode.cli.{name}" for name in ("config", "doctor", "frontend", "serve", "service", "transcribe", "uninstall")
 } | dict.fromkeys(STEERING, "voicemode.cli.steer")
 """Commands that are more than a tool, or have nothing to do with one, and the module that has each."""
 

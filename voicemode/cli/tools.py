@@ -87,9 +87,14 @@ class TypedText(click.ParamType[str]):
 
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     """Run a tool for a person at a terminal: what is going on goes to stderr; Ctrl-C and SIGTERM close devices."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
+    until_told_to_end()
     async with open_app() as opened:
         with progress_shown() as report:
             return await fn(await opened.now(report, broken=tools.is_diagnostic(fn)), **arguments)
+
+
+def until_told_to_end() -> None:
+    """Let SIGTERM cancel the current task, as Ctrl-C does."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]

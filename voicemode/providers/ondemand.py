@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.errors import ProviderError, UnreachableError, VoiceModeError
 from voicemode.progress import Report
-from voicemode.speech.base import Offer, Synthesizer, TextFormat, Transcriber, Transcript, Voice
+from voicemode.speech.base import FileProgress, Offer, Synthesizer, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.speculative import at_the_end
 
 T = TypeVar("T")
@@ -57,9 +57,11 @@ class OnDemand:
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         return at_the_end(self, frames, prompt=prompt, language=language)
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
         def ask() -> Awaitable[str]:
-            return self._endpoint.transcribe_file(path, language=language, response_format=response_format)
+            return self._endpoint.transcribe_file(path, language=language, response_format=response_format, progress=progress)
 
         return await self._answer(ask)
 

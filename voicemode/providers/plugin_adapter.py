@@ -17,7 +17,7 @@ from voicemode.audio.vad import RATE
 from voicemode.config import Settings
 from voicemode.errors import ProviderError, UnsuitableError, VoiceModeError
 from voicemode.progress import Progress, Report
-from voicemode.speech.base import Offer, TextFormat, Transcript, Voice
+from voicemode.speech.base import FileProgress, Offer, TextFormat, Transcript, Voice
 from voicemode.speech.speculative import at_the_end
 from voicemode.tasks import ended
 
@@ -144,8 +144,10 @@ class GuardedTranscriber(Guarded):
         finally:
             await ended(passing)
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
-        """As `Transcriber.transcribe_file`; raises VoiceModeError if the file cannot be read."""
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
+        """As `Transcriber.transcribe_file`, without progress; raises VoiceModeError if the file cannot be read."""
         if hasattr(self._thing, "transcribe_file"):
             with self._culprit.blamed():
                 async with asyncio.timeout(FILE_SECONDS):

@@ -12,7 +12,7 @@ from voicemode.providers.member import Attempt, Member, once
 from voicemode.providers.pool import Pool
 from voicemode.providers.provider import Account, Failure
 from voicemode.providers.race import RacedRequest
-from voicemode.speech.base import Synthesizer, TextFormat, Transcriber, Transcript, Voice
+from voicemode.speech.base import FileProgress, Synthesizer, TextFormat, Transcriber, Transcript, Voice
 from voicemode.speech.openai.catalogue import choose_voice
 from voicemode.speech.speculative import at_the_end, speculative
 from voicemode.text.sentences import broken_off
@@ -52,11 +52,13 @@ class ProviderSession:
         )
         return replace(transcript, provider=name)
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
         """Text of an audio file in `response_format`. Raises NoProviderError."""
 
         def ask(stt: Transcriber) -> Awaitable[str]:
-            return stt.transcribe_file(path, language=language, response_format=response_format)
+            return stt.transcribe_file(path, language=language, response_format=response_format, progress=progress)
 
         return (await self._answer(ask, language, None))[0]
 

@@ -3,7 +3,7 @@
 Public: whoever writes a provider of another kind (see `voicemode.providers.plugins`) writes against these.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,6 +15,21 @@ Kind = Literal["stt", "tts"]
 Listed = tuple[str, ...] | None
 """Names an endpoint publishes; None if it does not say."""
 TextFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A part of an audio file that has been transcribed. The first one begins a new transcript."""
+
+    text: str
+    start_seconds: float
+    end_seconds: float
+    total_seconds: float
+    """Length of the file; 0 if it does not say."""
+
+
+FileProgress = Callable[[FilePart], None]
+"""Takes the parts of a file as they are transcribed, where the endpoint tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +114,9 @@ class Transcriber(SpeechToText, Serving, Protocol):
     def streams(self) -> bool:
         """True if `transcripts` has work done before the person has finished."""
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
         """The text of an audio file of any common format. Raises ProviderError."""
 
 

@@ -1,5 +1,6 @@
 """The speech-to-text server: OpenAI's transcription API over the Whisper engine."""
 
+import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from voicemode.audio.codec import decode_file
+from voicemode.audio.codec import decode_file, length_of
 from voicemode.audio.frames import Frame
 from voicemode.config import Settings
 from voicemode.engines.server.about import About
@@ -21,7 +22,7 @@ from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.progress import EngineProgress
 from voicemode.engines.server.queue import EngineHost, JobSignals
 from voicemode.engines.server.server import serve
-from voicemode.engines.whisper.answer import Meter, Result, render, text_of
+from voicemode.engines.whisper.answer import Meter, Result, render, text_of, times
 from voicemode.engines.whisper.models import ANY, installed, not_installed
 from voicemode.engines.whisper.request import TranscriptionRequest, read_ask
 from voicemode.engines.whisper.transcript import Options, Segment
@@ -129,21 +130,26 @@ class WhisperApi:
 
     async def _events(self, ask: TranscriptionRequest, peer: Peer) -> AsyncGenerator[bytes, None]:
         """Server-sent events: the text in parts, then all of it."""
+        meter = Meter(())
 
         def job(engine: TranscriptionEngine, signals: JobSignals) -> Iterator[Segment]:
-            return self._heard(ask, Meter(decode_file(ask.file, RATE)), engine, signals)
+            meter.frames = decode_file(ask.file, RATE)
+            return self._heard(ask, meter, engine, signals)
 
         heard: list[Segment] = []
         with ask.file:
+            total = await asyncio.to_thread(length_of, ask.file) if ask.progress else 0.0
             try:
                 async with aclosing(self._room.stream(job, model=ask.model, peer=peer)) as segments:
                     async for segment in segments:
+                        heard.append(segment)
                         if segment.text:
-                            heard.append(segment)
-                            yield event({"type": "transcript.text.delta", "delta": segment.text})
+                            how_far = {**times(segment), "duration": round(total, 2)} if ask.progress else {}
+                            yield event({"type": "transcript.text.delta", "delta": segment.text, **how_far})
             except VoiceModeError as error:
                 if not heard:
                     raise
                 yield event(as_api_error(error).body)
             else:
-                yield event({"type": "transcript.text.done", "text": text_of(heard)})
+                text = bytes(render(ask, Result(heard, meter.seconds)).body).decode() if ask.progress else text_of(heard)
+                yield event({"type": "transcript.text.done", "text": text})

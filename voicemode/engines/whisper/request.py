@@ -28,6 +28,8 @@ class TranscriptionRequest:
     granularities: frozenset[str]
     """Granularities of verbose_json: `segment`, `word`."""
     stream: bool
+    progress: bool
+    """A stream that says how far it is, and ends with the answer in `format`, whichever that is."""
     options: Options
 
 
@@ -47,12 +49,14 @@ def checked(form: FormData, default: str, *, translate: bool) -> TranscriptionRe
         raise ApiError(400, f"The model {model} knows English only: nothing can be translated. Ask another.", param="model")
     answer = one_of(FORMATS, text(form, "response_format", "json"))
     granularities = asked_granularities(form, answer)
+    progress = text(form, "progress").lower() in TRUE
     return TranscriptionRequest(
         model=model,
         file=upload(form),
         format=answer,
         granularities=granularities,
-        stream=asked_stream(form, answer),
+        stream=asked_stream(form, answer) or progress,
+        progress=progress,
         options=Options(
             language=asked_language(form, model),
             prompt=text(form, "prompt"),

@@ -4,19 +4,20 @@ Only ever raises ProviderError (UnreachableError where nothing listens), whateve
 """
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from voicemode.audio.codec import decode_stream, has_codecs
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.config import Settings
 from voicemode.errors import NoConnectionError, ProviderError, RefusedFormatError
 from voicemode.progress import Report
-from voicemode.speech.base import Kind, Listed, Offer, TextFormat, Transcript, Voice
+from voicemode.speech.base import FilePart, FileProgress, Kind, Listed, Offer, TextFormat, Transcript, Voice
 from voicemode.speech.openai.address import Endpoint
 from voicemode.speech.openai.catalogue import (
     OPENAI_VOICES,
@@ -29,6 +30,7 @@ from voicemode.speech.openai.catalogue import (
     names,
 )
 from voicemode.speech.openai.errors import nonsense, translated
+from voicemode.speech.openai.events import events
 from voicemode.speech.openai.formats import PLAIN, Formats, candidates, sound_type
 from voicemode.speech.openai.listing import EndpointListing, parsed
 from voicemode.speech.openai.upload import form, open_file, recording
@@ -100,16 +102,36 @@ class SpeechClient:
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         return at_the_end(self, frames, prompt=prompt, language=language)
 
-    async def transcribe_file(self, path: Path, *, language: str = "", response_format: TextFormat = "text") -> str:
+    async def transcribe_file(
+        self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
+    ) -> str:
         """The text of an audio file of any format the endpoint reads, as it words it. Raises ProviderError."""
         fields = await self._transcription_fields(response_format, self._settings.prompt, language)
+        if progress and self.endpoint.is_here:
+            # Only our own server knows this field.
+            fields["progress"] = "true"
         limits = Timeouts(self._wire.limits.connect_seconds, FILE_SECONDS, FILE_SECONDS, 2 * FILE_SECONDS)
         with await asyncio.to_thread(open_file, path) as file:
             async with self._wire.ask("POST", "audio/transcriptions", limits, **form(fields, path.name, file)) as answer:
+                if progress and "event-stream" in answer.response.headers.get("content-type", ""):
+                    return await self._followed(answer, progress)
                 body = await answer.text()
         if response_format == "text" and "json" in answer.response.headers.get("content-type", ""):
             return self._transcript(body).text
         return body.decode("utf-8", "replace").strip()
+
+    async def _followed(self, answer: Response, progress: FileProgress) -> str:
+        """Return the whole text of an answer that comes in parts."""
+        said: dict[str, Any] = {}
+        async with closing(events(answer.chunks())) as coming:
+            async for said in coming:
+                if "delta" in said:
+                    progress(FilePart(said["delta"], said["start"], said["end"], said["duration"]))
+        if "error" in said:
+            raise ProviderError(f"{self.endpoint} failed: {said['error'].get('message', '')}", transient=True)
+        if "text" not in said:
+            raise nonsense(self.endpoint, "a whole transcript", json.dumps(said).encode())
+        return str(said["text"]).strip()
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         """`text`, spoken; frames as the bytes arrive. Raises ProviderError, also after frames were yielded."""
