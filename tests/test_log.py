@@ -73,9 +73,10 @@ def test_a_traceback_is_in_the_file_and_not_on_the_terminal(home: Path, capsys: 
 
 
 def test_a_name_that_is_no_text_is_logged(home: Path) -> None:
-    configure("info", home)
-    OURS.info("%s", "h\udcffi.wav")
-    assert (home / "voicemode.log").read_text().endswith("h\\udcffi.wav\n")
+    handler = PrivateFileHandler(home / "log")
+    handler.handle(logging.makeLogRecord({"msg": "h\udcffi.wav"}))
+    handler.close()
+    assert (home / "log").read_text() == "h\\udcffi.wav\n"
 
 
 def test_configuring_again_replaces_what_was_there(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

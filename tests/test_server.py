@@ -12,6 +12,7 @@ import pytest
 from mcp.client import Client
 from mcp.server.mcpserver.exceptions import ToolError
 
+from tests.support.endpoints import endpoint, routes, speaks
 from tests.support.mcp_client import Progress, RawServer, connect, environment, text
 from voicemode import __version__, tools
 from voicemode.config import Settings
@@ -61,6 +62,68 @@ async def test_a_wrong_value_is_explained(client: Client) -> None:
     result = await client.call_tool("converse", {"message": "hello", "speed": 9})
     assert result.is_error
     assert text(result) == "speed is 9; it must be 0.25 to 4.0, where 1.0 is normal."
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("converse", {"speed": "fast"}, 'speed is "fast"; it must be a number.'),
+        ("converse", {"pace": "slow"}, 'pace is "slow"; it must be one of quick, normal, patient.'),
+        ("converse", {"message": 5, "wait_for_response": []}, "message is 5; it must be text. wait_for_response is []; it "),
+        ("converse", {"language": "x" * 500}, "language is 'xxx"),
+        ("transcribe", {}, "file is missing: Path of the audio file, of any common format."),
+        ("service", {"action": "fly"}, 'action is "fly"; it must be one of status, start, '),
+        ("sing", {}, "There is no tool sing. There are: converse, doctor, "),
+    ],
+)
+async def test_each_wrong_argument_is_told_in_our_words(
+    client: Client, name: str, arguments: dict[str, object], sentence: str
+) -> None:
+    result = await client.call_tool(name, arguments)
+    assert result.is_error
+    assert text(result).startswith(sentence)
+    assert "pydantic" not in text(result)
+
+
+LINES: list[tuple[bytes, object, str]] = [
+    (rb'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"providers","arguments":{}},"x":"\ud83d"}', 2, "result"),
+    (rb'{"jsonrpc":"2.0","id":"\ud83d","method":"ping"}', "\ufffd", "result"),
+    (rb'{"jsonrpc":"2.0","id":2,"method":"sing"}', 2, "error"),
+    (rb'{"jsonrpc":"1.0","id":2,"method":"ping"}', 2, "error"),
+    (rb'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":[1]}', 2, "error"),
+    (rb'{"id": 2}', 2, "error"),
+    (b"nonsense", None, "error"),
+    (b"[]", None, "error"),
+    (b"\xff\xfe", None, "error"),
+    (b"[" * 100_000, None, "error"),
+    (b"", None, "error"),
+]
+
+
+async def test_every_line_is_answered() -> None:
+    server = await RawServer.start(environment(**QUIET))
+    await server.initialize()
+    for line, number, said in LINES:
+        server.stdin.write(line + b"\n")
+        answer = await server.receive()
+        assert (answer["id"], said in answer) == (number, True), line[:80]
+    server.stdin.close()
+    assert await server.ends(30) == 0
+
+
+async def test_half_a_character_in_a_message_keeps_nobody_from_speaking_it() -> None:
+    async with endpoint(routes({"/v1/audio/speech": speaks(bytes(4800))})) as speech:
+        environ = {"VOICEMODE_TRANSPORT": "memory", "VOICEMODE_TTS_BASE_URLS": speech.url}
+        server = await RawServer.start(environment(**environ, **QUIET))
+        await server.initialize()
+        # json.dumps writes the half as \ud83d.
+        arguments = {"message": "Done \ud83d it is.", "wait_for_response": False}
+        server.send({"id": 2, "method": "tools/call", "params": {"name": "converse", "arguments": arguments}})
+        answer = await server.receive()
+        assert not answer["result"]["isError"]
+        assert "Done" in speech.requests[-1].json["input"]
+        server.stdin.close()
+        assert await server.ends(30) == 0
 
 
 async def test_a_call_without_a_job_is_explained(client: Client) -> None:

@@ -139,15 +139,21 @@ class Runtime:
         self._http = http
         self.floor = Floor()
         self._leaving: list[asyncio.Task[None]] = []
-        self._app = self._build(load())
+        self._building = asyncio.Lock()
+        self._app: App
+
+    async def begin(self) -> None:
+        """Build the first App."""
+        self._app = await self._build(self._load())
 
     async def now(self, report: Report = nobody, *, broken: bool = False) -> App:
         """The App as the settings are now. Raises ConfigError if they are wrong, unless `broken` ones are good enough."""
-        if changed(self._app.loaded):
-            before, self._app = self._app, self._build(self._load())
-            self._leaving = [task for task in self._leaving if not task.done()]
-            self._leaving.append(asyncio.create_task(self._leave_later(before)))
-            await self._end(before)
+        async with self._building:
+            if changed(self._app.loaded):
+                before, self._app = self._app, await self._build(self._load())
+                self._leaving = [task for task in self._leaving if not task.done()]
+                self._leaving.append(asyncio.create_task(self._leave_later(before)))
+                await self._end(before)
         if self._app.loaded.error and not broken:
             raise self._app.loaded.error.with_traceback(None)
         return replace(self._app, report=report)
@@ -180,26 +186,26 @@ class Runtime:
         await app.readiness.close()
         await app.endpoints.close()
 
-    def _build(self, loaded: LoadedSettings) -> App:
+    async def _build(self, loaded: LoadedSettings) -> App:
         settings = loaded.settings
         egress.enforce(settings.local_only)
         configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
         for notice in loaded.notices:
             log.warning("%s", notice)
-        loaded, endpoints = self._endpoints(loaded)
+        loaded, endpoints = await self._endpoints(loaded)
         hearing = Detectors(settings)
         jobs = {kind: partial(endpoints.warm_up, kind) for kind in get_args(Kind)}
         readiness = Warmup(jobs | {"turn model": hearing.load, "its weights": hearing.fetch})
         return App(loaded, endpoints, readiness, nobody, self.floor, hearing, {}, self._http)
 
-    def _endpoints(self, loaded: LoadedSettings) -> tuple[LoadedSettings, Endpoints]:
+    async def _endpoints(self, loaded: LoadedSettings) -> tuple[LoadedSettings, Endpoints]:
         """The endpoints that are configured; if one of them cannot be, none that the person named."""
         try:
-            return loaded, Endpoints(loaded, self._http)
+            return loaded, await Endpoints.made(loaded, self._http)
         except ConfigError as error:
             unnamed = replace(loaded.settings, tts_base_urls=(), stt_base_urls=())
             loaded = replace(loaded, settings=unnamed, error=loaded.error or error)
-            return loaded, Endpoints(loaded, self._http)
+            return loaded, await Endpoints.made(loaded, self._http)
 
 
 def checked_language(text: str) -> str:
@@ -215,6 +221,7 @@ async def open_app(load: Callable[[], LoadedSettings] = read_settings) -> AsyncI
     """The only opener: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
         opened = Runtime(load, http)
+        await opened.begin()
         try:
             async with steerable(opened.floor.controls):
                 yield opened

@@ -10,20 +10,24 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Annotated, Any
 
+from anyio import create_memory_object_stream, create_task_group
+from mcp import types
 from mcp.server import MCPServer
 from mcp.server.mcpserver import AcceptedElicitation, Context, Elicit, ElicitationResult, RequestStateSecurity, Resolve
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool as McpTool
+from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolResult, InputRequiredResult, TextContent
-from pydantic import BaseModel, Field
+from mcp.shared.message import SessionMessage
+from pydantic import BaseModel, Field, ValidationError
 
 from voicemode import __version__, tools
 from voicemode.app import App, Runtime, open_app
 from voicemode.config import LoadedSettings, Settings, read_settings
-from voicemode.errors import VoiceModeError
+from voicemode.errors import VoiceModeError, shortened
 from voicemode.progress import Progress
 
 HEARTBEAT_SECONDS = 5.0
@@ -34,6 +38,11 @@ WRITING_SECONDS = 86_400.0
 """A person may take so long to answer in writing."""
 QUESTIONS_KEPT = 32
 """Questions asked in writing at a time; more are never open, for a person answers one after the other."""
+
+KINDS = MappingProxyType({
+    "number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "text", "array": "a list",
+})  # fmt: skip
+"""JSON's types in words."""
 
 INSTRUCTIONS = "Talk with the person by voice: `converse` speaks and returns what they answer. Read voicemode://guide once."
 
@@ -137,7 +146,7 @@ class Written(BaseModel):
 
 # `_tool_input_schema` is private to the SDK: pyproject.toml pins its version.
 class VoiceServer(MCPServer[None]):
-    """An MCPServer that rejects arguments no tool has and speaks of failures in their own words."""
+    """An MCPServer that answers every line, rejects arguments no tool has and speaks of failures in their own words."""
 
     def __init__(self, calls: PendingCalls, **options: Any) -> None:
         super().__init__("voicemode", request_state_security=RequestStateSecurity.ephemeral(ttl=WRITING_SECONDS), **options)
@@ -145,9 +154,11 @@ class VoiceServer(MCPServer[None]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
-    ) -> CallToolResult | InputRequiredResult:
+    ) -> types.CallToolResult | types.InputRequiredResult:
         schema = self._tool_input_schema(name)
-        known = schema["properties"] if schema else arguments
+        if schema is None:
+            raise ToolError(f"There is no tool {name}. There are: {', '.join(tool.name for tool in await self.list_tools())}.")
+        known = schema["properties"]
         if unknown := [argument for argument in arguments if argument not in known]:
             raise ToolError(f"{name} has no argument {', '.join(unknown)}. It takes: {', '.join(known) or 'none'}.")
         context = context or Context(mcp_server=self)
@@ -163,14 +174,70 @@ class VoiceServer(MCPServer[None]):
         except UnexpectedToolError as error:
             raise UnexpectedToolError(f"{name} failed inside VoiceMode; its log has the details.") from error
         except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(misfits(error.__cause__, known)) from error
             raise ToolError(str(error).removeprefix(f"Error executing tool {name}: ")) from error.__cause__
+
+    async def run_stdio_async(self) -> None:
+        async with stdio_server() as (lines, answers), create_task_group() as tasks:
+            passed_on, requests = create_memory_object_stream[SessionMessage | Exception](0)
+            tasks.start_soon(answer_every_line, lines, answers, passed_on)
+            options = self._lowlevel_server.create_initialization_options()
+            await self._lowlevel_server.run(requests, answers, options)
+
+
+async def answer_every_line(lines: Any, answers: Any, requests: Any) -> None:
+    """Pass on what comes, mended where its text is broken; what is no message at all is answered by that."""
+    async with lines, requests:
+        async for item in lines:
+            if not isinstance(item, ValidationError):
+                await requests.send(item)
+                continue
+            given = [error["input"] for error in item.errors(include_url=False)]
+            try:
+                await requests.send(SessionMessage(mended(given[0])))
+            except (ValueError, TypeError, RecursionError):
+                await answers.send(SessionMessage(refused(given)))
+
+
+def mended(line: Any) -> types.JSONRPCMessage:
+    """The message in a `line` that holds half a surrogate pair, which stands for no character. Raises ValueError and others."""
+    text = json.dumps(json.loads(line), ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return types.jsonrpc_message_adapter.validate_json(text)
+
+
+def refused(given: list[Any]) -> types.JSONRPCError:
+    """The answer to what is no message; `given` are its parts, among them the whole if it is JSON."""
+    number = next((part["id"] for part in given if isinstance(part, dict) and isinstance(part.get("id"), int | str)), None)
+    error = types.ErrorData(code=types.PARSE_ERROR, message="This line is no JSON-RPC message that can be read.")
+    return types.JSONRPCError(jsonrpc="2.0", id=number, error=error)
+
+
+def misfits(error: ValidationError, known: dict[str, Any]) -> str:
+    """Say what each argument is that does not fit, and what it must be; `known` are the schemas of all."""
+    wrong = {str(each["loc"][0]): each for each in reversed(error.errors(include_url=False))}
+    return " ".join(misfit(name, wrong[name], schema) for name, schema in known.items() if name in wrong)
+
+
+def misfit(name: str, error: Any, schema: dict[str, Any]) -> str:
+    if error["type"] == "missing":
+        return f"{name} is missing: {schema.get('description', wanted(schema))}"
+    given = shortened(json.dumps(error["input"], ensure_ascii=False, default=str))
+    return f"{name} is {given}; it must be {wanted(schema)}."
+
+
+def wanted(schema: dict[str, Any]) -> str:
+    """Describe the values that a JSON schema allows."""
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
+    if choices := [choice for kind in kinds for choice in kind.get("enum", [])]:
+        return f"one of {', '.join(map(str, choices))}"
+    return " or ".join(KINDS.get(kind.get("type", ""), "something else") for kind in kinds)
 
 
 def create_server(load: Callable[[], LoadedSettings] = read_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
-    """The server with the tools the settings allow; `at_end` is called when the client has left.
+    """The server with the tools the settings allow, and if those are wrong one that says so to every call.
 
-    It serves whatever the settings are: if they are wrong, each call is answered by that. Raises VoiceModeError if a file of
-    a tool is broken.
+    `at_end` is called when the client has left. Raises VoiceModeError if a tool's file is broken.
     """
     everything = tools.load()
     opened: Runtime | None = None
@@ -239,7 +306,7 @@ def mcp_tool(fn: tools.Tool, app_for: Callable[[tools.Tool, Heartbeat], Awaitabl
 
     async def call(
         result: Annotated[Any, Resolve(attempt)], written: Annotated[ElicitationResult[Written], Resolve(ask)], **_: Any
-    ) -> CallToolResult:
+    ) -> types.CallToolResult:
         match written:
             case AcceptedElicitation(data=Written(answer=answer)):
                 result = result.answered(answer)
@@ -254,9 +321,9 @@ def mcp_tool(fn: tools.Tool, app_for: Callable[[tools.Tool, Heartbeat], Awaitabl
     return tool
 
 
-def shown(result: Any) -> CallToolResult:
+def shown(result: Any) -> types.CallToolResult:
     """Return a tool's result as text and as data."""
-    return CallToolResult(content=[TextContent(type="text", text=str(result))], structured_content=asdict(result))
+    return types.CallToolResult(content=[types.TextContent(type="text", text=str(result))], structured_content=asdict(result))
 
 
 def takes_forms(ctx: Context[Any, Any]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
@@ -93,6 +94,35 @@ def test_a_fault_of_ours_is_a_line_and_the_log_has_the_rest(home: Path) -> None:
 def test_a_missing_argument_is_named(command: str, missing: str) -> None:
     done = voicemode(command)
     assert (done.returncode, f"Missing argument '{missing}'." in done.stderr) == (2, True)
+
+
+def plugin(home: Path, source: str) -> None:
+    folder = home / ".voicemode/providers"
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "parrot.py").write_text(source)
+    (folder / "parrot.py").chmod(0o600)
+
+
+def test_what_a_plugin_prints_is_not_in_the_output(home: Path) -> None:
+    plugin(
+        home,
+        "print('squawk')\nfrom voicemode.plugins import Plugin\nPROVIDER = Plugin(name='parrot', kind='stt', build=print)\n",
+    )
+    done = voicemode("providers", "--json", VOICEMODE_STT_BASE_URLS="parrot://127.0.0.1:7000")
+    assert "squawk" in done.stderr
+    assert json.loads(done.stdout)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+def test_a_plugin_that_hangs_keeps_nobody_from_ending_the_program(home: Path) -> None:
+    plugin(home, "import sys, time\nprint('hanging', file=sys.stderr, flush=True)\nwhile True: time.sleep(60)\n")
+    env = environment(VOICEMODE_STT_BASE_URLS="parrot://127.0.0.1:7000", VOICEMODE_AUTO_START="false")
+    with subprocess.Popen([*COMMAND, "providers"], env=env, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        while "hanging" not in run.stderr.readline():
+            pass
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == 128 + signal.SIGTERM
 
 
 WITHOUT_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0"}

@@ -124,20 +124,25 @@ def test_a_key_in_the_arguments_is_warned_about() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
 def test_a_key_typed_in_a_terminal_is_not_echoed() -> None:
-    command = "from voicemode.cli.config import config; config(['set', 'openai_api_key'])"
+    output = at_terminal("config(['set', 'openai_api_key'])", "OPENAI_API_KEY: ", b"sk-typed\n")
+    assert b"OPENAI_API_KEY is set" in output
+    assert b"sk-typed" not in output
+    assert load_settings().settings.openai_api_key == "sk-typed"
+
+
+def at_terminal(call: str, question: str, answer: bytes) -> bytes:
+    """What a person sees who gives `answer` to the `question` of a command."""
+    command = f"from voicemode.cli.config import config; {call}"
     terminal = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])", sys.executable, "-c", command]
     with subprocess.Popen(terminal, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
         output = b""
-        while not output.endswith(b"OPENAI_API_KEY: "):
+        while not output.endswith(question.encode()):
             output += process.stdout.read(1)
-        process.stdin.write(b"sk-typed\n")
+        process.stdin.write(answer)
         process.stdin.flush()
-        output += process.stdout.readline() + process.stdout.readline()
-    assert b"OPENAI_API_KEY is set" in output
-    assert b"sk-typed" not in output
-    assert load_settings().settings.openai_api_key == "sk-typed"
+        return output + process.stdout.readline() + process.stdout.readline()
 
 
 def editor(home: Path, text: str) -> str:
@@ -164,7 +169,7 @@ def test_edit_says_what_is_wrong_and_can_be_repeated(home: Path, monkeypatch: py
 
 def test_trust_shows_what_it_allows_and_can_be_revoked(project: Path) -> None:
     assert load_settings().settings.stt_base_urls == ()
-    output = voicemode("trust").output
+    output = voicemode("trust", "--yes").output
     assert "line 1: VOICEMODE_STT_BASE_URLS = https://work.example/v1\n" in output
     assert "line 2: OPENAI_API_KEY = (not shown)\n" in output
     assert "TTS_SPEED" not in output
@@ -172,6 +177,21 @@ def test_trust_shows_what_it_allows_and_can_be_revoked(project: Path) -> None:
     assert "is no longer trusted" in voicemode("trust", "--revoke").output
     assert load_settings().settings.openai_api_key == ""
     assert "was not trusted" in voicemode("trust", "--revoke").output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pseudo-terminals are POSIX")
+@pytest.mark.parametrize(("answer", "trusted"), [(b"y\n", True), (b"\n", False)], ids=["yes", "enter"])
+def test_trust_asks_the_person_at_the_terminal(answer: bytes, trusted: bool, project: Path) -> None:
+    output = at_terminal("config(['trust'])", "[y/N]: ", answer)
+    assert b"line 2: OPENAI_API_KEY = (not shown)" in output
+    assert (load_settings().settings.openai_api_key == "sk-project") is trusted
+
+
+def test_nobody_trusts_a_project_file_where_nobody_can_be_asked(project: Path) -> None:
+    result = voicemode("trust", typed="y\n", status=1)
+    assert "line 1: VOICEMODE_STT_BASE_URLS = https://work.example/v1\n" in result.stdout
+    assert result.stderr.endswith("If you have read it: voicemode config trust --yes\n")
+    assert load_settings().settings.openai_api_key == ""
 
 
 def test_a_project_file_with_a_wrong_value_is_not_trusted(project: Path) -> None:

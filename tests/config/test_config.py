@@ -58,25 +58,25 @@ def test_without_files_every_setting_has_its_default(home: Path) -> None:
 
 
 def test_environment_wins_over_project_over_user_over_default(user: Write, project: Write) -> None:
-    mine = user("VOICEMODE_TTS_SPEED=1.1\nVOICEMODE_STT_MODEL=mine\nVOICEMODE_STT_PROMPT=mine\n")
-    theirs = project("# a comment\n\nVOICEMODE_TTS_SPEED=1.2\nVOICEMODE_STT_MODEL=theirs\n")
+    mine = user("VOICEMODE_TTS_SPEED=1.1\nVOICEMODE_VOICES=mine\nVOICEMODE_STT_PROMPT=mine\n")
+    theirs = project("# a comment\n\nVOICEMODE_TTS_SPEED=1.2\nVOICEMODE_VOICES=theirs\n")
     loaded = load_settings({"VOICEMODE_TTS_SPEED": "1.3"})
-    assert (loaded.settings.tts_speed, loaded.settings.stt_model, loaded.settings.stt_prompt) == (1.3, "theirs", "mine")
-    assert loaded.settings.voices == ("af_sky", "alloy")
-    found = [str(loaded.sources[name]) for name in ("tts_speed", "stt_model", "stt_prompt", "voices")]
+    assert (loaded.settings.tts_speed, loaded.settings.voices, loaded.settings.stt_prompt) == (1.3, ("theirs",), "mine")
+    assert loaded.settings.stt_model == "whisper-1"
+    found = [str(loaded.sources[name]) for name in ("tts_speed", "voices", "stt_prompt", "stt_model")]
     assert found == ["environment", f"{theirs}:4", f"{mine}:3", "default"]
 
 
 def test_the_nearest_project_file_upward_counts_alone(project: Write, home: Path) -> None:
-    project("VOICEMODE_STT_MODEL=far\nVOICEMODE_STT_PROMPT=far\n")
-    writer(home / "repo" / "src" / ".voicemode.env")("VOICEMODE_STT_MODEL=near\n")
+    project("VOICEMODE_VOICES=far\nVOICEMODE_PACE=quick\n")
+    writer(home / "repo" / "src" / ".voicemode.env")("VOICEMODE_VOICES=near\n")
     settings = load_settings().settings
-    assert (settings.stt_model, settings.stt_prompt) == ("near", "")
+    assert (settings.voices, settings.pace) == (("near",), "normal")
 
 
 def test_the_working_directory_can_be_given(home: Path) -> None:
-    writer(home / "elsewhere" / ".voicemode.env")("VOICEMODE_STT_MODEL=there\n")
-    assert load_settings({}, home / "elsewhere").settings.stt_model == "there"
+    writer(home / "elsewhere" / ".voicemode.env")("VOICEMODE_VOICES=there\n")
+    assert load_settings({}, home / "elsewhere").settings.voices == ("there",)
 
 
 def test_the_base_directory_in_the_environment_has_the_user_file(home: Path) -> None:
@@ -283,25 +283,8 @@ def test_who_may_have_forbidden_that_anything_leaves_has(text: str, user: Write)
 def test_what_the_attacker_of_a_repository_would_want_needs_trust() -> None:
     free = {item.name for item in fields(Settings) if not item.metadata.get("trusted")}
     assert free == {
-        *("tts_models", "stt_model", "voices", "tts_speed", "tts_audio_format", "stt_prompt", "language"),
-        *(
-            "stt_audio_format",
-            "connect_timeout_local",
-            "connect_timeout",
-            "first_byte_timeout",
-            "idle_timeout",
-            "answer_timeout",
-        ),
-        *("audio_backend", "vad", "vad_aggressiveness", "silence_threshold_ms", "pace", "turn_model"),
-        *(
-            "patience_seconds",
-            "default_listen_duration",
-            "idle_minutes",
-            "model_idle_minutes",
-            "whisper_model",
-            "whisper_threads",
-            "kokoro_threads",
-        ),
+        *("voices", "tts_speed", "tts_audio_format", "stt_audio_format", "audio_backend", "pace", "turn_model"),
+        *("idle_minutes", "model_idle_minutes", "whisper_threads", "kokoro_threads"),
     }
 
 

@@ -12,6 +12,7 @@ from voicemode.config import Settings, load_settings
 from voicemode.errors import ConfigError
 from voicemode.providers import Distance, EndpointSource
 from voicemode.providers.endpoints import CLOUD_URL, Endpoints, configured, service_for
+from voicemode.providers.plugins import Plugins
 
 LOCAL = "http://127.0.0.1:2022/v1"
 MINE = "https://speech.example/v1"
@@ -37,7 +38,8 @@ def test_endpoints_come_in_order_of_preference(settings: dict[str, object], expe
 
 def loaded(**settings: str) -> Endpoints:
     environ = {f"VOICEMODE_{name.upper()}": text for name, text in settings.items()}
-    return Endpoints(load_settings(environ), httpx2.AsyncClient())
+    loaded = load_settings(environ)
+    return Endpoints(loaded, httpx2.AsyncClient(), Plugins(loaded.settings.providers_dir))
 
 
 @pytest.mark.anyio

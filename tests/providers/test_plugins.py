@@ -34,6 +34,7 @@ from voicemode.providers.plugins import Candidate, Plugins, disclosed
 from voicemode.providers.port_owners import Listeners, ListeningSocket
 from voicemode.speech.base import Offer, Transcript, Voice
 from voicemode.speech.plugin import Build, Discover, Plugin, nowhere
+from voicemode.tasks import ended
 
 pytestmark = pytest.mark.anyio
 
@@ -455,6 +456,7 @@ SOURCE = """\
 from dataclasses import dataclass
 
 from voicemode.speech.base import Transcript
+from voicemode.tasks import alongside
 from voicemode.speech.plugin import Plugin
 
 
@@ -524,6 +526,30 @@ async def test_a_file_that_cannot_be_run_is_named(folder: Path, write: Write, so
     assert problem.name == str(broken)
     assert reason in problem.reason
     assert reason == "AttributeError" or "voicemode_provider_broken" not in sys.modules
+
+
+async def test_a_file_that_hangs_is_named_and_keeps_nobody_waiting(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicemode.providers.plugins.LOAD_SECONDS", 0.5)
+    hanging = write("hanging.py", "import threading\nthreading.Event().wait()\n")
+    write("parrot.py", SOURCE)
+    plugins = of_files(folder)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.02)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    await plugins.load()
+    await ended(counting)
+    assert turns > 3, "the event loop went on"
+    assert await plugins.transcriber(URL, KEYED).transcribe(tone(0.1))
+    (problem,) = plugins.problems()
+    assert (problem.name, problem.reason) == (str(hanging), "took longer than 0.5 s to load")
 
 
 def refused(folder: Path) -> str:

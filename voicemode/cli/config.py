@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import Field
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +28,7 @@ from voicemode.config import (
     unset_value,
     user_file,
 )
+from voicemode.config.files import EnvFile
 from voicemode.config.groups import GROUPS, reference
 from voicemode.config.trust import revoke_trust
 from voicemode.config.trust import trust as record_trust
@@ -127,10 +129,11 @@ def edit() -> None:
 
 @config.command("trust")
 @click.option("--revoke", is_flag=True, help="Trust it no longer.")
-def trust(revoke: bool) -> None:
-    """Let the project file here decide where voice and keys go, what is kept and what the agent may do.
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def trust(revoke: bool, yes: bool) -> None:
+    """Let the project file here decide what costs something, where voice and keys go, and what is heard, kept and done.
 
-    Trust holds until the file changes.
+    It is shown, and you are asked. Trust holds until the file changes.
     """
     file = project_file()
     if file is None:
@@ -140,10 +143,11 @@ def trust(revoke: bool) -> None:
         click.echo(f"{printable(file.path)} {'is no longer' if known else 'was not'} trusted.")
         return
     check_file(file)
-    for item in needing_trust():
-        if entry := file.entries.get(env_name(item)):
-            value = "(not shown)" if item.metadata.get("secret") else printable(entry.text)
-            click.echo(f"line {entry.line}: {env_name(item)} = {value}")
+    click.echo("\n".join(_trusted_lines(file)) or "Nothing in it needs trust.")
+    if not yes and not sys.stdin.isatty():
+        raise ConfigError("Nobody is here who could be asked.", hint="If you have read it: voicemode config trust --yes")
+    if not yes:
+        click.confirm(f"Trust {printable(file.path)}?", abort=True)
     record_trust(trust_store(), file)
     click.echo(f"{printable(file.path)} is trusted as it is now. To undo: voicemode config trust --revoke")
 
@@ -152,6 +156,14 @@ def trust(revoke: bool) -> None:
 def path() -> None:
     """Where your settings file is."""
     click.echo(str(user_file()))
+
+
+def _trusted_lines(file: EnvFile) -> Iterator[str]:
+    """What trust in `file` lets it decide."""
+    for item in needing_trust():
+        if entry := file.entries.get(env_name(item)):
+            value = "(not shown)" if item.metadata.get("secret") else printable(entry.text)
+            yield f"line {entry.line}: {env_name(item)} = {value}"
 
 
 def _row(item: Field[Any], group: str, loaded: LoadedSettings) -> dict[str, str]:

@@ -126,7 +126,7 @@ async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
     from voicemode.providers.endpoints import Endpoints
 
     async with open_http() as http:
-        endpoints = Endpoints(loaded, http)
+        endpoints = await Endpoints.made(loaded, http)
 
         async def chosen() -> dict[str, str]:
             await endpoints.lookout.first()

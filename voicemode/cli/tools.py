@@ -5,7 +5,9 @@ import inspect
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
@@ -39,7 +41,8 @@ def command(
     given = [parameter for parameter in tools.parameters(fn) if parameter.name not in fixed]
 
     def run(as_json: bool, **arguments: Any) -> None:
-        with plain_errors():
+        # What a plugin prints is not the result.
+        with plain_errors(), redirect_stdout(sys.stderr):
             result = asyncio.run(call(fn, {**fixed, **arguments}))
         click.echo(json.dumps(asdict(result), indent=2) if as_json else show(result))
         if getattr(result, "failed", False):

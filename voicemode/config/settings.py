@@ -29,9 +29,9 @@ def setting(default: Any, doc: str, **extra: Any) -> Any:
         doc: One sentence for `voicemode config`.
         extra: `env` (a name that is not VOICEMODE_ + FIELD), `minimum` and `maximum` for numbers, `check` (takes a text
             or a part of a list, returns it or raises ValueError saying what is allowed), `secret` (never shown),
-            `trusted` (ignored in a project file until `voicemode config trust`: whatever decides where voice, keys and
-            files go, what is kept, what is started, what the agent may do, what the person is taken to have said, and
-            whether they notice that the microphone is open).
+            `trusted` (ignored in a project file until `voicemode config trust`: whatever costs something or decides where
+            voice, keys and files go, what is kept, what is fetched or started, what the agent may do, what the person is
+            taken to have said, how long the microphone is open, and whether they notice it).
     """
     return field(default=default, repr=not extra.get("secret"), metadata={"doc": doc, **extra})
 
@@ -73,8 +73,10 @@ class Settings:
         trusted=True,
         check=speech_url,
     )
-    tts_models: tuple[str, ...] = setting(("tts-1", "gpt-4o-mini-tts"), "Text-to-speech models in order of preference.")
-    stt_model: str = setting("whisper-1", "Speech-to-text model requested from an endpoint.")
+    tts_models: tuple[str, ...] = setting(
+        ("tts-1", "gpt-4o-mini-tts"), "Text-to-speech models in order of preference.", trusted=True
+    )
+    stt_model: str = setting("whisper-1", "Speech-to-text model requested from an endpoint.", trusted=True)
     voices: tuple[str, ...] = setting(("af_sky", "alloy"), "Voices in order of preference; the first an endpoint has is used.")
     tts_speed: float = setting(1.0, "Speaking rate; 1.0 is normal.", minimum=0.25, maximum=4.0)
     tts_audio_format: Literal["auto", "pcm", "wav", "mp3", "opus", "flac", "aac"] = setting(
@@ -102,24 +104,30 @@ class Settings:
         trusted=True,
     )
     connect_timeout_local: float = setting(
-        1.0, "Timeout in seconds for a connection on this machine.", minimum=0.05, maximum=60
+        1.0, "Timeout in seconds for a connection on this machine.", minimum=0.05, maximum=60, trusted=True
     )
-    connect_timeout: float = setting(3.0, "Timeout in seconds for a connection to another machine.", minimum=0.1, maximum=60)
+    connect_timeout: float = setting(
+        3.0, "Timeout in seconds for a connection to another machine.", minimum=0.1, maximum=60, trusted=True
+    )
     first_byte_timeout: float = setting(
         20.0,
         "Timeout in seconds for the first byte of a response; the length of the audio is added for transcription.",
         minimum=0.1,
         maximum=600,
+        trusted=True,
     )
-    idle_timeout: float = setting(10.0, "Timeout in seconds between two chunks of a response.", minimum=0.1, maximum=600)
+    idle_timeout: float = setting(
+        10.0, "Timeout in seconds between two chunks of a response.", minimum=0.1, maximum=600, trusted=True
+    )
     answer_timeout: float = setting(
         120.0,
         "Timeout in seconds for a whole response; the length of the audio is added for transcription.",
         minimum=1,
         maximum=3600,
+        trusted=True,
     )
-    stt_prompt: str = setting("", "Prompt for transcription: names and jargon to expect.")
-    language: str = setting("", "Language spoken, as an ISO 639-1 code; empty is detected.", check=language_code)
+    stt_prompt: str = setting("", "Prompt for transcription: names and jargon to expect.", trusted=True)
+    language: str = setting("", "Language spoken, as an ISO 639-1 code; empty is detected.", check=language_code, trusted=True)
     pronounce: tuple[str, ...] = setting(
         (), "Pairs WRITTEN=SPOKEN, applied to speech output and, reversed, to transcripts.", trusted=True, check=pair
     )
@@ -151,10 +159,10 @@ class Settings:
     output_device: str = setting("", "Speaker, by index or part of its name; empty follows the system.", trusted=True)
     audio_feedback: bool = setting(True, "Play cues when listening starts and ends.", trusted=True)
     vad: Literal["auto", "silero", "webrtc"] = setting(
-        "auto", "Voice activity detector; auto is Silero where it can be installed."
+        "auto", "Voice activity detector; auto is Silero where it can be installed.", trusted=True
     )
     vad_aggressiveness: int = setting(
-        2, "How strictly noise is rejected: 0 keeps quiet speech, 3 rejects most noise.", minimum=0, maximum=3
+        2, "How strictly noise is rejected: 0 keeps quiet speech, 3 rejects most noise.", minimum=0, maximum=3, trusted=True
     )
     barge_in: Literal["auto", "off", "on", "headphones"] = setting(
         "auto",
@@ -169,6 +177,7 @@ class Settings:
         "Silence that ends a turn, in milliseconds, at least 200; 0 decides by the pace and the evidence.",
         minimum=0,
         maximum=30_000,
+        trusted=True,
     )
     turn_model: Literal["auto", "off"] = setting(
         "auto",
@@ -185,8 +194,8 @@ class Settings:
         trusted=True,
         check=steering,
     )
-    patience_seconds: float = setting(10.0, "Seconds to wait for the first word.", minimum=1, maximum=600)
-    default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600)
+    patience_seconds: float = setting(10.0, "Seconds to wait for the first word.", minimum=1, maximum=600, trusted=True)
+    default_listen_duration: float = setting(120.0, "Longest turn, in seconds.", minimum=1, maximum=3600, trusted=True)
     keep_listening: bool = setting(
         False,
         "Leave the microphone open between turns; what is said while the agent works comes with the next turn.",
@@ -205,7 +214,7 @@ class Settings:
     )
     whisper_port: int = setting(2022, "Port of the local speech-to-text server.", minimum=1, maximum=65535, trusted=True)
     whisper_model: WhisperModel = setting(
-        "auto", "Whisper model of the local server; auto is the best that answers without delay on this machine."
+        "auto", "Whisper model of the local server; auto is the best that answers without delay on this machine.", trusted=True
     )
     whisper_threads: int = setting(0, "Threads of the local server; 0 chooses by the cores.", minimum=0, maximum=64)
     livekit_port: int = setting(

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 from voicemode.config import Settings
 from voicemode.http_client.bare import get
-from voicemode.providers.port_owners import TAKERS, Listeners, listeners, may_be_asked
+from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Offer
 from voicemode.speech.openai.catalogue import names
 from voicemode.tasks import ended
 
+HOSTS = ("127.0.0.1", "::1")
+"""Addresses of this machine that are searched."""
 LOOK_SECONDS = 0.3
 """How long it may take in all; a server here answers in a hundredth of it."""
 MODELS = "/v1/models"
@@ -78,7 +80,7 @@ async def discover(
     except TimeoutError:
         return list(known)
     ports = dict.fromkeys([settings.whisper_port, settings.kokoro_port, *map(int, settings.discover_ports)])
-    spots = [Spot(host, port) for port in ports for host in TAKERS if may_be_asked(there, host, port)]
+    spots = [Spot(host, port) for port in ports for host in HOSTS if may_be_asked(there, host, port)]
     answers = await _ask_all([(spot, path) for spot in spots for path in (MODELS, VOICES)], end - loop.time())
     return _one_a_port({spot: judge(spot, answers, known) for spot in spots})
 

@@ -95,10 +95,19 @@ class Maker:
 class Endpoints:
     """All of them, as the settings are and as they come and go on this machine."""
 
-    def __init__(self, loaded: LoadedSettings, http: "httpx2.AsyncClient") -> None:
+    @classmethod
+    async def made(cls, loaded: LoadedSettings, http: "httpx2.AsyncClient") -> "Endpoints":
+        """Make them once the plugins that their URLs need are there. Raises ConfigError if nobody knows a URL's scheme."""
+        settings = loaded.settings
+        plugins = Plugins(settings.providers_dir)
+        if not all(Address.parse(url).is_http for url in (*settings.stt_base_urls, *settings.tts_base_urls)):
+            await plugins.load()
+        return cls(loaded, http, plugins)
+
+    def __init__(self, loaded: LoadedSettings, http: "httpx2.AsyncClient", plugins: Plugins) -> None:
         """Raises ConfigError if a URL has a scheme that nobody knows."""
         settings = loaded.settings
-        self.plugins = Plugins(settings.providers_dir)
+        self.plugins = plugins
         make = Maker(settings, http, self.plugins)
         named = settings.stt_model if loaded.sources["stt_model"].kind != "default" else ""
         self._ears = Roster(make.transcriber, configured(settings, service_for("stt")))

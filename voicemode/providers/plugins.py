@@ -12,14 +12,17 @@ import re
 import stat
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from voicemode import egress
 from voicemode.config import Settings
@@ -31,8 +34,12 @@ from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Synthesizer, Transcriber
 from voicemode.speech.plugin import Plugin
 
+T = TypeVar("T")
+
 MODULE = "voicemode_provider_{name}"
 """What a file is called among the modules of this process."""
+LOAD_SECONDS = 10.0
+"""A plugin may take so long to be imported: some bring large libraries."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -90,7 +97,6 @@ NAME = re.compile("[a-z][a-z0-9-]*")
 TAKEN = ("http", "https")
 """Schemes of the API that VoiceMode itself speaks."""
 METHODS: Mapping[Kind, str] = {"stt": "transcribe", "tts": "synthesize"}
-HOSTS = {"localhost": "127.0.0.1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,43 @@ def provider_in(path: Path) -> object:
     return run(path).PROVIDER
 
 
+class Import(threading.Thread):
+    """The import of a candidate, begun. It is somebody else's code: it may raise anything, or hang while the program ends."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        super().__init__(name=candidate.name, daemon=True)
+        self.plugins: Sequence[Plugin] = ()
+        self.problem = f"took longer than {LOAD_SECONDS:g} s to load"
+        self._load = candidate.load
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.plugins = _plugins(self._load())
+            self.problem = ""
+        except BaseException as error:
+            self.problem = f"could not be loaded ({type(error).__name__}: {error})"
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """Do `work` in a thread of its own, for which neither the event loop nor the end of the program waits."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except Exception as error:
+            outcome.set_exception(error)
+        # The loop may be gone.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    await ended.wait()
+    return outcome.result()
+
+
 class Plugins:
     """All there are. Nothing is looked for before the first is needed."""
 
@@ -148,6 +191,10 @@ class Plugins:
         """Problems, as far as plugins were needed until now."""
         return [Problem(name, reason) for name, reason in self._problems.items()]
 
+    async def load(self) -> dict[tuple[str, Kind], Plugin]:
+        """Import them, unless that has been done, beside the event loop; takes LOAD_SECONDS at most."""
+        return await beside(self._all)
+
     def transcriber(self, url: str, settings: Settings) -> Transcriber:
         """Return the transcriber at `url`. Raises ConfigError if nobody knows its scheme."""
         thing, culprit = self._build(url, "stt", settings)
@@ -159,8 +206,13 @@ class Plugins:
         return GuardedSynthesizer(thing, culprit, settings)
 
     async def discover(self, settings: Settings) -> list[Found]:
-        """Return the URLs that plugins find on this machine, of this user or of root. Takes 0.3 s once loaded; never fails."""
-        plugins = (await asyncio.to_thread(self._all)).values()
+        """Return the URLs that plugins find on this machine, of this user or of root. Takes 0.6 s at most; never fails."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                plugins = (await self.load()).values()
+        except TimeoutError:
+            # Nobody else is kept waiting: the next search has them.
+            return []
         looking = asyncio.gather(*(self._look(plugin, settings) for plugin in plugins))
         there, found = await asyncio.gather(self._ask(), looking)
         return [one for urls in found for one in urls if _is_ours(there, one.url)]
@@ -186,20 +238,22 @@ class Plugins:
     def _all(self) -> dict[tuple[str, Kind], Plugin]:
         with self._loading:
             if self._loaded is None:
-                self._loaded = {}
-                for candidate in [*in_folder(self._folder), *self._packages()]:
-                    self._load(candidate, self._loaded)
+                imports = [Import(candidate) for candidate in [*in_folder(self._folder), *self._packages()]]
+                deadline = time.monotonic() + LOAD_SECONDS
+                loaded: dict[tuple[str, Kind], Plugin] = {}
+                for one in imports:
+                    one.join(max(0.0, deadline - time.monotonic()))
+                    self._take(one, loaded)
+                self._loaded = loaded
             return self._loaded
 
-    def _load(self, candidate: Candidate, loaded: dict[tuple[str, Kind], Plugin]) -> None:
-        try:
-            for plugin in _plugins(candidate.load()):
-                if (plugin.name, plugin.kind) in loaded:
-                    self._problems[candidate.name] = f"there already is a provider {plugin.name} for {plugin.kind}"
-                loaded.setdefault((plugin.name, plugin.kind), plugin)
-        # Somebody else's code: SystemExit, too, must not take the others down.
-        except (Exception, SystemExit) as error:
-            self._problems[candidate.name] = f"could not be loaded ({type(error).__name__}: {error})"
+    def _take(self, one: "Import", loaded: dict[tuple[str, Kind], Plugin]) -> None:
+        if one.problem:
+            self._problems[one.name] = one.problem
+        for plugin in one.plugins:
+            if (plugin.name, plugin.kind) in loaded:
+                self._problems[one.name] = f"there already is a provider {plugin.name} for {plugin.kind}"
+            loaded.setdefault((plugin.name, plugin.kind), plugin)
 
     async def _look(self, plugin: Plugin, settings: Settings) -> list[Found]:
         search = f"{plugin.name}, looking for servers"
@@ -254,4 +308,4 @@ def _own(plugin: Plugin, url: str) -> str:
 
 def _is_ours(there: Listeners, url: str) -> bool:
     address = Address.parse(url)
-    return may_be_asked(there, HOSTS.get(address.host, address.host), address.port)
+    return may_be_asked(there, "127.0.0.1" if address.host == "localhost" else address.host, address.port)

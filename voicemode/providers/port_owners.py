@@ -18,11 +18,6 @@ from voicemode.services.port_owner import describe
 
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 LISTENING = "0A"
-TAKERS = {
-    "127.0.0.1": ("127.0.0.1", "0.0.0.0", "::ffff:127.0.0.1", "::ffff:0.0.0.0", "::"),  # noqa: S104 - compared with
-    "::1": ("::1", "::"),
-}
-"""Address to what a socket may be bound to that takes what is sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +39,19 @@ async def listeners() -> Listeners:
 
 
 def may_be_asked(there: Listeners, host: str, port: int) -> bool:
-    """True if somebody listens at `host`, 127.0.0.1 or ::1, who is trusted, and nobody else does."""
+    """True if somebody listens at `host`, an address of this machine, who is trusted, and nobody else does."""
     if there is None:
         return True
-    takers = [one.trusted for one in there if one.port == port and one.host in TAKERS[host]]
-    return bool(takers) and all(takers)
+    trusted = [one.trusted for one in there if one.port == port and one.host in takers(host)]
+    return bool(trusted) and all(trusted)
+
+
+def takers(host: str) -> tuple[str, ...]:
+    """Return the addresses to which a socket may be bound that takes what is sent to `host`."""
+    four = host.removeprefix("::ffff:")
+    if ":" in four:
+        return host, "::"
+    return four, "0.0.0.0", f"::ffff:{four}", "::ffff:0.0.0.0", "::"  # noqa: S104 - compared with
 
 
 def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[ListeningSocket]:
