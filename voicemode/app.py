@@ -17,6 +17,7 @@ from voicemode.control.server import steerable
 from voicemode.conversation.conversation import Conversation
 from voicemode.conversation.detectors import Detectors
 from voicemode.conversation.floor import Floor
+from voicemode.conversation.kept_recordings import prune
 from voicemode.conversation.turn import TurnOptions
 from voicemode.conversation.utterance import Expected
 from voicemode.errors import ArgumentError, ConfigError
@@ -65,7 +66,8 @@ class App:
 
     async def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
         """Return the conversation with whoever is there; what happens to its requests is written into `account`."""
-        turn = self.providers.turn(account, self.settings.speculate)
+        turn, settings = self.providers.turn(account, self.settings.speculate), self.settings
+        await asyncio.to_thread(prune, settings.recordings_dir, settings.kept_recordings, settings.kept_recordings_days)
         return Conversation(
             self.transport(await self._whereabouts(transport)),
             stt=turn,

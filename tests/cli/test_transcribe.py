@@ -18,6 +18,7 @@ from voicemode.cli.transcribe import Parts
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.whisper.api import whisper_app
 from voicemode.engines.whisper.transcript import Options, Segment
+from voicemode.progress import nobody
 from voicemode.speech.base import FilePart
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def test_ctrl_c_keeps_what_is_done(url: str, tmp_path: Path) -> None:
     reader, writer = os.openpty()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=writer, env=environ(url)) as process:
         os.close(writer)
-        shown = until(reader, b"2%")
+        shown = until(reader, b"2 %")
         process.send_signal(signal.SIGINT)
         shown += rest(reader)
         assert process.stdout
@@ -133,7 +134,7 @@ def rest(reader: int) -> bytes:
 
 
 def test_an_endpoint_that_begins_anew_replaces_what_the_one_before_it_had() -> None:
-    parts = Parts("a.mp3")
+    parts = Parts("a.mp3", nobody)
     for start, text in ((0, " one"), (5, " two"), (0, " eins")):
         parts(FilePart(text, start, start + 5, 0))
     assert (parts.text("text"), parts.how_far) == ("eins", "00:00:05")

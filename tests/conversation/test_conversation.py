@@ -71,7 +71,7 @@ async def test_a_transcribed_recording_is_deleted(tmp_path: Path) -> None:
 
 async def test_a_transcribed_recording_is_kept_on_request(tmp_path: Path) -> None:
     await converse(ScriptedTransport(ANSWER), FakeSpeech(), tmp_path, TurnOptions(rules=QUICK, save_audio=True))
-    assert len(list(tmp_path.glob("*.wav"))) == 1
+    assert len(list(tmp_path.glob("saved-*.wav"))) == 1
 
 
 class Deaf(FakeSpeech):

@@ -17,8 +17,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.support.livekit_server import LiveKitServer, settings_for
 from tests.support.page_server import WAIT_SECONDS, PageServer, serving
 from tests.web.test_server import code_of
-from voicemode.transports.livekit.access import Access, server_token
-from voicemode.web.entry import COOKIE
+from voicemode.transports.livekit.access import Access, agent_token, server_token
+from voicemode.transports.livekit.directory import open_directory
+from voicemode.web.entry import COOKIE, pairing_codes
+from voicemode.web.guards import Names
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +160,45 @@ async def refused_by_the_server(access: Access, given: str) -> None:
         for wish, said in wishes.items():
             answer = await client.post(f"/twirp/livekit.RoomService/{wish}", json=said)
             assert answer.status_code in (401, 403), wish
+
+
+async def made_by_another_program(access: Access, name: str) -> None:
+    headers = {"Authorization": f"Bearer {server_token(access, 60, roomCreate=True)}"}
+    async with httpx2.AsyncClient(base_url=access.http_url, headers=headers) as client:
+        await client.post("/twirp/livekit.RoomService/CreateRoom", json={"name": name, "metadata": "theirs"})
+
+
+async def test_rooms_of_other_programs_are_not_seen_nor_entered_nor_ended(
+    server: PageServer, browser: httpx2.AsyncClient, access: Access
+) -> None:
+    await made_by_another_program(access, "clinic")
+    assert "clinic" not in [room["name"] for room in (await browser.get("/api/rooms")).json()["rooms"]]
+    assert code_of(await browser.post("/api/token", json={"room": "clinic", "name": "Anna"})) == "not_our_room"
+    assert code_of(await browser.post("/api/rooms", json={"name": "clinic"})) == "not_our_room"
+    assert code_of(await browser.delete("/api/rooms/clinic")) == "no_such_room"
+    async with open_directory(access) as directory:
+        assert [(room.name, room.ours) for room in await directory.rooms("clinic")] == [("clinic", False)]
+        agent = rtc.Room()
+        await agent.connect(access.url, agent_token(access, "clinic", "Agent"))
+        try:
+            assert (await token(browser, "clinic"))["room"] == "clinic", "an agent of ours is in it"
+        finally:
+            await agent.disconnect()
+        await directory.end("clinic")
+    await made_by_another_program(access, "voicemode")
+    assert (await browser.delete("/api/rooms/voicemode")).status_code == 204, "the room of the settings"
+
+
+async def test_where_the_page_has_tls_livekit_is_reached_through_the_same_door(access: Access, tmp_path: Path) -> None:
+    box = {"Host": "box.example.net", "Origin": "https://box.example.net"}
+    names = Names(behind=frozenset({"box.example.net"}))
+    async with (
+        serving(settings_for(access, base_dir=tmp_path), names=names) as server,
+        server.browser(headers=box) as phone,
+    ):
+        paired = await phone.post("/api/pair", json={"code": pairing_codes(server.settings).issue()})
+        phone.headers["cookie"] = paired.headers["set-cookie"].partition(";")[0]
+        assert (await token(phone, "kitchen"))["url"] == "wss://box.example.net/livekit"
 
 
 @pytest.mark.parametrize("local_only", [True, False])

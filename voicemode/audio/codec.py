@@ -82,16 +82,7 @@ class Feed:
                 self._changed.notify_all()
 
 
-__all__ = [
-    "CONTENT_TYPES",
-    "Encoder",
-    "decode_file",
-    "decode_stream",
-    "has_codecs",
-    "open_encoder",
-    "read_wav",
-    "wav_bytes",
-]
+__all__ = ["CONTENT_TYPES", "Encoder", "decode_file", "decode_stream", "has_codecs", "open_encoder", "read_wav", "wav_bytes"]
 
 CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
     {

@@ -31,7 +31,7 @@ GROUPS = MappingProxyType(
             *("livekit_url", "livekit_api_key", "livekit_api_secret", "livekit_room", "livekit_name", "livekit_port"),
             *("livekit_lan", "frontend_port", "frontend_lan", "frontend_hosts", "frontend_password"),
         ),
-        "privacy": ("local_only", "offline", "save_audio"),
+        "privacy": ("local_only", "offline", "save_audio", "kept_recordings", "kept_recordings_days"),
         "program": ("base_dir", "log_level", "tools_enabled", "tools_disabled", "editor"),
     }
 )

@@ -202,6 +202,16 @@ class Settings:
         trusted=True,
     )
     save_audio: bool = setting(False, "Keep a recording of every turn in recordings/ of the base directory.", trusted=True)
+    kept_recordings: int = setting(
+        100,
+        "Most recordings of turns that could not be transcribed; the oldest are deleted. Those of save_audio do not count.",
+        minimum=0,
+        maximum=100_000,
+        trusted=True,
+    )
+    kept_recordings_days: float = setting(
+        30.0, "Days after which such a recording is deleted.", minimum=0.05, maximum=36_500, trusted=True
+    )
 
     auto_start: bool = setting(True, "Start a local engine when no endpoint answers.", trusted=True)
     supervisor: Literal["auto", "systemd", "launchd", "none"] = setting(

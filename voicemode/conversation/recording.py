@@ -62,6 +62,12 @@ class Recording:
             self.path.unlink(missing_ok=True)
             self._written = 0
 
+    def save(self) -> None:
+        """Keep it, as the person wants: under a name by which it is not deleted some day."""
+        self.close()
+        if self.kept:
+            self.path = self.path.rename(self.path.with_name(self.path.name.replace("turn-", "saved-", 1)))
+
     def _flush(self) -> None:
         """Append what is pending. A disk that fails costs the copy, not the turn."""
         with self._lock:

@@ -119,7 +119,9 @@ class ConversationTurn:
         await self._participants.utterances.release(said)
         heard = heard_of(said, self._controls.take(), ended, self._options.pronounce, several=self._participants.several)
         for utterance in said:
-            if utterance.answer and not self._options.save_audio:
+            if utterance.answer and self._options.save_audio:
+                utterance.recording.save()
+            elif utterance.answer:
                 utterance.recording.discard()
         note = " ".join(filter(None, [heard.note, self._participants.trouble]))
         return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)

@@ -7,6 +7,7 @@ from voicemode import __version__, egress, tools
 from voicemode.app import App
 from voicemode.config import network
 from voicemode.conversation.detectors import hears_melody
+from voicemode.conversation.kept_recordings import kept_recordings
 from voicemode.errors import ProviderError, VoiceModeError, unnamed
 from voicemode.models.manifests import SMART_TURN
 from voicemode.models.models import status
@@ -73,11 +74,11 @@ def about_settings(app: App) -> list[Check]:
     checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
     checks += [Check("settings", "network", error.message, error.hint) for error in network.problems()]
     checks.append(Check("settings", "local only", "on: nothing leaves this machine" if egress.active() else "off"))
-    kept = list(app.settings.recordings_dir.glob("turn-*.wav"))
-    if kept and not app.settings.save_audio:
+    if kept := kept_recordings(app.settings.recordings_dir):
         told = f"{len(kept)} turns were" if len(kept) > 1 else "1 turn was"
+        bound = f"of such the newest {app.settings.kept_recordings} are kept, for {app.settings.kept_recordings_days:g} days"
         remedy = f"`voicemode transcribe FILE` tries again; delete what you do not need. Folder: {app.settings.recordings_dir}"
-        checks.append(Check("settings", "recordings", f"{told} never transcribed", remedy))
+        checks.append(Check("settings", "recordings", f"{told} never transcribed; {bound}", remedy))
     return checks
 
 

@@ -16,7 +16,7 @@ from voicemode.http_client.client import open_http
 from voicemode.http_server.errors import ApiError
 from voicemode.text.person_names import is_reserved
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
-from voicemode.transports.livekit.directory import RoomDirectory
+from voicemode.transports.livekit.directory import Room, RoomDirectory
 from voicemode.web import request_body
 from voicemode.web.entry import SignIn
 from voicemode.web.guards import Names
@@ -48,21 +48,35 @@ class Rooms:
             yield
 
     async def rooms(self, request: Request) -> Response:
+        """Those of VoiceMode: a server may have rooms of other programs, too."""
         async with self._directory(request) as directory:
-            return JSONResponse({"rooms": [asdict(room) for room in await directory.rooms()]})
+            rooms = await directory.rooms()
+            return JSONResponse({"rooms": [asdict(room) for room in rooms if await self._is_ours(room)]})
 
     async def create(self, request: Request) -> Response:
         (given,) = await request_body.texts(request, "name")
         async with self._directory(request) as directory:
-            await directory.create(name := request_body.name(given, "The name of a room"))
+            await self._provide(directory, name := request_body.name(given, "The name of a room"))
         return JSONResponse({"name": name}, 201)
 
     async def end(self, request: Request) -> Response:
         """End it for all who are in it."""
         async with self._directory(request) as directory:
-            if not await directory.end(request.path_params["name"]):
+            name = request.path_params["name"]
+            if not [room for room in await directory.rooms(name) if await self._is_ours(room)] or not await directory.end(name):
                 raise ApiError(404, "There is no such room any more.", code="no_such_room")
         return Response(status_code=204)
+
+    async def _provide(self, directory: RoomDirectory, name: str) -> None:
+        """Have a room of ours called `name`. Raises ApiError if it is another program's."""
+        found = await directory.rooms(name)
+        if not found:
+            await directory.create(name)
+        elif not await self._is_ours(found[0]):
+            raise ApiError(403, f"The room {name} is another program's.", code="not_our_room", hint="Choose another name.")
+
+    async def _is_ours(self, room: Room) -> bool:
+        return room.ours or room.name == (await asyncio.to_thread(self._settings)).livekit_room
 
     async def token(self, request: Request) -> Response:
         visitor = await self._entry.visitor(request)
@@ -71,6 +85,8 @@ class Rooms:
         settings = await asyncio.to_thread(self._settings)
         if is_reserved(name, settings.livekit_name):
             raise ApiError(400, f"{name} is no name of a person here.", code="name_taken", hint="Choose another one.")
+        async with self._directory(request) as directory:
+            await self._provide(directory, room)
         access = await self._access()
         token = person_token(access, room, visitor.identity, name)
         return JSONResponse(

@@ -50,7 +50,9 @@ def places(settings: Settings) -> Iterator[Location]:
             yield from _places_of_model(model, settings)
     base = settings.base_dir.expanduser()
     yield Location(kind="log", title="logs", folder=settings.logs_dir, root=base, names=log_names("voicemode"))
-    yield Location(kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"turn-[\d-]+\.wav")
+    yield Location(
+        kind="recording", title="recordings", folder=settings.recordings_dir, root=base, names=r"(turn|saved)-[\d-]+\.wav"
+    )
     yield Location(kind="state", title="state", folder=settings.state_dir, root=base, names="linger")
     home = user_file().parent
     yield Location(
@@ -96,7 +98,7 @@ def places_of(service: Service, settings: Settings) -> Iterator[Location]:
         title="state",
         folder=settings.state_dir,
         root=base,
-        names=rf"{name}(-install)?\.lock|\.?voicemode-{name}\.yaml({BESIDE})?|\.?{name}-\w+\.(json|pem)(\.lock|{BESIDE})?",
+        names=rf"{name}(-install)?\.lock|\.?voicemode-{name}\.yaml({BESIDE})?|\.?{name}-\w+\.(json|pem|html)(\.lock|{BESIDE})?",
         service=name,
     )
     for model in MODELS.values():

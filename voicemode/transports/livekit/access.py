@@ -12,6 +12,8 @@ from voicemode.errors import ConfigError, RoomError
 
 TOKEN_SECONDS = 600.0
 """To join with; whoever is in a room is given new ones by its server."""
+MARK = "voicemode"
+"""Metadata of rooms that we made, and an attribute of our agents: other programs may have theirs on the same server."""
 NOT_INSTALLED = "There is no LiveKit server whose rooms could be joined."
 INSTALL = (
     "To have one on this machine: voicemode service install livekit. To use another: set LIVEKIT_URL, LIVEKIT_API_KEY and "
@@ -86,7 +88,8 @@ def person_token(access: Access, room: str, identity: str, name: str, seconds: f
 def agent_token(access: Access, room: str, name: str, identity: str = "") -> str:
     """For us: to join this room as an agent called `name`, and tell there what we do."""
     grants = _joining(room) | {"canUpdateOwnMetadata": True}
-    return _token(access, grants, TOKEN_SECONDS, sub=identity or new_identity(), name=name, kind="agent")
+    about = {"name": name, "kind": "agent", "attributes": {MARK: "agent"}}
+    return _token(access, grants, TOKEN_SECONDS, sub=identity or new_identity(), **about)
 
 
 def new_identity() -> str:
@@ -110,7 +113,7 @@ def _joining(room: str) -> dict[str, object]:
     }
 
 
-def _token(access: Access, grants: Mapping[str, object], seconds: float, **who: str) -> str:
+def _token(access: Access, grants: Mapping[str, object], seconds: float, **who: object) -> str:
     import jwt
 
     now = int(time.time())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from voicemode.config import Settings
 from voicemode.errors import ConfigError, RoomError, VoiceModeError
 from voicemode.http_client.client import open_http
-from voicemode.transports.livekit.access import Access, find_access, refused_key, server_token, unreachable
+from voicemode.transports.livekit.access import MARK, Access, find_access, refused_key, server_token, unreachable
 
 if TYPE_CHECKING:
     import httpx2
@@ -34,6 +34,8 @@ class Room:
     agents: int
     since: float
     """`time.time()` when it was made."""
+    ours: bool
+    """True if VoiceMode made it, or an agent of VoiceMode is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class RoomMember:
     agent: bool
     since: float
     """`time.time()` when they joined."""
+    ours: bool
+    """True for an agent of VoiceMode."""
 
 
 class RoomDirectory:
@@ -54,9 +58,9 @@ class RoomDirectory:
         self._access = access
         self._http = http
 
-    async def rooms(self) -> list[Room]:
-        """All of them, the oldest first."""
-        said = await self._ask("ListRooms", {}, roomList=True) or {}
+    async def rooms(self, *names: str) -> list[Room]:
+        """Those called `names`, or all, the oldest first."""
+        said = await self._ask("ListRooms", {"names": names}, roomList=True) or {}
         rooms = sorted(said.get("rooms", []), key=lambda room: (int(room["creation_time_ms"]), room["name"]))
         return list(await asyncio.gather(*map(self._described, rooms)))
 
@@ -64,21 +68,29 @@ class RoomDirectory:
         """Who is in `room`, agents too; nobody if there is no such room."""
         said = await self._ask("ListParticipants", {"room": room}, roomAdmin=True, room=room) or {}
         return [
-            RoomMember(who["identity"], who["name"] or who["identity"], who["kind"] == AGENT, float(who["joined_at"]))
+            RoomMember(
+                identity=who["identity"],
+                name=who["name"] or who["identity"],
+                agent=who["kind"] == AGENT,
+                since=float(who["joined_at"]),
+                ours=who["kind"] == AGENT and MARK in who.get("attributes", {}),
+            )
             for who in said.get("participants", [])
         ]
 
     async def create(self, name: str) -> None:
         """Make a room. It stays for some minutes though nobody is in it."""
-        await self._ask("CreateRoom", {"name": name, "empty_timeout": EMPTY_SECONDS}, roomCreate=True)
+        await self._ask("CreateRoom", {"name": name, "empty_timeout": EMPTY_SECONDS, "metadata": MARK}, roomCreate=True)
 
     async def end(self, name: str) -> bool:
         """End a room for all who are in it; False if there is no such room."""
         return await self._ask("DeleteRoom", {"room": name}, roomCreate=True) is not None
 
     async def _described(self, room: dict[str, Any]) -> Room:
-        agents = [who.agent for who in await self.people(room["name"])]
-        return Room(room["name"], agents.count(False), agents.count(True), int(room["creation_time_ms"]) / 1000)
+        people = await self.people(room["name"])
+        agents = [who.agent for who in people]
+        ours = room.get("metadata") == MARK or any(who.ours for who in people)
+        return Room(room["name"], agents.count(False), agents.count(True), int(room["creation_time_ms"]) / 1000, ours)
 
     async def _ask(self, method: str, body: dict[str, object], **grants: object) -> dict[str, Any] | None:
         """The answer; None if what it is about does not exist."""
