@@ -15,6 +15,11 @@ def main() -> None:
         if "livekit.rtc" in sys.modules and (end.code is None or isinstance(end.code, int)):
             leave(end.code or 0)
         raise
+    except Exception as error:
+        # Nobody saw it coming. A traceback is for the log.
+        from voicemode.cli.errors import unexpected
+
+        sys.exit(unexpected(error))
 
 
 def leave(status: int) -> None:

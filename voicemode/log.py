@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
+FILE = "voicemode.log"
 FILE_BYTES = 1_000_000
 FILES = 3
 """The current one and the ones before."""
@@ -21,17 +22,18 @@ KEYS = re.compile(r"(?i:\b(bearer\s+))[^\s\"',]+|\bsk-[\w-]{6,}")
 HIDDEN = "[redacted]"
 
 
-def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ()) -> None:
-    """Log to stderr and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
+def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = (), stderr: bool = True) -> None:
+    """Log to `stderr` and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
 
     Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
     file, not the start.
     """
     formatter = Redacting(secrets)
     _begin(level)
-    _add(StderrHandler(), formatter)
+    if stderr:
+        _add(StderrHandler(), formatter)
     if logs_dir is not None:
-        _add_file(logs_dir / "voicemode.log", formatter)
+        _add_file(logs_dir / FILE, formatter)
 
 
 def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
@@ -40,6 +42,18 @@ def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> No
     _begin(level)
     if not _add_file(path, formatter):
         _add(StderrHandler(), formatter)
+
+
+def record_crash(error: Exception, logs_dir: Path, *, secrets: Iterable[str] = ()) -> Path | None:
+    """Write `error` with its traceback to the log file, and not to stderr; return its path, None if there can be none."""
+    if not (files := _file_handlers()):
+        _add_file(logs_dir / FILE, Redacting(secrets))
+        files = _file_handlers()
+    crash = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("voicemode", logging.CRITICAL, __file__, 0, "It crashed.", (), crash)
+    for handler in files:
+        handler.handle(record)
+    return Path(files[0].baseFilename) if files else None
 
 
 def reset() -> None:
@@ -94,6 +108,10 @@ def emptied_into(source: str, target: str) -> None:
     Path(target).touch(mode=0o600)
     shutil.copyfile(source, target)
     os.truncate(source, 0)
+
+
+def _file_handlers() -> list[PrivateFileHandler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, PrivateFileHandler)]
 
 
 def _begin(level: str) -> None:

@@ -72,7 +72,7 @@ def test_an_error_that_was_told_or_logged_counts_too() -> None:
 def test_an_ending_is_explained_in_words_with_a_remedy(lines: list[str], reason: str, cause: str, remedy: str) -> None:
     ending = explain(lines, reason, name="whisper", port="VOICEMODE_WHISPER_PORT")
     assert ending.cause.startswith(cause)
-    assert remedy in ending.remedy
+    assert remedy in str(ending.remedy)
 
 
 def test_what_our_own_supervisor_logs_is_not_taken_for_the_cause() -> None:

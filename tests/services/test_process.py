@@ -15,6 +15,7 @@ from tests.support.agents import free_ports
 from tests.support.parrots import nest, service, started, stranger
 from tests.support.paths import REPOSITORY
 from voicemode.config import Settings
+from voicemode.config.installer import to_install
 from voicemode.errors import ServiceError
 from voicemode.services.detached import LOG_BYTES
 from voicemode.services.health import Health, health
@@ -121,7 +122,7 @@ async def test_a_stranger_on_the_port_is_named_with_the_setting_and_left_alone(
     async with stranger(port, answer):
         with pytest.raises(ServiceError, match=f"Port {port} is taken by something that does not answer") as error:
             await ensure_running(service(folder), settings)
-        assert f"voicemode config set VOICEMODE_WHISPER_PORT {port + 1}" in error.value.hint
+        assert f"voicemode config set VOICEMODE_WHISPER_PORT {port + 1}" in str(error.value.hint)
         assert await health(service(folder).health_url(settings)), "it is still there"
     assert started(folder) == {}
 
@@ -130,13 +131,13 @@ async def test_an_engine_that_is_not_installed_is_said_with_the_command(folder: 
     missing = replace(service(folder), modules=("json", "no_such_engine"))
     with pytest.raises(ServiceError, match="not installed") as error:
         await ensure_running(missing, settings)
-    assert error.value.hint == "pip install 'voicemode[local]'"
+    assert error.value.hint == to_install(extra="local")
 
 
 async def test_one_that_ends_at_once_is_reported_with_its_last_words(folder: Path, settings: Settings) -> None:
     with pytest.raises(ServiceError, match=r"Parrot ended at once: starting as crash \| no luck today") as error:
         await ensure_running(service(folder, "crash"), settings)
-    assert str(log_path(service(folder), settings)) in error.value.hint
+    assert str(log_path(service(folder), settings)) in str(error.value.hint)
 
 
 async def test_one_that_never_answers_is_ended_and_reported(folder: Path, settings: Settings) -> None:
@@ -209,4 +210,4 @@ async def test_a_base_directory_that_cannot_be_written_is_named(folder: Path, se
     settings.base_dir.write_text("a file")
     with pytest.raises(ServiceError, match=r"cannot be started: .*Not a directory") as error:
         await ensure_running(service(folder), settings)
-    assert str(settings.base_dir) in error.value.hint
+    assert str(settings.base_dir) in str(error.value.hint)

@@ -312,7 +312,7 @@ async def test_a_unit_that_is_damaged_is_an_error_with_the_remedy(
     folder.unit_file.write_text("{")
     with pytest.raises(ServiceError) as error:
         await supervisor.start("lodger")
-    assert "voicemode service install lodger" in error.value.hint
+    assert "voicemode service install lodger" in str(error.value.hint)
     folder.unit_file.unlink()
     with pytest.raises(ServiceError, match="not registered"):
         await supervisor.start("lodger")

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from voicemode.cli.errors import told
 from voicemode.config import (
     LoadedSettings,
     Settings,
@@ -40,7 +41,7 @@ class ConfigGroup(click.Group):
         try:
             return super().invoke(ctx)
         except VoiceModeError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(told(error)) from error
 
 
 @click.group(cls=ConfigGroup, invoke_without_command=True)
@@ -203,8 +204,8 @@ def _restart_services(before: Settings | None) -> None:
     from voicemode.services.supervisors.find import find_supervisor
 
     with progress_shown() as report:
-        told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
-    for sentence in told:
+        did = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
+    for sentence in did:
         click.echo(sentence)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -45,6 +46,6 @@ def examined(once: Any) -> Any:
     return run
 
 
-doctor = command(tool)
+doctor = command(tool, show=lambda found: found.render(shutil.get_terminal_size().columns))
 doctor.callback = examined(doctor.callback)
 doctor.params += OPTIONS

@@ -14,6 +14,7 @@ from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
 from voicemode.cli.serve import engine_settings
 from voicemode.config import LoadedSettings, Settings, load_settings
+from voicemode.config.installer import to_install
 from voicemode.errors import ServiceError
 from voicemode.services import find
 
@@ -88,7 +89,7 @@ def sign_out() -> None:
 def page_settings(log_file: Path | None = None) -> Settings:
     """The settings, once logging follows them. Raises ServiceError where the page's server is not installed."""
     if not find(NAME).installed:
-        raise ServiceError("The server of the web page is not installed.", hint="pip install 'voicemode[livekit]'")
+        raise ServiceError("The server of the web page is not installed.", hint=to_install(extra="livekit"))
     return engine_settings(log_file)
 
 

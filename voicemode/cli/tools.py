@@ -78,6 +78,9 @@ async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
-    async with open_app() as opened:
+    async with open_app(log_to_stderr=False) as opened:
         with progress_shown() as report:
-            return await fn(await opened.now(report), **arguments)
+            app = await opened.now(report)
+            for notice in app.loaded.notices:
+                click.echo(notice, err=True)
+            return await fn(app, **arguments)

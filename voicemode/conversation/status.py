@@ -4,10 +4,8 @@ from voicemode.controls import Controls, Doing
 from voicemode.progress import Progress, Report, nobody
 from voicemode.transports.base import Transport, Words
 
-DEAD_MICROPHONE = (
-    "The microphone delivers only digital silence: it is muted, or this program may not use it. Unmute it, or allow "
-    "microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
-)
+UNMUTE = "Unmute it, or allow microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
+DEAD_MICROPHONE = f"The microphone delivers only digital silence: it is muted, or this program may not use it. {UNMUTE}"
 MUTED = "The person has muted the microphone: voicemode unmute."
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from voicemode.config.files import write_atomically
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.supervisors.supervisor import Unit
 from voicemode.services.supervisors.unit_files import not_registered
 
@@ -90,7 +90,7 @@ class WatchFolder:
             raise not_registered(name) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ServiceError(
-                f"{self.unit_file} cannot be read: {error}.", hint=f"Write it anew: voicemode service install {name}"
+                f"{self.unit_file} cannot be read: {error}.", hint=Remedy("Write it anew", f"voicemode service install {name}")
             ) from error
 
     def watch(self) -> Watch:

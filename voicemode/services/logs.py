@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicemode.errors import NO_REMEDY, Remedy
+
 TAIL_BYTES = 256 * 1024
 POLL_SECONDS = 0.2
 
@@ -22,8 +24,7 @@ class Ending:
 
     cause: str
     """A sentence."""
-    remedy: str
-    """Remedy: a sentence, or a command."""
+    remedy: Remedy = NO_REMEDY
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +34,24 @@ class Rule:
     trace: str
     """A regular expression, found in the last error or in what the supervisor saw."""
     cause: str
-    remedy: str
+    remedy: Remedy
     """`{name}` is the service, `{port}` the setting of its port."""
 
 
-REINSTALL = "voicemode service install {name}"
+REINSTALL = Remedy("Install it again", "voicemode service install {name}")
+SMALLER = Remedy("Free some memory, or choose smaller weights", "voicemode models")
 RULES = (
     Rule(
         "out of memory|MemoryError|bad_alloc|Cannot allocate memory|Errno 12",
         "It ran out of memory.",
-        "Free some memory, or choose smaller weights: voicemode models",
+        SMALLER,
     ),
     Rule(
         "has that port|[Aa]ddress already in use",
         "Its port is taken by another program.",
-        "End that program, or choose another port: voicemode config set {port} NUMBER",
+        Remedy("End that program, or choose another port", "voicemode config set {port} NUMBER"),
     ),
-    Rule("No space left|Errno 28", "The disk is full.", "Free some space, then: voicemode service start {name}"),
+    Rule("No space left|Errno 28", "The disk is full.", Remedy("Free some space, then", "voicemode service start {name}")),
     Rule(
         "WeightsError|Weights cannot|No source has|is not the official file",
         "Its weights are missing or damaged.",
@@ -60,21 +62,21 @@ RULES = (
         "Its environment is incomplete.",
         REINSTALL,
     ),
-    Rule("ConfigError|; it must be ", "One of its settings is wrong.", "voicemode config"),
+    Rule("ConfigError|; it must be ", "One of its settings is wrong.", Remedy(command="voicemode config")),
     Rule(
         "Permission denied|Read-only file system|exit code 226",
         "It may not write where it has to.",
-        "Look at who owns the folder that its log names: voicemode service logs {name}",
+        Remedy("Look at who owns the folder that its log names", "voicemode service logs {name}"),
     ),
     Rule(
         "signal 4|Illegal instruction",
         "This processor lacks instructions that the engine was built for.",
-        "Use a speech service elsewhere: voicemode config set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS",
+        Remedy("Use a speech service elsewhere: set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS."),
     ),
     Rule(
         "signal 9",
         "It was killed, as the system does when memory runs out.",
-        "Free some memory, or choose smaller weights: voicemode models",
+        SMALLER,
     ),
     Rule("signal (?:6|7|8|11)", "Its engine crashed.", REINSTALL),
 )
@@ -95,10 +97,13 @@ def explain(lines: Sequence[str], reason: str, *, name: str, port: str) -> Endin
     for rule in RULES:
         if re.search(rule.trace, f"{reason}\n{error}"):
             detail = f" ({error})" if error else ""
-            return Ending(rule.cause.removesuffix(".") + detail + ".", rule.remedy.format(name=name, port=port))
+            return Ending(
+                rule.cause.removesuffix(".") + detail + ".",
+                Remedy(rule.remedy.text, rule.remedy.command.format(name=name, port=port)),
+            )
     told = error or next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
     ended = f"It ended with {reason}" if reason else "It ended"
-    return Ending(f"{ended}: {told}", f"voicemode service logs {name}")
+    return Ending(f"{ended}: {told}", Remedy("Look into its log", f"voicemode service logs {name}"))
 
 
 def last_error(lines: Sequence[str]) -> str:

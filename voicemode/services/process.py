@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from voicemode.config import Settings, env_name, find_setting
 from voicemode.config.child_environment import child_environment
-from voicemode.errors import ServiceError
+from voicemode.config.installer import to_install
+from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report, nobody
 from voicemode.services.detached import open_log, spawn_detached, tail_since
 from voicemode.services.health import STRANGER, Health, health_of
@@ -63,7 +64,8 @@ class LocalServer:
         """Raises ServiceError, also where it is stopped and nobody wants us to start it."""
         if not self.settings.auto_start and self._known and await _answers(self.service, self.settings) is None:
             raise ServiceError(
-                f"{self.service.title} is installed but stopped.", hint=f"voicemode service start {self.service.name}"
+                f"{self.service.title} is installed but stopped.",
+                hint=Remedy(command=f"voicemode service start {self.service.name}"),
             )
         await ensure_running(self.service, self.settings)
 
@@ -95,9 +97,14 @@ async def ensure_running(
         if await _answers(service, settings) or await _comes_by_itself(service, settings, limit_seconds, ask):
             return
         if not service.on_demand:
-            raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
+            raise ServiceError(
+                f"{service.title} is not installed.", hint=Remedy(command=f"voicemode service install {service.name}")
+            )
         if not service.installed:
-            raise ServiceError(f"The engine of {service.title} is not installed.", hint="pip install 'voicemode[local]'")
+            raise ServiceError(
+                f"The engine of {service.title} is not installed.",
+                hint=to_install(extra=service.extra if service.kind == "page" else "local"),
+            )
         async with starting(service, settings, limit_seconds):
             if not await _answers(service, settings):
                 await _start(service, settings, limit_seconds)
@@ -135,7 +142,7 @@ async def wait_ready(
     if state is None:
         raise ServiceError(f"{service.title} is not running any more.", hint=f"Its log: {log}")
     if state.status != "ready":
-        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=f"Its log: {log}")
+        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=state.remedy or f"Its log: {log}")
     return state
 
 
@@ -152,7 +159,7 @@ async def _answers(service: Service, settings: Settings) -> Health | None:
     port, name = service.port(settings), env_name(find_setting(service.port_setting))
     raise ServiceError(
         f"Port {port} is taken by something that does not answer as VoiceMode's {service.title}.",
-        hint=f"End that program, or choose another port: voicemode config set {name} {port + 1}",
+        hint=Remedy("End that program, or choose another port", f"voicemode config set {name} {port + 1}"),
     )
 
 
@@ -208,7 +215,7 @@ async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: 
     except TimeoutError as error:
         raise ServiceError(
             f"{service.title} is installed as a service, but has not answered for {limit_seconds:g} s.",
-            hint=f"Why: voicemode service status {service.name}",
+            hint=Remedy("Why", f"voicemode service status {service.name}"),
         ) from error
     return False
 
@@ -230,12 +237,13 @@ async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
         return
     if seen.state == "stopped":
         raise ServiceError(
-            f"{service.title} is installed as a service but stopped.", hint=f"voicemode service start {service.name}"
+            f"{service.title} is installed as a service but stopped.",
+            hint=Remedy(command=f"voicemode service start {service.name}"),
         )
     if seen.state == "failed":
         raise ServiceError(
             f"{service.title} is installed as a service but ends again and again.",
-            hint=f"Why: voicemode service status {service.name}",
+            hint=Remedy("Why", f"voicemode service status {service.name}"),
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from voicemode.errors import ServiceError
+from voicemode.errors import NO_REMEDY, Remedy, ServiceError
 from voicemode.progress import Progress
 from voicemode.services.health import Health
 from voicemode.services.logs import Ending, explain
@@ -77,8 +77,8 @@ class ServiceStatus:
     last_error: str = ""
     problem: str = ""
     """Problem, in a sentence."""
-    remedy: str = ""
-    """Next step; most often a command."""
+    remedy: Remedy = NO_REMEDY
+    """Next step."""
     log: str = ""
 
     @property
@@ -150,21 +150,22 @@ def _runs(facts: Facts) -> str:
 
 def _trouble(facts: Facts, state: State) -> Ending:
     """Return the problem and its remedy; two empty texts if all is well."""
-    nothing = Ending("", "")
+    nothing = Ending("")
     if facts.elsewhere:
         return Ending(facts.elsewhere.message, facts.elsewhere.hint)
     if facts.ours:
         error = facts.health.error if facts.health else ""
-        return Ending(error, f"voicemode service logs {facts.name}") if error else nothing
+        logs = Remedy("Look into its log", f"voicemode service logs {facts.name}")
+        return Ending(error, (facts.health and facts.health.remedy) or logs) if error else nothing
     if facts.owner:
         return _taken(facts)
     if facts.supervised and (state == "failed" or (state == "starting" and facts.supervised.restarts >= CRASHES)):
         return _looping(facts, facts.supervised)
     if state == "stopped":
-        return Ending("", f"voicemode service start {facts.name}")
+        return Ending("", Remedy("Start it", f"voicemode service start {facts.name}"))
     if state == "absent":
-        keep = f"voicemode service install {facts.name}"
-        return Ending("", f"It starts when it is needed; to have it always: {keep}" if facts.installed else keep)
+        text = "It starts when it is needed; to have it always" if facts.installed else "Install it"
+        return Ending("", Remedy(text, f"voicemode service install {facts.name}"))
     return nothing
 
 
@@ -172,9 +173,9 @@ def _taken(facts: Facts) -> Ending:
     other = f"voicemode config set {facts.port_setting} {facts.port + 1}"
     if facts.health and facts.health.service == f"voicemode-{facts.name}":
         cause = f"Port {facts.port} has a {facts.title} that is not yours: {facts.owner}. It is used, and left alone."
-        return Ending(cause if facts.supervised else "", f"For one of your own, choose another port: {other}")
+        return Ending(cause if facts.supervised else "", Remedy("For one of your own, choose another port", other))
     cause = f"Port {facts.port} is taken by {facts.owner}, which is left alone."
-    return Ending(cause, f"End that program, or choose another port: {other}")
+    return Ending(cause, Remedy("End that program, or choose another port", other))
 
 
 def _looping(facts: Facts, supervised: Supervised) -> Ending:

@@ -5,7 +5,7 @@ from typing import Literal
 from voicemode.app import App
 from voicemode.config import Settings, load_settings, set_value
 from voicemode.conversation.detectors import hears_melody
-from voicemode.errors import ArgumentError, WeightsError
+from voicemode.errors import ArgumentError, Remedy, WeightsError
 from voicemode.models.choice import Choice, chosen, speed, whisper_choice
 from voicemode.models.hardware import Hardware, look
 from voicemode.models.manifests import MODELS, SMART_TURN, WHISPER, Model
@@ -59,7 +59,7 @@ async def models(app: App, action: Literal["list", "download", "remove", "choose
     if action == "list":
         return await asyncio.to_thread(survey, app.settings)
     if not name:
-        raise ArgumentError(f"Which model should I {action}?", hint="All of them: voicemode models")
+        raise ArgumentError(f"Which model should I {action}?", hint=Remedy("All of them", "voicemode models"))
     if action == "choose":
         return Models([], await choose(app, name))
     return Models([], await (download if action == "download" else delete)(app, find(name)))
@@ -104,7 +104,7 @@ async def delete(app: App, model: Model) -> str:
     if user := await in_use(app.settings, model):
         raise WeightsError(
             f"{model.short_name} is in use: {user.title} has it loaded.",
-            hint=f"End that first: voicemode service stop {user.name}",
+            hint=Remedy("End that first", f"voicemode service stop {user.name}"),
         )
     freed = await asyncio.to_thread(remove, model, app.settings.models_path)
     done = (

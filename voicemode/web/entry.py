@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
 from voicemode.config import Settings
+from voicemode.errors import Remedy
 from voicemode.web import request_body
 from voicemode.web.attempts import Attempts
 from voicemode.web.errors import PageError
@@ -72,7 +73,9 @@ class SignIn:
         """Who asks. Raises PageError 401 if they are not signed in."""
         secret = self._secret(connection)
         if not secret or not await asyncio.to_thread(self._sessions.left_seconds, secret):
-            raise PageError(401, "signed_out", "You are not signed in.", hint="Open a new link: voicemode frontend open")
+            raise PageError(
+                401, "signed_out", "You are not signed in.", hint=Remedy("Open a new link", "voicemode frontend open")
+            )
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
@@ -95,7 +98,7 @@ class SignIn:
                 403,
                 "expired_link",
                 "This link has been used, or is older than ten minutes.",
-                hint="Make a new one: voicemode frontend open",
+                hint=Remedy("Make a new one", "voicemode frontend open"),
             )
         return await self._welcome(request)
 
@@ -104,7 +107,9 @@ class SignIn:
         (given,) = await request_body.texts(request, "password")
         wanted = await self._wanted()
         if not wanted:
-            raise PageError(403, "no_password", "No password is set.", hint="Open a link instead: voicemode frontend open")
+            raise PageError(
+                403, "no_password", "No password is set.", hint=Remedy("Open a link instead", "voicemode frontend open")
+            )
         self._admit(request)
         if not same(given, wanted):
             raise PageError(403, "wrong_password", "That is not the password.")

@@ -6,14 +6,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from voicemode.errors import VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
 
 
 class PageError(VoiceModeError):
     """A request that is not answered as it was meant. `code` is for the page's program, the rest for its reader."""
 
     def __init__(
-        self, status: int, code: str, message: str, *, hint: str = "", headers: Mapping[str, str] | None = None
+        self, status: int, code: str, message: str, *, hint: Remedy | str = NO_REMEDY, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
@@ -21,7 +21,7 @@ class PageError(VoiceModeError):
         self.headers = headers
 
     def response(self) -> Response:
-        told = {"code": self.code, "message": self.message, "hint": self.hint}
+        told = {"code": self.code, "message": self.message, "hint": str(self.hint)}
         return JSONResponse({"error": told}, self.status, headers=self.headers)
 
 

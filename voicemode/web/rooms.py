@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from voicemode.config import Settings
-from voicemode.errors import RoomError
+from voicemode.errors import Remedy, RoomError
 from voicemode.speech.openai.wire import open_http
 from voicemode.transports.livekit.access import TOKEN_SECONDS, Access, find_access, person_token
 from voicemode.transports.livekit.directory import RoomDirectory
@@ -111,5 +111,5 @@ def no_livekit() -> PageError:
         503,
         "no_livekit",
         "There is no LiveKit server to talk over.",
-        hint="Install one: voicemode service install livekit. For one elsewhere, see docs/livekit.md.",
+        hint=Remedy("Install one; for one elsewhere, see docs/livekit.md", "voicemode service install livekit"),
     )

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
+from voicemode.errors import Remedy
 from voicemode.speech.bare_http import get
 from voicemode.transports.livekit.access import Access, find_access
 from voicemode.web.entry import SignIn
@@ -190,4 +191,6 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
 
 
 def unreachable() -> PageError:
-    return PageError(503, "livekit_unreachable", "LiveKit does not answer.", hint="Start it: voicemode service start livekit")
+    return PageError(
+        503, "livekit_unreachable", "LiveKit does not answer.", hint=Remedy("Start it", "voicemode service start livekit")
+    )

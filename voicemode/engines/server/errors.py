@@ -1,12 +1,14 @@
 """Errors as OpenAI's API shapes them, so that any OpenAI client maps them to the exceptions its users know."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from voicemode.errors import UnsupportedAudioError, VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, UnsupportedAudioError, VoiceModeError
 
 KINDS = {404: "not_found_error", 405: "invalid_request_error", 413: "invalid_request_error", 429: "rate_limit_error"}
 """`type` of the statuses that have one of their own; others are invalid_request_error below 500, server_error above."""
@@ -20,23 +22,24 @@ class ApiError(VoiceModeError):
         status: int,
         message: str,
         *,
-        kind: str = "",
         param: str | None = None,
         code: str | None = None,
         headers: Mapping[str, str] | None = None,
+        hint: Remedy = NO_REMEDY,
     ) -> None:
-        """`kind` is OpenAI's error type, by default the usual one of `status`; `param` names the field at fault."""
-        super().__init__(message)
+        """`param` names the field at fault."""
+        super().__init__(message, hint=hint)
         self.status = status
-        self.kind = kind or KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        self.kind = KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
         self.param = param
         self.code = code
         self.headers = headers
 
     @property
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """OpenAI's error object."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+    def body(self) -> dict[str, dict[str, Any]]:
+        """OpenAI's error object; for our own client, its remedy apart from the message, too."""
+        told = {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": told | ({"reason": self.message, "remedy": asdict(self.hint)} if self.hint else {})}
 
     def response(self) -> Response:
         return JSONResponse(self.body, self.status, headers=self.headers)
@@ -48,9 +51,9 @@ def as_api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case UnsupportedAudioError():
-            return ApiError(400, str(error), param="file", code="unsupported_audio")
+            return ApiError(400, error.message, hint=error.hint, param="file", code="unsupported_audio")
         case VoiceModeError():
-            return ApiError(500, str(error))
+            return ApiError(500, error.message, hint=error.hint)
         case HTTPException(status_code=404):
             return ApiError(404, "There is no such path here. See /v1/models and /health.", code="unknown_url")
         case HTTPException(status_code=405):

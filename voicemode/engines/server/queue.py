@@ -15,7 +15,7 @@ from voicemode.engines.server.clients import Clients, Peer, owners
 from voicemode.engines.server.errors import ApiError
 from voicemode.engines.server.loaded_models import LoadedModels, in_thread, seen
 from voicemode.engines.server.scheduler import Scheduler
-from voicemode.errors import VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
 
 E = TypeVar("E")
 T = TypeVar("T")
@@ -31,7 +31,8 @@ class ModelState:
 
     status: Literal["loading", "ready", "failed"]
     error: str = ""
-    """Why it failed, with what would help."""
+    """Why it failed."""
+    remedy: Remedy = NO_REMEDY
 
 
 class EngineHost(Generic[E]):
@@ -72,7 +73,10 @@ class EngineHost(Generic[E]):
         if engine is None or not engine.done():
             return ModelState("loading")
         error = engine.exception()
-        return ModelState("ready") if error is None else ModelState("failed", reason(error))
+        if error is None:
+            return ModelState("ready")
+        told = failure(error)
+        return ModelState("failed", told.message, told.hint)
 
     @property
     def loaded(self) -> list[str]:
@@ -160,11 +164,12 @@ async def ready(loading: asyncio.Future[E]) -> E:
     except ApiError:
         raise
     except Exception as error:
-        raise ApiError(503, reason(error), code="model_not_loaded") from error
+        told = failure(error)
+        raise ApiError(503, told.message, hint=told.hint, code="model_not_loaded") from error
 
 
-def reason(error: BaseException) -> str:
+def failure(error: BaseException) -> VoiceModeError:
     """Why a model could not be loaded, for a client."""
     if isinstance(error, VoiceModeError):
-        return str(error)
-    return f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details."
+        return error
+    return VoiceModeError(f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details.")

@@ -1,7 +1,6 @@
 """Taking VoiceMode off a machine: what that comes to, and doing it."""
 
 import asyncio
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -76,18 +75,6 @@ async def carry_out(removal: Removal, settings: Settings, supervisor: Supervisor
         except ServiceError as error:
             left.append(str(error))
     return left
-
-
-def of_the_program(prefix: str = sys.prefix) -> str:
-    """Describe how to remove VoiceMode itself, by where its environment is. Pure."""
-    parts = Path(prefix).parts
-    if "tools" in parts and "uv" in parts:
-        return "uv tool uninstall voicemode"
-    if "pipx" in parts:
-        return "pipx uninstall voicemode"
-    if "archive-v0" in parts or "environments-v2" in parts:
-        return "uv cache clean voicemode"
-    return "pip uninstall voicemode"
 
 
 def _lines(removal: Removal) -> Iterator[str]:
