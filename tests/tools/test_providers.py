@@ -93,9 +93,9 @@ def test_what_is_sent_where_is_told_in_words() -> None:
 
 def test_the_table_tells_the_order_and_why_and_the_figures() -> None:
     assert str(listing(row(), CLOUD)) == (
-        "To understand, asked in this order              health             p50     p95   requests  errors\n"
+        "To hear, asked in order                         health             p50     p95   requests  errors\n"
         "  nobody\n"
-        "To speak, asked in this order                   health             p50     p95   requests  errors\n"
+        "To speak, asked in order                        health             p50     p95   requests  errors\n"
         "→ http://127.0.0.1:8880/v1                      well            0.21 s  0.40 s         12       0\n"
         "    asked first: it is on this machine\n"
         "    text to speak → this machine\n"

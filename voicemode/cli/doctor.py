@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -46,6 +45,6 @@ def examined(once: Any) -> Any:
     return run
 
 
-doctor = command(tool, show=lambda found: found.render(shutil.get_terminal_size().columns))
+doctor = command(tool)
 doctor.callback = examined(doctor.callback)
 doctor.params += OPTIONS

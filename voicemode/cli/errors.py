@@ -1,12 +1,12 @@
 """Failures as a person at a terminal reads them: what happened, what to do about it, and an exit code. No traceback."""
 
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
+from voicemode.cli.terminal import columns
 from voicemode.errors import VoiceModeError
 
 
@@ -35,7 +35,7 @@ def plain_failures() -> Iterator[None]:
 
 def told(error: VoiceModeError) -> str:
     """Return the text of a failure, with its remedy below it."""
-    return "\n".join([error.message, *error.hint.lines(shutil.get_terminal_size().columns)])
+    return "\n".join([error.message, *error.hint.lines(columns())])
 
 
 def unexpected(error: Exception) -> str:

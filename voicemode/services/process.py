@@ -20,6 +20,7 @@ from voicemode.progress import Report, nobody
 from voicemode.services.detached import open_log, spawn_detached, tail_since
 from voicemode.services.health import STRANGER, Health, health_of
 from voicemode.services.install.record import load_record
+from voicemode.services.port_owner import owner
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervised
 
@@ -157,8 +158,9 @@ async def _answers(service: Service, settings: Settings) -> Health | None:
     if state is None or state.service == service.health_name:
         return state
     port, name = service.port(settings), env_name(find_setting(service.port_setting))
+    stranger = await asyncio.to_thread(owner, port) or "another program"
     raise ServiceError(
-        f"Port {port} is taken by something that does not answer as VoiceMode's {service.title}.",
+        f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",
         hint=Remedy("End that program, or choose another port", f"voicemode config set {name} {port + 1}"),
     )
 
