@@ -21,6 +21,7 @@ VoiceModeError                 message for the agent and the person, with its Re
 └── RecordingKeptError         what was said is safe in a file; names it and the command that retries
 """
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -261,5 +262,6 @@ class RecordingKeptError(VoiceModeError):
     """A turn failed after the person had spoken; the recording is kept in `path`."""
 
     def __init__(self, reason: str, path: Path) -> None:
-        super().__init__(reason, hint=Remedy("What was said is kept. To try again", f"voicemode transcribe {path}"))
+        again = shlex.join(["voicemode", "transcribe", str(path)])
+        super().__init__(reason, hint=Remedy("What was said is kept. To try again", again))
         self.path = path

@@ -1,11 +1,17 @@
 """What `doctor` tells of talking over us, and which of its examinations are for people only."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.test_cli import voicemode
 from voicemode import tools
-from voicemode.tools._doctor_sound import about_interrupting
-from voicemode.tools.doctor import doctor
+from voicemode.app import open_app
+from voicemode.audio.devices import Device
+from voicemode.errors import Remedy
+from voicemode.tools._doctor_check import Check, Mark
+from voicemode.tools._doctor_sound import about_device, about_interrupting
+from voicemode.tools.doctor import Diagnosis, doctor
 
 
 @pytest.mark.parametrize(
@@ -39,3 +45,50 @@ def test_an_examination_for_a_terminal_fails_in_a_sentence_where_there_is_no_sou
     assert done.returncode == 1
     assert "\nError: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("marks", "failed", "last"),
+    [
+        (["ok", "ok"], False, "All is well."),
+        (["ok", "attention"], False, "You can talk. 1 thing wants attention: see what is marked !."),
+        (["attention", "attention"], False, "You can talk. 2 things want attention: see what is marked !."),
+        (["attention", "broken"], True, "Something has to be done before you can talk: see what is marked !!."),
+    ],
+)
+def test_the_last_line_is_true(marks: list[Mark], failed: bool, last: str) -> None:
+    found = Diagnosis([Check("sound", "microphone", "found", mark=mark) for mark in marks])
+    assert found.failed is failed
+    assert str(found).splitlines()[-1] == last
+
+
+def test_what_is_found_is_wrapped_and_its_remedy_below_it() -> None:
+    remedy = Remedy("Start it", "voicemode service start whisper")
+    check = Check("engines", "Whisper", "installed but stopped, and nobody is to start it", remedy, "attention")
+    assert Diagnosis([check]).render(40).splitlines()[:5] == [
+        "engines",
+        "  !  Whisper: installed but stopped, and",
+        "     nobody is to start it",
+        "     → Start it:",
+        "       voicemode service start whisper",
+    ]
+
+
+@pytest.mark.anyio
+async def test_what_is_not_ok_has_a_remedy_that_does_not_lead_back_to_doctor(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("WHISPER", "KOKORO"):
+        monkeypatch.setenv(f"VOICEMODE_{name}_PORT", "9")
+    async with open_app() as opened:
+        found = await doctor(await opened.now())
+    assert found.checks
+    for check in found.checks:
+        assert check.mark == "ok" or check.remedy, check
+        assert check.remedy.command != "voicemode doctor", check
+
+
+def test_names_of_alsas_plugins_are_no_devices() -> None:
+    names = ["HDA Intel PCH: ALC257 Analog (hw:0,0)", "sysdefault", "surround51", "lavrate", "pulse", "default", "dmix"]
+    devices = [Device(index, name, "input", is_default=index == 0) for index, name in enumerate(names)]
+    assert about_device("input", "", devices).detail == f"{names[0]} (others: pulse, default)"
