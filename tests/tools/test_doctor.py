@@ -43,7 +43,7 @@ def test_what_takes_a_person_at_a_terminal_is_no_burden_for_agents() -> None:
 def test_an_examination_for_a_terminal_fails_in_a_sentence_where_there_is_no_sound() -> None:
     done = voicemode("doctor", "--turns", "1", VOICEMODE_AUDIO_BACKEND="miniaudio", PULSE_SERVER="unix:/no/such")
     assert done.returncode == 1
-    assert "\nError: " in done.stderr
+    assert "Error: The system's microphone cannot be opened" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -12,6 +12,7 @@ from tests.support.endpoints import FakeEndpoint, answers, endpoint, routes, spe
 from tests.support.mcp_client import connect, text
 from voicemode.audio.frames import silence
 from voicemode.audio.wav import wav_bytes
+from voicemode.errors import NO_REMEDY
 from voicemode.providers.choice import Row
 from voicemode.speech.base import Offer
 from voicemode.tools.providers import COLUMNS, ProviderTable, condition, sent
@@ -31,6 +32,7 @@ def row(**changes: Any) -> Row:
         "resting_seconds": 0.0,
         "failures": 0,
         "last_error": "",
+        "remedy": NO_REMEDY,
         "requests": 12,
         "errors": 0,
         "hedged": 0,

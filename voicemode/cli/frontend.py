@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from voicemode import egress, log
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
 from voicemode.cli.serve import engine_settings
@@ -45,7 +46,8 @@ def frontend(
     if context.invoked_subcommand is not None:
         return
     with plain_errors():
-        settings = page_settings(log_file)
+        page_installed()
+        settings = engine_settings(log_file)
         said = {"frontend_port": port or settings.frontend_port, "frontend_lan": lan or settings.frontend_lan}
         asyncio.run(serving(said, idle_minutes, frozenset(origin.rstrip("/") for origin in dev_origin)))
 
@@ -86,11 +88,19 @@ def sign_out() -> None:
     click.echo(f"Signed out: {count} {'browser' if count == 1 else 'browsers'}.")
 
 
-def page_settings(log_file: Path | None = None) -> Settings:
-    """The settings, once logging follows them. Raises ServiceError where the page's server is not installed."""
+def page_settings() -> Settings:
+    """The settings, once logging follows them, to the file only."""
+    settings = page_installed().settings
+    log.configure(settings.log_level, settings.logs_dir, secrets=settings.secrets, stderr=False)
+    egress.enforce(settings.local_only)
+    return settings
+
+
+def page_installed() -> LoadedSettings:
+    """The settings. Raises ServiceError where the page's server is not installed."""
     if not find(NAME).installed:
         raise ServiceError("The server of the web page is not installed.", hint=to_install(extra="livekit"))
-    return engine_settings(log_file)
+    return load_settings()
 
 
 async def serving(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:

@@ -56,9 +56,9 @@ class Diagnosis:
         odd = sum(check.mark == "attention" for check in self.checks)
         if self.failed:
             return "Something has to be done before you can talk: see what is marked !!."
-        return (
-            f"You can talk. {odd} {'thing wants' if odd == 1 else 'things want'} attention: see !." if odd else "All is well."
-        )
+        if odd:
+            return f"You can talk. {odd} {'thing wants' if odd == 1 else 'things want'} attention: see what is marked !."
+        return "All is well."
 
 
 def told(check: Check, columns: int) -> list[str]:

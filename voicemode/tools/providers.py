@@ -113,13 +113,15 @@ def condition(row: Row) -> str:
 def card(row: Row, sent: str, answer: str, columns: int) -> list[str]:
     """Render an endpoint: a line of figures, then what is special about it."""
     error = unnamed(row.name, row.last_error)
+    told = error if error and error not in answer else ""
     name = shortened(row.name, columns - FIGURE_COLUMNS)
     figures = f"{seconds(row.p50_seconds):>8}{seconds(row.p95_seconds):>8}{row.requests:>11,}{row.errors:>8,}"
     return [
         f"{'→' if row.chosen else ' '} {name:{columns - FIGURE_COLUMNS}}  {condition(row):14}{figures}",
         *folded(f"asked first: {row.why}" if row.chosen else "", columns),
         *folded(sent, columns),
-        *folded(f"last error: {error}" if error and error not in answer else "", columns),
+        *folded(f"last error: {told}" if told else "", columns),
+        *folded(f"→ {row.remedy}" if told and row.remedy else "", columns),
         *folded(f"now: {answer}" if answer else "", columns),
     ]
 
