@@ -38,10 +38,7 @@ class Installer:
         """Return how to have `packages`, or what an `extra` brings, beside what is here."""
         extras = ",".join(sorted({*self.extras, *filter(None, [extra])}))
         itself = f"{NAME}[{extras}]" if extras else NAME
-        wanted = [
-            *(["-e", f"{self.folder}[{extra}]"] if extra and self.folder else [f"{NAME}[{extra}]"] if extra else []),
-            *packages,
-        ]
+        wanted = [*(self._itself_with(extra) if extra else ()), *packages]
         beside = [part for package in packages for part in ("--with", package)]
         match self.kind:
             case "uvx":
@@ -55,6 +52,10 @@ class Installer:
             case "pip":
                 command = [self.python, "-m", "pip", "install", *wanted]
         return Remedy("Install it", shlex.join(command))
+
+    def _itself_with(self, extra: str) -> list[str]:
+        """Return what pip installs for an extra: of a clone, the clone."""
+        return ["-e", f"{self.folder}[{extra}]"] if self.folder else [f"{NAME}[{extra}]"]
 
     def uninstall(self) -> str:
         """Return the command that removes VoiceMode itself."""

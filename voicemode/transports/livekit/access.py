@@ -59,7 +59,7 @@ def access_to(settings: Settings) -> Access:
     if access := find_access(settings):
         return access
     if settings.livekit_url:
-        hint = Remedy("Set both; each is asked for", "voicemode config set LIVEKIT_API_KEY")
+        hint = Remedy("Set both, the key by its name; the secret is asked for", "voicemode config set LIVEKIT_API_SECRET")
         raise ConfigError("LIVEKIT_URL is set, but LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not.", hint=hint)
     raise ConfigError(NOT_INSTALLED, hint=INSTALL)
 
