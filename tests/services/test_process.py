@@ -120,7 +120,7 @@ async def test_a_stranger_on_the_port_is_named_with_the_setting_and_left_alone(
 ) -> None:
     port = settings.whisper_port
     async with stranger(port, answer):
-        with pytest.raises(ServiceError, match=f"Port {port} is taken by something that does not answer") as error:
+        with pytest.raises(ServiceError, match=f"Port {port} is taken by .*, which is not VoiceMode") as error:
             await ensure_running(service(folder), settings)
         assert f"voicemode config set VOICEMODE_WHISPER_PORT {port + 1}" in str(error.value.hint)
         assert await health(service(folder).health_url(settings)), "it is still there"
