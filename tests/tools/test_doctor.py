@@ -1,10 +1,12 @@
 """What `doctor` tells of talking over us, and which of its examinations are for people only."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.cli.test_cli import voicemode
+from tests.support.endpoints import answers, endpoint, routes
 from voicemode import tools
 from voicemode.app import open_app
 from voicemode.audio.devices import Device
@@ -92,3 +94,17 @@ def test_names_of_alsas_plugins_are_no_devices() -> None:
     names = ["HDA Intel PCH: ALC257 Analog (hw:0,0)", "sysdefault", "surround51", "lavrate", "pulse", "default", "dmix"]
     devices = [Device(index, name, "input", is_default=index == 0) for index, name in enumerate(names)]
     assert about_device("input", "", devices).detail == f"{names[0]} (others: pulse, default)"
+
+
+@pytest.mark.anyio
+async def test_a_broken_engine_of_ours_is_no_ear_though_it_answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remedy = {"text": "Fetch them", "command": "voicemode models download base"}
+    health = {"service": "voicemode-whisper", "status": "failed", "error": "Its weights are missing.", "remedy": remedy}
+    async with endpoint(routes({"/health": answers(503, health), "/v1/models": answers(200, {"data": []})})) as server:
+        monkeypatch.setenv("VOICEMODE_WHISPER_PORT", str(urlsplit(server.url).port))
+        monkeypatch.setenv("VOICEMODE_KOKORO_PORT", "9")
+        async with open_app() as opened:
+            found = await doctor(await opened.now())
+    (engine,) = (check for check in found.checks if check.name.startswith("Whisper"))
+    assert (engine.mark, engine.remedy) == ("broken", Remedy("Fetch them", "voicemode models download base"))
+    assert "Its weights are missing." in engine.detail

@@ -75,8 +75,8 @@ async def doctor(app: App) -> Diagnosis:
     settings, sound, endpoints, rooms = await asyncio.gather(
         asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_rooms(app)
     )
-    served = {check.name.partition(" ")[0] for check in endpoints if check.mark == "ok"}
-    return Diagnosis([*settings, *sound, *endpoints, *await about_engines(app, served), *rooms])
+    answering = {check.name for check in endpoints if check.mark == "ok"}
+    return Diagnosis([*settings, *sound, *endpoints, *await about_engines(app, answering), *rooms])
 
 
 def by_area(checks: list[Check]) -> dict[str, list[Check]]:
@@ -136,15 +136,15 @@ def figures(row: Row) -> list[str]:
     return shown
 
 
-async def about_engines(app: App, served: set[str]) -> list[Check]:
-    """`served` are the kinds of speech that somebody serves already."""
-    found = await asyncio.gather(*(about_engine(app, service) for service in services().values() if service.kind in SPEECH))
-    checks = [[*map(lessened, each)] if each[0].name in titles_of(served) else each for each in found]
+async def about_engines(app: App, answering: set[str]) -> list[Check]:
+    """`answering` are the endpoints that answer, by the names of their checks."""
+    known = [service for service in services().values() if service.kind in SPEECH]
+    found = await asyncio.gather(*(about_engine(app, service) for service in known))
+    own = {f"{service.kind} {service.url(app.settings)}" for service in known}
+    # A broken engine of ours answers, too: one can do without it only where somebody else does.
+    others = {name.partition(" ")[0] for name in answering - own}
+    checks = [[*map(lessened, each)] if one.kind in others else each for one, each in zip(known, found, strict=True)]
     return [*chain.from_iterable(checks), await asyncio.to_thread(about_turn_model, app)]
-
-
-def titles_of(kinds: set[str]) -> set[str]:
-    return {service.title for service in services().values() if service.kind in kinds}
 
 
 def about_turn_model(app: App) -> Check:
