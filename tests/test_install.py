@@ -93,4 +93,4 @@ async def test_the_light_install_says_what_to_add_for_speech_on_this_machine(whe
         result = await client.call_tool("transcribe", {"file": str(sentences()[0][0])})
     assert result.is_error
     assert "The engine of Whisper speech-to-text is not installed" in text(result)
-    assert "pip install 'voicemode[local]'" in text(result)
+    assert "uvx --from 'voicemode[" in text(result)

@@ -136,8 +136,9 @@ class App:
 class Runtime:
     """The running program: gives an `App` for each turn, built anew when a settings file has changed."""
 
-    def __init__(self, load: Callable[[], LoadedSettings], http: "httpx2.AsyncClient") -> None:
+    def __init__(self, load: Callable[[], LoadedSettings], http: "httpx2.AsyncClient", *, log_to_stderr: bool = True) -> None:
         self._load = load
+        self._log_to_stderr = log_to_stderr
         self._http = http
         self.floor = Floor()
         self._leaving: list[asyncio.Task[None]] = []
@@ -191,7 +192,7 @@ class Runtime:
     async def _build(self, loaded: LoadedSettings) -> App:
         settings = loaded.settings
         egress.enforce(settings.local_only)
-        configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets)
+        configure_log(settings.log_level, settings.logs_dir, secrets=settings.secrets, stderr=self._log_to_stderr)
         for notice in loaded.notices:
             log.warning("%s", notice)
         loaded, endpoints = await self._endpoints(loaded)
@@ -219,10 +220,10 @@ def checked_language(text: str) -> str:
 
 
 @asynccontextmanager
-async def open_app(load: Callable[[], LoadedSettings] = read_settings) -> AsyncIterator[Runtime]:
+async def open_app(load: Callable[[], LoadedSettings] = read_settings, *, log_to_stderr: bool = True) -> AsyncIterator[Runtime]:
     """The only opener: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
-        opened = Runtime(load, http)
+        opened = Runtime(load, http, log_to_stderr=log_to_stderr)
         await opened.begin()
         try:
             async with steerable(opened.floor.controls):

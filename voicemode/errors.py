@@ -1,6 +1,6 @@
 """Every failure VoiceMode expects, as one tree. What is not in it is a bug.
 
-VoiceModeError                 message for the agent and the person, with the remedy in `hint`
+VoiceModeError                 message for the agent and the person, with its Remedy in `hint`
 ├── ConfigError                a setting is wrong; names its file and line
 ├── AudioDeviceError           microphone or speaker missing, busy, unplugged
 │   └── RoomError              a LiveKit room cannot be reached, or has ended
@@ -21,9 +21,12 @@ VoiceModeError                 message for the agent and the person, with the re
 └── RecordingKeptError         what was said is safe in a file; names it and the command that retries
 """
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from textwrap import wrap
 from urllib.parse import urlsplit
 
 from voicemode.loopback import is_loopback
@@ -32,13 +35,46 @@ LONGEST_REASON = 160
 """Characters of one endpoint's reason; its log has the rest."""
 
 
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What a person can do about a problem."""
+
+    text: str = ""
+    """In words; with a command, what that is for."""
+    command: str = ""
+    """To be typed as it is; empty where none helps."""
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.command)
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, [self.text.rstrip(".:") if self.command else self.text, self.command]))
+
+    def lines(self, columns: int) -> list[str]:
+        """Return it as lines for a terminal: the command, whole, on one of its own, so that it can be copied."""
+        text = f"{self.text.rstrip('.:')}:" if self.text and self.command else self.text
+        told = wrap(text, columns - 2, break_long_words=False, break_on_hyphens=False)
+        lines = [*told, self.command] if self.command else told
+        return [f"{'→' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]
+
+
+NO_REMEDY = Remedy()
+
+
+def remedy_of(said: object) -> Remedy:
+    """Return the remedy that another process has told as `asdict`; none if there is none."""
+    if not isinstance(said, dict):
+        return NO_REMEDY
+    return Remedy(str(said.get("text") or ""), str(said.get("command") or ""))
+
+
 class VoiceModeError(Exception):
     """A failure we saw coming. `hint` says what to do next; `str()` gives both."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: Remedy | str = NO_REMEDY) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = Remedy(hint) if isinstance(hint, str) else hint
 
     def __str__(self) -> str:
         # After reasons in lines, what to do is a line, too.
@@ -66,8 +102,8 @@ class UnsupportedAudioError(VoiceModeError):
     """Audio in a format that cannot be decoded or encoded here."""
 
 
-class Remedy(IntEnum):
-    """Steps a person can take about an endpoint that failed; what helps soonest comes first."""
+class RemedyKind(IntEnum):
+    """Kinds of steps a person can take about an endpoint that failed; what helps soonest comes first."""
 
     START = 0
     """A command on this machine starts or mends it."""
@@ -84,25 +120,27 @@ class Remedy(IntEnum):
 class ProviderError(VoiceModeError):
     """One speech endpoint failed. `transient` says whether asking again could help."""
 
-    def __init__(self, message: str, *, transient: bool, hint: str = "", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, transient: bool, hint: Remedy | str = NO_REMEDY, retry_after_seconds: float | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.transient = transient
         self.retry_after_seconds = retry_after_seconds
 
     @property
-    def remedy(self) -> Remedy:
+    def remedy_kind(self) -> RemedyKind:
         """Kind of remedy a person has; `hint` says which exactly."""
         if isinstance(self.__cause__, (ServiceError, WeightsError)):
-            return Remedy.START
-        return Remedy.WAIT if self.transient else Remedy.CHANGE
+            return RemedyKind.START
+        return RemedyKind.WAIT if self.transient else RemedyKind.CHANGE
 
 
 class NoConnectionError(ProviderError):
     """The endpoint did not accept a connection: whatever else is asked of it now will not be answered either."""
 
     @property
-    def remedy(self) -> Remedy:
-        return Remedy.FIND
+    def remedy_kind(self) -> RemedyKind:
+        return RemedyKind.FIND
 
 
 class UnreachableError(NoConnectionError):
@@ -112,25 +150,25 @@ class UnreachableError(NoConnectionError):
 class TooSlowError(ProviderError):
     """The endpoint was connected, but took longer than the settings allow."""
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: Remedy | str) -> None:
         super().__init__(message, transient=True, hint=hint)
 
 
 class RefusedKeyError(ProviderError):
     """The endpoint did not accept the key, or wants one: asking again cannot help until a setting has changed."""
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: Remedy | str) -> None:
         super().__init__(message, transient=False, hint=hint)
 
     @property
-    def remedy(self) -> Remedy:
-        return Remedy.KEY
+    def remedy_kind(self) -> RemedyKind:
+        return RemedyKind.KEY
 
 
 class UnsuitableError(ProviderError):
     """The endpoint is well, but cannot do what it was asked for: too long, no such voice or language."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: Remedy | str = NO_REMEDY) -> None:
         super().__init__(message, transient=False, hint=hint)
 
 
@@ -141,12 +179,12 @@ class RefusedFormatError(UnsuitableError):
 class NoProviderError(ProviderError):
     """No endpoint could do it. `failures` are (endpoint name, its error), in the order tried."""
 
-    def __init__(self, job: str, failures: Sequence[tuple[str, ProviderError]], *, hint: str = "") -> None:
+    def __init__(self, job: str, failures: Sequence[tuple[str, ProviderError]], *, hint: Remedy | str = NO_REMEDY) -> None:
         reasons = ".\n" + explained(failures) if failures else ": none is configured."
         super().__init__(
             f"No speech service could {job}{reasons}",
             transient=any(error.transient for _, error in failures),
-            hint=hint or ("" if failures else "What there is, and what is missing: voicemode doctor"),
+            hint=hint or (NO_REMEDY if failures else Remedy("What there is, and what is missing", "voicemode doctor")),
         )
         self.failures = list(failures)
 
@@ -156,7 +194,7 @@ def explained(failures: Sequence[tuple[str, ProviderError]]) -> str:
 
     Endpoints with the same remedy share it.
     """
-    groups: dict[str, list[str]] = {}
+    groups: dict[Remedy, list[str]] = {}
     for name, error in ranked(failures):
         groups.setdefault(error.hint, []).append(f"- {shortened(named(name, error.message).rstrip('. '))}")
     return "\n".join("\n".join(reasons + [f"  → {hint}"] * bool(hint)) for hint, reasons in groups.items())
@@ -164,7 +202,7 @@ def explained(failures: Sequence[tuple[str, ProviderError]]) -> str:
 
 def ranked(failures: Sequence[tuple[str, ProviderError]]) -> list[tuple[str, ProviderError]]:
     """Each endpoint once, with its last error: by remedy, on this machine before elsewhere, else in the order tried."""
-    return sorted(dict(failures).items(), key=lambda failure: (failure[1].remedy, not on_this_machine(failure[0])))
+    return sorted(dict(failures).items(), key=lambda failure: (failure[1].remedy_kind, not on_this_machine(failure[0])))
 
 
 def shortened(text: str) -> str:
@@ -195,7 +233,7 @@ class LocalOnlyError(VoiceModeError, PermissionError):
     def __init__(self, reason: str) -> None:
         super().__init__(
             f"{reason}, and VOICEMODE_LOCAL_ONLY is on.",
-            hint="If speech may leave this machine: voicemode config set VOICEMODE_LOCAL_ONLY false",
+            hint=Remedy("If speech may leave this machine", "voicemode config set VOICEMODE_LOCAL_ONLY false"),
         )
 
 
@@ -225,5 +263,6 @@ class RecordingKeptError(VoiceModeError):
     """A turn failed after the person had spoken; the recording is kept in `path`."""
 
     def __init__(self, reason: str, path: Path) -> None:
-        super().__init__(reason, hint=f"What was said is kept. To try again: voicemode transcribe {path}")
+        again = shlex.join(["voicemode", "transcribe", str(path)])
+        super().__init__(reason, hint=Remedy("What was said is kept. To try again", again))
         self.path = path

@@ -24,18 +24,19 @@ KEYS = re.compile(r"(?i:\b(bearer\s+))[^\s\"',]+|\bsk-[\w-]{6,}")
 HIDDEN = "[redacted]"
 
 
-def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = ()) -> None:
-    """Log to stderr and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
+def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = (), stderr: bool = True) -> None:
+    """Log to `stderr` and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
 
     Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
     file, not the start.
     """
     _begin(level)
-    stderr = StderrHandler()
-    _add(stderr, Redacting(secrets))
+    said = StderrHandler()
+    if stderr:
+        _add(said, Redacting(secrets))
     if logs_dir is not None and _add_file(logs_dir / LOG_FILE, Redacting(secrets)):
         # Nobody who reads along wants a traceback that is in the file.
-        stderr.setFormatter(Untraced(secrets))
+        said.setFormatter(Untraced(secrets))
 
 
 def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
@@ -119,6 +120,10 @@ def emptied_into(source: str, target: str) -> None:
     Path(target).touch(mode=0o600)
     shutil.copyfile(source, target)
     os.truncate(source, 0)
+
+
+def _file_handlers() -> list[PrivateFileHandler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, PrivateFileHandler)]
 
 
 def _begin(level: str) -> None:

@@ -10,7 +10,7 @@ import { ARRIVING, stage } from "@/state/stage";
 
 const says = (state: string) => ({ [STATE_ATTRIBUTE]: state });
 const GONE = { title: "VoiceMode does not answer.", todo: "Start it." };
-const ADMISSION = { url: "ws://here/livekit", token: "t", identity: "person-1", room: "kitchen" };
+const ADMISSION = { url: "ws://here/livekit", token: "t", identity: "person-1", room: "kitchen", direct: true };
 
 test("an agent that says nothing of itself is thinking", () => {
   assert.equal(agentState([]), "absent");

@@ -34,6 +34,7 @@ def project(home: Path) -> Path:
 
 
 def test_the_list_shows_every_setting_with_its_value_and_where_it_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     set_value("tts_speed", "1.2")
     monkeypatch.setenv("VOICEMODE_VAD", "silero")
     assert row("VOICEMODE_TTS_SPEED") == ["VOICEMODE_TTS_SPEED", "1.2", f"{user_file()}:1"]

@@ -18,7 +18,6 @@ from tests.support.mcp_client import COMMAND, environment
 from voicemode import tools
 from voicemode.services import services
 from voicemode.services.port_owner import owner
-from voicemode.services.uninstall.removal import of_the_program
 
 
 @pytest.fixture
@@ -238,19 +237,6 @@ def test_the_weights_can_be_kept_and_the_recordings_removed(environ: Mapping[str
     run(environ, "uninstall", "--yes")
     assert not full.exists()
     assert run(environ, "uninstall").stdout == "There is nothing of VoiceMode on this machine.\n"
-
-
-@pytest.mark.parametrize(
-    ("prefix", "command"),
-    [
-        ("/home/me/.local/share/uv/tools/voicemode", "uv tool uninstall voicemode"),
-        ("/home/me/.cache/uv/archive-v0/AbC", "uv cache clean voicemode"),
-        ("/home/me/.local/pipx/venvs/voicemode", "pipx uninstall voicemode"),
-        ("/home/me/venv", "pip uninstall voicemode"),
-    ],
-)
-def test_how_the_program_itself_goes_depends_on_how_it_came(prefix: str, command: str) -> None:
-    assert of_the_program(prefix) == command
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")

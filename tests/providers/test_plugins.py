@@ -344,8 +344,8 @@ def test_a_scheme_nobody_speaks_is_an_error_that_names_those_there_are(tmp_path:
     with pytest.raises(ConfigError) as caught:
         plugins.transcriber("parot://127.0.0.1:7000", KEYED)
     assert "Nothing here understands speech at parot://" in caught.value.message
-    assert "http, https, parrot." in caught.value.hint
-    assert "package 2: could not be loaded (ImportError: no module named seeds)." in caught.value.hint
+    assert "http, https, parrot." in str(caught.value.hint)
+    assert "package 2: could not be loaded (ImportError: no module named seeds)." in str(caught.value.hint)
     with pytest.raises(ConfigError, match="makes speech"):
         plugins.speaker(URL, KEYED)
 

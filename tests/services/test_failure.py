@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.mcp_client import COMMAND, environment
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.failure import ServerFailure, explain, failure_file, load_failure, noting_failure, understand
 
 
@@ -22,7 +22,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_what_ends_a_server_is_written_down_for_its_owner_and_forgotten_at_the_next_start(settings: Settings) -> None:
     with pytest.raises(ServiceError), noting_failure("whisper", settings):
         raise ServiceError("Cannot listen on 127.0.0.1:1.", hint="Choose another port.")
-    noted = ServerFailure("Cannot listen on 127.0.0.1:1.", "Choose another port.")
+    noted = ServerFailure("Cannot listen on 127.0.0.1:1.", Remedy("Choose another port."))
     assert load_failure("whisper", settings) == noted
     assert load_failure("kokoro", settings) is None
     assert failure_file("whisper", settings).stat().st_mode & 0o777 == 0o600
@@ -59,7 +59,7 @@ def test_a_damaged_note_is_none(written: str, settings: Settings) -> None:
 def test_a_failure_has_a_cause_in_words_and_a_remedy(error: Exception, cause: str, remedy: str) -> None:
     failure = understand("whisper", error)
     assert failure.cause.startswith(cause)
-    assert remedy in failure.remedy
+    assert remedy in str(failure.remedy)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_failure_has_a_cause_in_words_and_a_remedy(error: Exception, cause: st
 def test_of_what_wrote_nothing_down_its_supervisor_saw_the_end(reason: str, cause: str, remedy: str) -> None:
     failure = explain("whisper", None, reason, "I am off.")
     assert failure.cause.startswith(cause)
-    assert remedy in failure.remedy
+    assert remedy in str(failure.remedy)
 
 
 def test_what_it_wrote_down_counts_before_what_was_seen() -> None:

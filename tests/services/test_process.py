@@ -15,7 +15,7 @@ from tests.support.agents import free_ports
 from tests.support.parrots import nest, service, started, stranger
 from tests.support.paths import REPOSITORY
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.detached import LOG_BYTES
 from voicemode.services.health import Health, health
 from voicemode.services.logs import log_path
@@ -176,9 +176,9 @@ async def test_a_stranger_on_the_port_is_named_with_the_setting_and_left_alone(
 ) -> None:
     port = settings.whisper_port
     async with stranger(port, answer):
-        with pytest.raises(ServiceError, match=f"Port {port} is taken by something that does not answer") as error:
+        with pytest.raises(ServiceError, match=f"Port {port} is taken by .*, which is not VoiceMode") as error:
             await ensure_running(service(folder), settings)
-        assert f"voicemode config set VOICEMODE_WHISPER_PORT {port + 1}" in error.value.hint
+        assert f"voicemode config set VOICEMODE_WHISPER_PORT {port + 1}" in str(error.value.hint)
         assert await health(service(folder).health_url(settings)), "it is still there"
     assert started(folder) == {}
 
@@ -187,13 +187,13 @@ async def test_an_engine_that_is_not_installed_is_said_with_the_command(folder: 
     missing = replace(service(folder), modules=("json", "no_such_engine"))
     with pytest.raises(ServiceError, match="not installed") as error:
         await ensure_running(missing, settings)
-    assert error.value.hint == "voicemode service install parrot"
+    assert error.value.hint == Remedy("Install it", "voicemode service install parrot")
 
 
 async def test_one_that_ends_at_once_is_reported_with_its_last_words(folder: Path, settings: Settings) -> None:
     with pytest.raises(ServiceError, match=r"Parrot does not start\. It ended with exit code 1: no luck today") as error:
         await ensure_running(service(folder, "crash"), settings)
-    assert error.value.hint == "voicemode service logs parrot"
+    assert error.value.hint.command == "voicemode service logs parrot"
 
 
 async def test_one_that_never_answers_is_ended_and_reported(folder: Path, settings: Settings) -> None:
@@ -237,4 +237,4 @@ async def test_a_base_directory_that_cannot_be_written_is_named(folder: Path, se
     settings.base_dir.write_text("a file")
     with pytest.raises(ServiceError, match=r"cannot be started: .*Not a directory") as error:
         await ensure_running(service(folder), settings)
-    assert str(settings.base_dir) in error.value.hint
+    assert str(settings.base_dir) in str(error.value.hint)

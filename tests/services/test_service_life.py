@@ -107,7 +107,7 @@ def test_the_whole_life_of_a_service(person: Listener, user_systemd: UserSystemd
     follows_the_settings_and_loses_no_request(person)
     explains_a_crash_loop(person, home)
     person.types("service", "stop", "kokoro")
-    assert person.sees()["remedy"] == "voicemode service start kokoro"
+    assert person.sees()["remedy"]["command"] == "voicemode service start kokoro"
     person.types("uninstall", "--yes")
     assert listing(home) == before
     assert "voicemode" not in user_systemd.ask("systemctl", "--user", "list-units", "--all").stdout
@@ -154,7 +154,7 @@ def explains_a_crash_loop(person: Listener, home: Path) -> None:
     os.kill(person.answers(), signal.SIGKILL)
     status = person.sees_until(lambda seen: bool(seen["problem"]))
     assert "Its environment is incomplete (ModuleNotFoundError: No module named" in status["problem"]
-    assert status["remedy"] == "voicemode service install kokoro"
+    assert status["remedy"]["command"] == "voicemode service install kokoro"
     shutil.move(aside, module)
     person.types("service", "start", "kokoro")
     person.sees_until(lambda seen: seen["health"] == "ready")

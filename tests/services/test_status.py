@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from voicemode.errors import Remedy
 from voicemode.progress import Progress
 from voicemode.services.failure import ServerFailure, understand
 from voicemode.services.health import Health
@@ -45,7 +46,7 @@ def test_one_that_runs_as_it_should_has_no_remedy() -> None:
     assert (status.word, status.runs, status.enabled, status.well) == ("ready", "systemd", True, True)
     assert (status.pid, status.requests, status.model, status.version) == (70, 1284, "kokoro", "1.2.0")
     assert (status.memory_bytes, status.cpu_percent, status.port_owner) == (412_000_000, 0.3, "")
-    assert status.remedy == ""
+    assert str(status.remedy) == ""
 
 
 @pytest.mark.parametrize(
@@ -65,30 +66,34 @@ def test_who_keeps_it_running_is_told(owner: Owner, supervised: Supervised | Non
 def test_one_that_is_not_installed_says_how_that_is_done() -> None:
     status = judge(ABSENT)
     assert (status.state, status.word, status.runs, status.well) == ("absent", "not running", "on demand", True)
-    assert status.remedy == "It starts when it is needed; to have it always: voicemode service install kokoro"
+    assert str(status.remedy) == "It starts when it is needed; to have it always: voicemode service install kokoro"
     missing = judge(replace(ABSENT, installed=False))
-    assert (missing.runs, missing.remedy) == ("", "voicemode service install kokoro")
+    assert (missing.runs, missing.remedy) == ("", Remedy("Install it", "voicemode service install kokoro"))
 
 
 def test_where_nothing_supervises_it_says_what_starts_it() -> None:
     alone = replace(ABSENT, supervisor="none")
     status = judge(alone)
-    assert (status.runs, status.well, status.remedy) == ("on demand", True, "It starts when it is needed")
+    assert (status.runs, status.well, status.remedy) == ("on demand", True, Remedy("It starts when it is needed"))
     assert "○ kokoro   not running" in glance([status])
     assert "starts on demand" in glance([status])
     by_hand = judge(replace(alone, on_demand=False))
-    assert (by_hand.runs, by_hand.remedy) == ("by hand", "voicemode service start kokoro")
-    assert judge(replace(alone, installed=False)).remedy == "voicemode service install kokoro"
+    assert (by_hand.runs, by_hand.remedy) == ("by hand", Remedy("Start it", "voicemode service start kokoro"))
+    assert judge(replace(alone, installed=False)).remedy == Remedy("Install it", "voicemode service install kokoro")
 
 
 def test_one_that_was_stopped_says_how_to_start_it() -> None:
     status = judge(replace(ABSENT, supervised=Supervised(state="stopped", enabled=True)))
-    assert (status.state, status.well, status.remedy) == ("stopped", True, "voicemode service start kokoro")
+    assert (status.state, status.well, str(status.remedy)) == ("stopped", True, "Start it: voicemode service start kokoro")
 
 
 def test_one_whose_engine_cannot_be_loaded_says_why() -> None:
     status = judge(replace(READY, health=Health("voicemode-kokoro", "failed", pid=70, error="No weights. Get some.")))
-    assert (status.word, status.problem, status.remedy) == ("broken", "No weights. Get some.", "voicemode service logs kokoro")
+    assert (status.word, status.problem, str(status.remedy)) == (
+        "broken",
+        "No weights. Get some.",
+        "Look into its log: voicemode service logs kokoro",
+    )
 
 
 @pytest.mark.parametrize("state", ["failed", "starting"])
@@ -98,15 +103,18 @@ def test_one_that_ends_again_and_again_is_explained_by_what_it_wrote_down(state:
     status = judge(replace(ABSENT, supervised=seen, failure=failure, last_words="numpy"))
     assert status.state == state
     assert status.problem.startswith("It ended 5 times in a row. Its environment is incomplete (ModuleNotFoundError")
-    assert status.remedy == "voicemode service install kokoro"
+    assert status.remedy == Remedy("Install it again", "voicemode service install kokoro")
 
 
 def test_one_that_failed_when_it_was_needed_says_why_until_it_is_started_again() -> None:
     status = judge(
-        replace(ABSENT, failure=ServerFailure("The disk is full.", "Free some space, then:", "voicemode service start kokoro"))
+        replace(
+            ABSENT,
+            failure=ServerFailure("The disk is full.", Remedy("Free some space, then", "voicemode service start kokoro")),
+        )
     )
     assert status.problem == "Its last run failed. The disk is full."
-    assert status.remedy == "Free some space, then: voicemode service start kokoro"
+    assert status.remedy == Remedy("Free some space, then", "voicemode service start kokoro")
 
 
 def test_one_that_ended_once_and_comes_again_is_only_starting() -> None:
@@ -118,7 +126,7 @@ def test_a_stranger_on_the_port_is_named_and_left_alone() -> None:
     status = judge(replace(ABSENT, owner=NGINX, health=Health(), supervised=Supervised(state="failed", enabled=True)))
     assert (status.ours, status.port_owner) == (False, "nginx (pid 812, user www-data)")
     assert status.problem == "Port 8880 is taken by nginx (pid 812, user www-data), which is left alone."
-    assert status.remedy == "End that program, or choose another port: voicemode config set VOICEMODE_KOKORO_PORT 8881"
+    assert str(status.remedy) == "End that program, or choose another port: voicemode config set VOICEMODE_KOKORO_PORT 8881"
 
 
 def test_a_kokoro_of_somebody_else_is_used_unless_a_service_wants_its_port() -> None:

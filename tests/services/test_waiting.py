@@ -34,7 +34,7 @@ async def test_what_has_ended_is_not_waited_for(folder: Path, settings: Settings
 
     with pytest.raises(ServiceError, match=r"Parrot does not start\. Its engine crashed\.") as error:
         await answering(service(folder), settings, ended)
-    assert error.value.hint == "voicemode service install parrot"
+    assert error.value.hint.command == "voicemode service install parrot"
 
 
 async def test_what_does_not_answer_is_given_up_and_not_forgotten(folder: Path, settings: Settings) -> None:
@@ -43,7 +43,7 @@ async def test_what_does_not_answer_is_given_up_and_not_forgotten(folder: Path, 
 
     with pytest.raises(ServiceError, match=r"Parrot has not answered for 0\.2 s\.") as error:
         await answering(service(folder), settings, alive, 0.2)
-    assert error.value.hint == "Why: voicemode service status parrot"
+    assert str(error.value.hint) == "Why: voicemode service status parrot"
 
 
 async def test_ready_is_when_the_engine_is_loaded(folder: Path, settings: Settings) -> None:

@@ -144,7 +144,7 @@ def test_a_model_in_use_is_not_removed(home: Path, quiet: Write, server: FileSer
     quiet("").write_text(NOBODY.replace("WHISPER_PORT=9", f"WHISPER_PORT={server.url.rpartition(':')[2]}"))
     with pytest.raises(WeightsError, match="small is in use") as error:
         call("remove", "small")
-    assert "voicemode service stop whisper" in error.value.hint
+    assert "voicemode service stop whisper" in str(error.value.hint)
     assert folder.exists()
 
 

@@ -12,6 +12,7 @@ from tests.support.endpoints import FakeEndpoint, answers, endpoint, routes, spe
 from tests.support.mcp_client import connect, text
 from voicemode.audio.frames import silence
 from voicemode.audio.wav import wav_bytes
+from voicemode.errors import NO_REMEDY
 from voicemode.providers.choice import Row
 from voicemode.speech.base import Offer
 from voicemode.tools.providers import COLUMNS, ProviderTable, condition, sent
@@ -31,6 +32,7 @@ def row(**changes: Any) -> Row:
         "resting_seconds": 0.0,
         "failures": 0,
         "last_error": "",
+        "remedy": NO_REMEDY,
         "requests": 12,
         "errors": 0,
         "hedged": 0,
@@ -93,9 +95,9 @@ def test_what_is_sent_where_is_told_in_words() -> None:
 
 def test_the_table_tells_the_order_and_why_and_the_figures() -> None:
     assert str(listing(row(), CLOUD)) == (
-        "To understand, asked in this order              health             p50     p95   requests  errors\n"
+        "To hear, asked in order                         health             p50     p95   requests  errors\n"
         "  nobody\n"
-        "To speak, asked in this order                   health             p50     p95   requests  errors\n"
+        "To speak, asked in order                        health             p50     p95   requests  errors\n"
         "→ http://127.0.0.1:8880/v1                      well            0.21 s  0.40 s         12       0\n"
         "    asked first: it is on this machine\n"
         "    text to speak → this machine\n"

@@ -62,7 +62,7 @@ async def server(settings: Settings, folder: Path) -> AsyncIterator[PageServer]:
 
 def code_of(response: httpx2.Response) -> str:
     error = response.json()["error"]
-    assert set(error) - {"hint"} == {"message", "type", "param", "code"}
+    assert set(error) - {"reason", "remedy"} == {"message", "type", "param", "code"}
     return str(error["code"])
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames
 from voicemode.audio.resample import Resampler
 from voicemode.audio.wav import WavFormat, WavReader, parse_header, read_wav, wav_bytes, wav_header
+from voicemode.config.installer import to_install
 from voicemode.errors import UnsupportedAudioError
 
 
@@ -307,7 +308,7 @@ def _import_av() -> Any:
         import av
     except ImportError:
         raise UnsupportedAudioError(
-            "This audio format needs a codec library that is not installed.", hint="Install it: pip install 'voicemode[codecs]'"
+            "This audio format needs a codec library that is not installed.", hint=to_install(extra="codecs")
         ) from None
     av.logging.set_level(av.logging.PANIC)
     return av

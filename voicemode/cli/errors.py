@@ -1,4 +1,4 @@
-"""Failures as a sentence and an exit code; those nobody foresaw are in the log."""
+"""Failures as a person at a terminal reads them: what happened, what to do about it, an exit code; the rest is in the log."""
 
 import signal
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import click
 
+from voicemode.cli.terminal import columns
 from voicemode.errors import VoiceModeError
 
 UNFORESEEN = 70
@@ -14,7 +15,7 @@ UNFORESEEN = 70
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Show expected failures as a sentence, not a traceback; cancelling and Ctrl-C become an exit code."""
+    """Show failures as a sentence, not a traceback; cancelling and Ctrl-C become an exit code."""
     from asyncio import CancelledError
 
     try:
@@ -28,11 +29,16 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Show expected failures only, without importing asyncio."""
+    """Show failures only, without importing asyncio."""
     try:
         yield
     except VoiceModeError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(told(error)) from error
+
+
+def told(error: VoiceModeError) -> str:
+    """Return the text of a failure, with its remedy below it."""
+    return "\n".join([error.message, *error.hint.lines(columns())])
 
 
 def report_unforeseen(error: Exception) -> int:

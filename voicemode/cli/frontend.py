@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from voicemode import egress, log
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
-from voicemode.cli.serve import engine_settings, serving
+from voicemode.cli.serve import serving
 from voicemode.config import LoadedSettings, Settings, load_settings
 from voicemode.config.files import write_atomically
+from voicemode.config.installer import to_install
 from voicemode.errors import ServiceError
 from voicemode.services import find
 
@@ -98,15 +100,18 @@ def sign_out() -> None:
 
 
 def page_settings() -> Settings:
-    """The settings, once logging follows them. Raises ServiceError where the page's server is not installed."""
+    """The settings, once logging follows them, to the file only. Raises ServiceError where the server is not installed."""
     refuse_missing()
-    return engine_settings(None)
+    settings = load_settings().settings
+    log.configure(settings.log_level, settings.logs_dir, secrets=settings.secrets, stderr=False)
+    egress.enforce(settings.local_only)
+    return settings
 
 
 def refuse_missing() -> None:
     """Raise ServiceError where the page's server is not installed."""
     if not find(NAME).installed:
-        raise ServiceError("The server of the web page is not installed.", hint="pip install 'voicemode[livekit]'")
+        raise ServiceError("The server of the web page is not installed.", hint=to_install(extra="livekit"))
 
 
 async def serve_page(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:

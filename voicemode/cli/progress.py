@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from voicemode.progress import Progress
+from voicemode.text.tables import shortened
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
@@ -62,11 +63,6 @@ class TerminalProgress:
     def _write(self, line: str) -> None:
         self.end_line()
         click.echo(line, file=self._out)
-
-
-def shortened(text: str, columns: int) -> str:
-    """`text` in so many columns."""
-    return text if len(text) <= columns else f"{text[: max(0, columns - 1)]}…"[:columns]
 
 
 @contextmanager

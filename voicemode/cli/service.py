@@ -100,7 +100,7 @@ def watched(once: Any) -> Callable[..., None]:
 
 async def watching(name: str, *, as_json: bool) -> None:
     """Draw the status again and again, until Ctrl-C; a line of JSON each time for programs."""
-    async with open_app() as opened:
+    async with open_app(log_to_stderr=False) as opened:
         if not as_json:
             click.clear()
         while True:
@@ -130,7 +130,7 @@ async def following(name: str) -> None:
     """Print the log as it is written, until Ctrl-C."""
     from voicemode.services.logs import follow, log_path
 
-    async with open_app() as opened:
+    async with open_app(log_to_stderr=False) as opened:
         async for line in follow(log_path(find(name).name, (await opened.now()).settings)):
             click.echo(line)
 

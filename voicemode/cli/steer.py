@@ -17,7 +17,7 @@ from voicemode.cli.errors import plain_failures
 from voicemode.control.client import Told, ask, visiting
 from voicemode.control.doors import begins_muted, folder, keep_muted
 from voicemode.control.messages import ControlReply, Verb
-from voicemode.errors import SteeringError
+from voicemode.errors import Remedy, SteeringError
 
 NOBODY = {
     Verb.STOP: "Nobody is speaking or listening now.",
@@ -168,7 +168,9 @@ def check(told: Told, verb: Verb) -> None:
     if told.silent:
         raise SteeringError(f"{count(told.silent)} did not answer.", hint="If that goes on, restart the agent.")
     if not told.answers:
-        raise SteeringError("No conversation is running.", hint='Begin one with an agent, or: voicemode converse "Hello"')
+        raise SteeringError(
+            "No conversation is running.", hint=Remedy("Begin one with an agent, or", 'voicemode converse "Hello"')
+        )
     raise SteeringError(NOBODY[verb])
 
 

@@ -16,17 +16,26 @@ import click
 
 from voicemode import tools
 from voicemode.app import open_app
+from voicemode.cli.completion import for_tool
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
+from voicemode.cli.terminal import columns
 
 ARGUMENTS = ("message", "file", "action", "name")
 """Parameters that are given without a flag."""
+FILES = ("file",)
+"""Parameters that are paths, for the shell to complete."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def command(
-    fn: tools.Tool, *, name: str = "", summary: str = "", fixed: Mapping[str, Any] = NOTHING, show: Callable[[Any], str] = str
+    fn: tools.Tool,
+    *,
+    name: str = "",
+    summary: str = "",
+    fixed: Mapping[str, Any] = NOTHING,
+    show: Callable[[Any], str] | None = None,
 ) -> click.Command:
     """`fn` as a click command. Failures we expect end with their message and exit code 1.
 
@@ -35,7 +44,7 @@ def command(
         name: Of the command; that of the tool if left out.
         summary: What it does; what the tool says of itself if left out.
         fixed: Parameters that are not for the person to give, and their values.
-        show: The text of the result.
+        show: The text of the result; if left out, as `rendered`.
     """
     description = tools.describe(fn)
     given = [parameter for parameter in tools.parameters(fn) if parameter.name not in fixed]
@@ -44,31 +53,38 @@ def command(
         # What a plugin prints is not the result.
         with plain_errors(), redirect_stdout(sys.stderr):
             result = asyncio.run(call(fn, {**fixed, **arguments}))
-        click.echo(json.dumps(asdict(result), indent=2) if as_json else show(result))
+        click.echo(json.dumps(asdict(result), indent=2) if as_json else (show or rendered)(result))
         if getattr(result, "failed", False):
             raise click.exceptions.Exit(1)
 
-    params = [option(parameter, description.parameters[parameter.name]) for parameter in given]
+    params = [option(parameter, description.parameters[parameter.name], fn.__name__) for parameter in given]
     params.append(click.Option(["--json", "as_json"], is_flag=True, help="Print the whole result as JSON."))
     arguments = [f"{p.name.upper()}: {description.parameters[p.name]}" for p in given if p.name in ARGUMENTS]
     text = "\n\n".join([summary or description.summary, *arguments])
     return click.Command(name or fn.__name__.replace("_", "-"), callback=run, params=params, help=text)
 
 
-def option(parameter: inspect.Parameter, text: str) -> click.Parameter:
-    """The click parameter for one parameter of a tool; `text` is its help."""
-    kind = value_type(parameter.annotation)
-    if kind is str and parameter.name != "file":
+def option(parameter: inspect.Parameter, text: str, tool: str) -> click.Parameter:
+    """The click parameter for one parameter of `tool`; `text` is its help."""
+    kind = click.Path() if parameter.name in FILES else value_type(parameter.annotation)
+    if kind is str:
         kind = TypedText()
     required = parameter.default is parameter.empty
     # click takes a default of None for a value that was given, so a required parameter must have none at all.
-    rest: dict[str, Any] = {"type": kind, "required": required} | ({} if required else {"default": parameter.default})
+    rest: dict[str, Any] = {"type": kind, "required": required, **for_tool(tool, parameter.name)} | (
+        {} if required else {"default": parameter.default}
+    )
     if parameter.name in ARGUMENTS:
         return click.Argument([parameter.name], **rest)
     flag = "--" + parameter.name.replace("_", "-")
     if kind is bool:
         flag = f"{flag}/--no-{flag[2:]}"
     return click.Option([flag, parameter.name], show_default=parameter.default not in (None, ""), help=text, **rest)
+
+
+def rendered(result: Any) -> str:
+    """Return the text of a result, as wide as the terminal if it can be."""
+    return str(result.render(columns()) if hasattr(result, "render") else result)
 
 
 def value_type(annotation: Any) -> Any:
@@ -91,9 +107,12 @@ class TypedText(click.ParamType[str]):
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
     """Run a tool for a person at a terminal: what is going on goes to stderr; Ctrl-C and SIGTERM close devices."""
     until_told_to_end()
-    async with open_app() as opened:
+    async with open_app(log_to_stderr=False) as opened:
         with progress_shown() as report:
-            return await fn(await opened.now(report, broken=tools.is_diagnostic(fn)), **arguments)
+            app = await opened.now(report, broken=tools.is_diagnostic(fn))
+            for notice in app.loaded.notices:
+                click.echo(notice, err=True)
+            return await fn(app, **arguments)
 
 
 def until_told_to_end() -> None:

@@ -7,6 +7,7 @@ import click
 
 from voicemode.cli.errors import plain_errors
 from voicemode.config import Settings, read_settings, user_file
+from voicemode.config.installer import find_installer
 
 
 @click.command()
@@ -26,7 +27,7 @@ def uninstall(*, keep_models: bool, recordings: bool, dry_run: bool, yes: bool) 
 
 async def _uninstall(settings: Settings, keep: set[str], *, dry_run: bool, yes: bool) -> None:
     from voicemode.services.supervisors.find import find_supervisor
-    from voicemode.services.uninstall.removal import carry_out, of_the_program, survey
+    from voicemode.services.uninstall.removal import carry_out, survey
 
     supervisor = find_supervisor(settings)
     removal = await survey(settings, supervisor, keep=keep, home=Path.home())
@@ -38,6 +39,6 @@ async def _uninstall(settings: Settings, keep: set[str], *, dry_run: bool, yes: 
     left = await carry_out(removal, settings, supervisor)
     for sentence in left:
         click.echo(sentence, err=True)
-    click.echo(f"Done. Restart your agents. To remove the program itself: {of_the_program()}")
+    click.echo(f"Done. Restart your agents. To remove the program itself: {find_installer().uninstall()}")
     if left:
         raise click.exceptions.Exit(1)

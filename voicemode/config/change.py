@@ -8,7 +8,7 @@ from voicemode.config.files import exclusive, quote, rewrite, write_atomically
 from voicemode.config.load import user_file
 from voicemode.config.settings import Settings, env_name, find_setting
 from voicemode.config.values import allowed, is_path, parse, render, shown
-from voicemode.errors import ConfigError
+from voicemode.errors import ConfigError, Remedy
 
 HEADER = """\
 # Settings of VoiceMode. To change one, remove the # before it; it takes effect on the next turn.
@@ -23,7 +23,9 @@ def set_value(name: str, value: str, *, path: Path | None = None) -> Path:
     """
     item, path, value = find_setting(name), path or user_file(), value.strip()
     if not value:
-        raise ConfigError("An empty value is no value.", hint=f"To remove it: voicemode config unset {env_name(item)}")
+        raise ConfigError(
+            "An empty value is no value.", hint=Remedy("To remove it", f"voicemode config unset {env_name(item)}")
+        )
     parsed = checked_value(name, value)
     rewrite(path, env_name(item), str(parsed) if is_path(item) and not value.startswith("~") else value)
     return path

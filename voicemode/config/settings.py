@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from voicemode.config.urls import Address, http_url, key_entry, room_url, speech_url
 from voicemode.config.values import SPOKEN_LANGUAGE, api_key, host, language_code, pair, password, port, steering
-from voicemode.errors import ConfigError
+from voicemode.errors import ConfigError, Remedy
 
 PREFIX = "VOICEMODE_"
 OPENAI_URL = "https://api.openai.com"
@@ -355,7 +355,7 @@ def find_setting(name: str) -> Field[Any]:
     for item in fields(Settings):
         if wanted in (env_name(item), item.name.upper(), PREFIX + item.name.upper()):
             return item
-    raise ConfigError(f"{name!r} is not a setting.{did_you_mean(wanted)}", hint="All of them: voicemode config list")
+    raise ConfigError(f"{name!r} is not a setting.{did_you_mean(wanted)}", hint=Remedy("All of them", "voicemode config list"))
 
 
 def did_you_mean(name: str) -> str:

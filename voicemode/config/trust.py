@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicemode.config.files import EnvFile, exclusive, write_atomically
 from voicemode.config.values import printable
-from voicemode.errors import ConfigError
+from voicemode.errors import ConfigError, Remedy
 
 
 def is_trusted(store: Path, file: EnvFile) -> bool:
@@ -55,5 +55,6 @@ def _save(store: Path, trusted: dict[str, str]) -> None:
 
 def _broken(store: Path) -> ConfigError:
     return ConfigError(
-        f"{printable(store)} cannot be read.", hint="Delete it; then trust your projects again: voicemode config trust"
+        f"{printable(store)} cannot be read.",
+        hint=Remedy("Delete it; then trust your projects again", "voicemode config trust"),
     )

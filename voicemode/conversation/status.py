@@ -9,10 +9,8 @@ from voicemode.transports.base import News, Words
 
 Show = Callable[[News], Awaitable[None]]
 """Lets people see what goes on."""
-DEAD_MICROPHONE = (
-    "The microphone delivers only digital silence: it is muted, or this program may not use it. Unmute it, or allow "
-    "microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
-)
+UNMUTE = "Unmute it, or allow microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
+DEAD_MICROPHONE = f"The microphone delivers only digital silence: it is muted, or this program may not use it. {UNMUTE}"
 MUTED = "The person has muted the microphone: voicemode unmute."
 
 

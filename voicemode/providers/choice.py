@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from voicemode.errors import unnamed
+from voicemode.errors import Remedy, unnamed
 from voicemode.providers.breaker import BreakerState
 from voicemode.providers.member import Member
 from voicemode.providers.provider import Distance, EndpointSource, Provider
@@ -149,6 +149,8 @@ class Row:
     failures: int
     """In a row."""
     last_error: str
+    remedy: Remedy
+    """Of the last error."""
     requests: int
     errors: int
     hedged: int
@@ -184,6 +186,7 @@ def _row(kind: Kind, member: Member[S], why: str) -> Row:
         resting_seconds=round(breaker.resting_seconds, 1),
         failures=breaker.failures,
         last_error=breaker.last_error,
+        remedy=breaker.remedy,
         requests=member.requests,
         errors=member.errors,
         hedged=member.hedged,

@@ -113,5 +113,5 @@ class OnDemand:
             try:
                 await self._server.start()
             except VoiceModeError as stranger:
-                return ProviderError(error.message, transient=False, hint=f"{stranger} {error.hint}")
+                return ProviderError(f"{stranger.message} {error.message}", transient=False, hint=stranger.hint)
         return error

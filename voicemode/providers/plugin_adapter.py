@@ -15,7 +15,7 @@ from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import Frame, Frames, closing, join
 from voicemode.audio.vad import RATE
 from voicemode.config import Settings
-from voicemode.errors import ProviderError, UnsuitableError, VoiceModeError
+from voicemode.errors import ProviderError, Remedy, UnsuitableError, VoiceModeError
 from voicemode.progress import Progress, Report
 from voicemode.speech.base import FileProgress, Offer, TextFormat, Transcript, Voice
 from voicemode.speech.speculative import at_the_end
@@ -54,7 +54,11 @@ class Culprit:
     def failed(self, error: Exception) -> ProviderError:
         match error:
             case VoiceModeError():
-                return ProviderError(self._clean(error.message), transient=False, hint=self._clean(error.hint))
+                return ProviderError(
+                    self._clean(error.message),
+                    transient=False,
+                    hint=Remedy(self._clean(error.hint.text), self._clean(error.hint.command)),
+                )
             case TimeoutError():
                 return ProviderError(f"{self.name} did not answer in time.", transient=True)
             case _:

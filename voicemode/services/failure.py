@@ -9,7 +9,7 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.config.files import private_folder, write_atomically
-from voicemode.errors import VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError, remedy_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +18,19 @@ class ServerFailure:
 
     cause: str
     """A sentence."""
-    text: str = ""
-    """Remedy in words."""
-    command: str = ""
-    """Remedy as a command."""
-
-    @property
-    def remedy(self) -> str:
-        return f"{self.text} {self.command}".strip()
+    remedy: Remedy = NO_REMEDY
 
 
-MEMORY = ("Free some memory, or choose smaller weights:", "voicemode models")
-ELSEWHERE = "voicemode config set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS"
+MEMORY = Remedy("Free some memory, or choose smaller weights", "voicemode models")
+ELSEWHERE = Remedy("Use a speech service elsewhere: set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS.")
 CRASH = "Its engine crashed."
-REINSTALL = "voicemode service install {name}"
+REINSTALL = Remedy("Install it again", "voicemode service install {name}")
 SEEN = {
-    "out of memory": ServerFailure("It ran out of memory.", *MEMORY),
-    "signal 9": ServerFailure("It was killed, as the system does when memory runs out.", *MEMORY),
-    "signal 4": ServerFailure(
-        "This processor lacks instructions that the engine was built for.", "Use a speech service elsewhere:", ELSEWHERE
-    ),
-    **dict.fromkeys(("signal 6", "signal 7", "signal 8", "signal 11"), ServerFailure(CRASH, command=REINSTALL)),
-    **dict.fromkeys(("exit code 127", "exit code 203"), ServerFailure("Its environment is incomplete.", command=REINSTALL)),
+    "out of memory": ServerFailure("It ran out of memory.", MEMORY),
+    "signal 9": ServerFailure("It was killed, as the system does when memory runs out.", MEMORY),
+    "signal 4": ServerFailure("This processor lacks instructions that the engine was built for.", ELSEWHERE),
+    **dict.fromkeys(("signal 6", "signal 7", "signal 8", "signal 11"), ServerFailure(CRASH, REINSTALL)),
+    **dict.fromkeys(("exit code 127", "exit code 203"), ServerFailure("Its environment is incomplete.", REINSTALL)),
 }
 """By what a supervisor saw."""
 
@@ -66,8 +57,9 @@ def noting_failure(name: str, settings: Settings) -> Iterator[None]:
 
 def load_failure(name: str, settings: Settings) -> ServerFailure | None:
     """ServerFailure that ended the last run of the server; None if there was none. Blocks."""
-    with suppress(OSError, ValueError, TypeError):
-        return ServerFailure(**json.loads(failure_file(name, settings).read_text(encoding="utf-8")))
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        noted = json.loads(failure_file(name, settings).read_text(encoding="utf-8"))
+        return ServerFailure(noted["cause"], remedy_of(noted["remedy"]))
     return None
 
 
@@ -78,15 +70,15 @@ def understand(name: str, error: Exception) -> ServerFailure:
         case VoiceModeError():
             return ServerFailure(error.message, error.hint)
         case MemoryError() | OSError(errno=errno.ENOMEM):
-            return ServerFailure(f"It ran out of memory ({what}).", *MEMORY)
+            return ServerFailure(f"It ran out of memory ({what}).", MEMORY)
         case ImportError():
-            return ServerFailure(f"Its environment is incomplete ({what}).", command=REINSTALL.format(name=name))
+            return ServerFailure(f"Its environment is incomplete ({what}).", _about(REINSTALL, name))
         case OSError(errno=errno.ENOSPC):
-            return ServerFailure("The disk is full.", "Free some space, then:", f"voicemode service start {name}")
+            return ServerFailure("The disk is full.", Remedy("Free some space, then", f"voicemode service start {name}"))
         case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
-            return ServerFailure(f"It may not write where it has to ({what}).", "Look at who owns that folder.")
+            return ServerFailure(f"It may not write where it has to ({what}).", Remedy("Look at who owns that folder."))
         case _:
-            return ServerFailure(f"It failed: {what}", command=f"voicemode service logs {name}")
+            return ServerFailure(f"It failed: {what}", Remedy("Look into its log", f"voicemode service logs {name}"))
 
 
 def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str) -> ServerFailure:
@@ -101,6 +93,12 @@ def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str
     if noted:
         return noted
     if seen := SEEN.get(reason):
-        return ServerFailure(seen.cause, seen.text, seen.command.format(name=name))
+        return ServerFailure(seen.cause, _about(seen.remedy, name))
     ended = f"It ended with {reason}" if reason else "It ended"
-    return ServerFailure(f"{ended}: {last_words or 'it wrote nothing'}", command=f"voicemode service logs {name}")
+    return ServerFailure(
+        f"{ended}: {last_words or 'it wrote nothing'}", Remedy("Look into its log", f"voicemode service logs {name}")
+    )
+
+
+def _about(remedy: Remedy, name: str) -> Remedy:
+    return Remedy(remedy.text, remedy.command.format(name=name))

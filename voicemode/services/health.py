@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicemode.config import Settings
+from voicemode.errors import NO_REMEDY, Remedy, remedy_of
 from voicemode.http_client.bare import get
 from voicemode.progress import Progress, from_json
 from voicemode.services.service import Service
@@ -30,7 +31,8 @@ class Health:
     version: str = ""
     pid: int = 0
     error: str = ""
-    """Why it failed, with what would help."""
+    """Why it failed."""
+    remedy: Remedy = NO_REMEDY
     progress: Progress | None = None
     """Of loading, where that takes long: weights are fetched."""
     requests: int = 0
@@ -97,6 +99,7 @@ def _from_json(said: dict[str, Any]) -> Health:
         text("version"),
         number("pid"),
         text("error"),
+        remedy_of(said.get("remedy")),
         from_json(said.get("progress")),
         number("requests"),
         text("last_error"),

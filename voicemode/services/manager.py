@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from voicemode.config import Settings, env_name, find_setting
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.models.models import fetch, sources_from
 from voicemode.progress import Progress, Report, size_text
 from voicemode.services.failure import load_failure
@@ -189,7 +189,8 @@ class Manager:
             raise ServiceError(f"Neither systemd nor launchd is here to start {service.title} at login.", hint=service.starts)
         if await self._supervisor.look(service.name) is None:
             raise ServiceError(
-                f"{service.title} is not installed as a service.", hint=f"voicemode service install {service.name}"
+                f"{service.title} is not installed as a service.",
+                hint=Remedy(command=f"voicemode service install {service.name}"),
             )
 
     async def end_unsupervised(self, service: Service) -> bool:

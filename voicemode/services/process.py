@@ -18,7 +18,7 @@ from voicemode import __version__
 from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment
 from voicemode.config.files import private_folder
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report
 from voicemode.services.detached import open_log, spawn_detached
 from voicemode.services.failure import failure_file
@@ -62,7 +62,8 @@ class LocalServer:
         waits = not self.settings.auto_start and interpreter(self.service, self.settings)
         if waits and await answers(self.service, self.settings) is None:
             raise ServiceError(
-                f"{self.service.title} is installed but stopped.", hint=f"voicemode service start {self.service.name}"
+                f"{self.service.title} is installed but stopped.",
+                hint=Remedy(command=f"voicemode service start {self.service.name}"),
             )
         await ensure_running(self.service, self.settings)
 
@@ -106,7 +107,8 @@ async def ensure_running(
             return
         python = await asyncio.to_thread(interpreter, service, settings)
         if not python:
-            raise ServiceError(f"{service.title} is not installed.", hint=f"voicemode service install {service.name}")
+            install = Remedy("Install it", f"voicemode service install {service.name}")
+            raise ServiceError(f"{service.title} is not installed.", hint=install)
         async with starting(service, settings, limit_seconds):
             state = await answers(service, settings)
             old = await asyncio.to_thread(unfit, service, settings, state) if state else None
@@ -207,12 +209,13 @@ async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
         return
     if seen.state == "stopped":
         raise ServiceError(
-            f"{service.title} is installed as a service but stopped.", hint=f"voicemode service start {service.name}"
+            f"{service.title} is installed as a service but stopped.",
+            hint=Remedy(command=f"voicemode service start {service.name}"),
         )
     if seen.state == "failed":
         raise ServiceError(
             f"{service.title} is installed as a service but ends again and again.",
-            hint=f"Why: voicemode service status {service.name}",
+            hint=Remedy("Why", f"voicemode service status {service.name}"),
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from voicemode.errors import ServiceError
+from voicemode.errors import NO_REMEDY, Remedy, ServiceError
 from voicemode.progress import Progress
 from voicemode.services.failure import ServerFailure, explain
 from voicemode.services.health import Health
@@ -81,8 +81,8 @@ class ServiceStatus:
     last_error: str = ""
     problem: str = ""
     """Problem, in a sentence."""
-    remedy: str = ""
-    """Next step; most often a command."""
+    remedy: Remedy = NO_REMEDY
+    """Next step."""
     log: str = ""
 
     @property
@@ -156,18 +156,19 @@ def _runs(facts: Facts) -> str:
 
 def _trouble(facts: Facts, state: State) -> ServerFailure:
     """Return the problem and its remedy; two empty texts if all is well."""
-    nothing = ServerFailure("", "")
+    nothing = ServerFailure("")
     if facts.elsewhere:
         return ServerFailure(facts.elsewhere.message, facts.elsewhere.hint)
     if facts.ours:
         error = facts.health.error if facts.health else ""
-        return ServerFailure(error, f"voicemode service logs {facts.name}") if error else nothing
+        logs = Remedy("Look into its log", f"voicemode service logs {facts.name}")
+        return ServerFailure(error, (facts.health and facts.health.remedy) or logs) if error else nothing
     if facts.owner:
         return _taken(facts)
     if facts.supervised and (state == "failed" or (state == "starting" and facts.supervised.restarts >= CRASHES)):
         return _looping(facts, facts.supervised)
     if state == "stopped":
-        return ServerFailure("", f"voicemode service start {facts.name}")
+        return ServerFailure("", Remedy("Start it", f"voicemode service start {facts.name}"))
     if state == "absent":
         failed = facts.failure
         return (
@@ -176,23 +177,24 @@ def _trouble(facts: Facts, state: State) -> ServerFailure:
     return nothing
 
 
-def _first_start(facts: Facts) -> str:
+def _first_start(facts: Facts) -> Remedy:
     install = f"voicemode service install {facts.name}"
     if not facts.installed:
-        return install
+        return Remedy("Install it", install)
     if not facts.on_demand:
-        return f"voicemode service start {facts.name}"
-    keep = "" if facts.supervisor == "none" else f"; to have it always: {install}"
-    return f"It starts when it is needed{keep}"
+        return Remedy("Start it", f"voicemode service start {facts.name}")
+    if facts.supervisor == "none":
+        return Remedy("It starts when it is needed")
+    return Remedy("It starts when it is needed; to have it always", install)
 
 
 def _taken(facts: Facts) -> ServerFailure:
     other = f"voicemode config set {facts.port_setting} {facts.port + 1}"
     if facts.health and facts.health.service == f"voicemode-{facts.name}":
         cause = f"Port {facts.port} has a {facts.title} that is not yours: {facts.owner}. It is used, and left alone."
-        return ServerFailure(cause if facts.supervised else "", f"For one of your own, choose another port: {other}")
+        return ServerFailure(cause if facts.supervised else "", Remedy("For one of your own, choose another port", other))
     cause = f"Port {facts.port} is taken by {facts.owner}, which is left alone."
-    return ServerFailure(cause, f"End that program, or choose another port: {other}")
+    return ServerFailure(cause, Remedy("End that program, or choose another port", other))
 
 
 def _looping(facts: Facts, supervised: Supervised) -> ServerFailure:

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from textwrap import wrap
 
+from voicemode.errors import Remedy
 from voicemode.progress import duration_text, size_text
 from voicemode.services.status import ServiceStatus
 
@@ -100,12 +101,8 @@ def _folded(text: str, width: int, colour: Callable[[str], str]) -> list[str]:
     return ["  " + colour(line) for line in wrap(text, width - 2, break_long_words=False, break_on_hyphens=False)]
 
 
-def _remedy(remedy: str, width: int, paint: Paint) -> list[str]:
-    """Render the remedy; a command is on a line of its own, whole, so that it can be copied."""
-    words, command = re.match(r"(?s)(.*?)(?:(?<![\w-])(voicemode [\w-]+ .*))?$", remedy).groups("")  # type: ignore[union-attr]
-    told = wrap(words.strip(), width - 4, break_long_words=False, break_on_hyphens=False)
-    lines = [paint(line, "strong") for line in (*told, command) if line]
-    return [f"  {'→' if number == 0 else ' '} {line}" for number, line in enumerate(lines)]
+def _remedy(remedy: Remedy, width: int, paint: Paint) -> list[str]:
+    return ["  " + line[:2] + paint(line[2:], "strong") for line in remedy.lines(width - 2)]
 
 
 def _times(count: int, noun: str) -> str:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, Frames, closing, stream
 from voicemode.config import Settings
+from voicemode.config.installer import to_install
 from voicemode.config.urls import Address
-from voicemode.errors import ConfigError, ProviderError, UnreachableError, UnsuitableError
+from voicemode.errors import ConfigError, ProviderError, Remedy, UnreachableError, UnsuitableError
 from voicemode.progress import Report
 from voicemode.speech.base import Listed, Offer, Transcript
 from voicemode.speech.plugin import Plugin
@@ -30,7 +31,7 @@ T = TypeVar("T")
 EVENT_BYTES = 1024 * 1024
 """A longer event is no transcript."""
 QUOTE_CHARS = 200
-HINT = "Check that it runs and that its URL is right: voicemode doctor"
+HINT = Remedy("Check that it runs and that its URL is right", "voicemode providers --check")
 
 
 @asynccontextmanager
@@ -164,7 +165,7 @@ class Wyoming:
     def __init__(self, settings: Settings, url: str) -> None:
         """Raises ConfigError if the package is missing."""
         if not find_spec("wyoming"):
-            raise ConfigError("Wyoming servers need a package.", hint="pip install 'voicemode[wyoming]'")
+            raise ConfigError("Wyoming servers need a package.", hint=to_install(extra="wyoming"))
         self._settings = settings
         self._url = url
         self._program = WyomingProgram()

@@ -1,19 +1,30 @@
 """Results of an examination."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from voicemode.errors import VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
+
+Mark = Literal["ok", "attention", "broken"]
+"""It works; one can talk, but something is missing or odd; one cannot talk until it is mended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """One thing that was examined. What is not ok has a remedy."""
+
     area: str
     name: str
     detail: str
-    remedy: str = ""
-    ok: bool = True
-    """False if one cannot talk until it is mended."""
+    remedy: Remedy = NO_REMEDY
+    mark: Mark = "ok"
 
 
-def failed(area: str, name: str, error: VoiceModeError) -> Check:
-    return Check(area, name, error.message, error.hint, ok=False)
+def failed(area: str, name: str, error: VoiceModeError, mark: Mark = "broken") -> Check:
+    return Check(area, name, error.message, remedy_here(error), mark)
+
+
+def remedy_here(error: VoiceModeError) -> Remedy:
+    """Return the remedy of `error`, without advice to ask who is telling it."""
+    hint = Remedy(error.hint.text) if error.hint.command == "voicemode doctor" else error.hint
+    return hint or Remedy("Look into voicemode.log in the folder logs of VoiceMode's base directory.")

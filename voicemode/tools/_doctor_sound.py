@@ -1,22 +1,28 @@
 """Examining microphone and speaker."""
 
 import asyncio
+import re
 from functools import partial
 
 from voicemode.app import App
 from voicemode.audio.devices import WORDS, Backend, Device, Kind, find_device, open_backend
 from voicemode.audio.echo.canceller import available
-from voicemode.conversation.status import DEAD_MICROPHONE
-from voicemode.errors import AudioDeviceError
+from voicemode.config.installer import to_install
+from voicemode.conversation.status import UNMUTE
+from voicemode.errors import AudioDeviceError, Remedy
 from voicemode.tasks import in_thread
-from voicemode.tools._doctor_check import Check, failed
+from voicemode.tools._doctor_check import Check, Mark, failed
 from voicemode.transports.base import one
 
 LISTEN_SECONDS = 0.3
 """Enough to tell a dead microphone from a quiet one."""
 LIST_SECONDS = 10.0
-HANGS = "Restart it, e.g. systemctl --user restart pipewire pipewire-pulse, or pulseaudio --kill."
-HEADPHONES = "voicemode config set barge_in headphones"
+RESTART = Remedy("Restart it, for example", "systemctl --user restart pipewire pipewire-pulse")
+PLUGINS = re.compile(
+    r"(?:surround\d+|sysdefault|front|rear|center_lfe|side|iec958|spdif|hdmi|modem|phoneline|dmix|dsnoop|null|jack|oss"
+    r"|lavrate|samplerate|speexrate|speex|upmix|vdownmix)(?::.*)?"
+)
+"""Names of ALSA's plugins, which it lists beside devices."""
 
 
 async def about_sound(app: App) -> list[Check]:
@@ -24,13 +30,13 @@ async def about_sound(app: App) -> list[Check]:
         async with asyncio.timeout(LIST_SECONDS):
             backend, devices = await in_thread(partial(listed, app.settings.audio_backend))
     except TimeoutError:
-        return [Check("sound", "devices", "the sound system does not answer", HANGS, ok=False)]
+        return [Check("sound", "devices", "the sound system does not answer", RESTART, "broken")]
     except AudioDeviceError as error:
         return [failed("sound", "devices", error)]
     checks = [Check("sound", "library", backend.name)]
     wanted: tuple[tuple[Kind, str], ...] = (("input", app.settings.input_device), ("output", app.settings.output_device))
     checks += [about_device(kind, name, devices) for kind, name in wanted]
-    if all(check.ok for check in checks):
+    if all(check.mark == "ok" for check in checks):
         checks.append(await about_microphone(app))
     return [*checks, about_interrupting(app.settings.barge_in, canceller=available())]
 
@@ -44,13 +50,13 @@ def listed(name: str) -> tuple[Backend, list[Device]]:
 def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
     known = [device for device in devices if device.kind == kind]
     if not known:
-        return Check("sound", WORDS[kind], "there is none", "Connect one, and see that the system lists it.", ok=False)
+        return Check("sound", WORDS[kind], "there is none", Remedy("Connect one, and see that the system lists it."), "broken")
     try:
         chosen = find_device(devices, wanted, kind)
     except AudioDeviceError as error:
         return failed("sound", WORDS[kind], error)
     chosen = chosen or next((device for device in known if device.is_default), known[0])
-    others = ", ".join(device.name for device in known if device != chosen)
+    others = ", ".join(device.name for device in known if device != chosen and not PLUGINS.fullmatch(device.name))
     return Check("sound", WORDS[kind], chosen.name + (f" (others: {others})" if others else ""))
 
 
@@ -68,13 +74,10 @@ async def about_microphone(app: App) -> Check:
                     break
     except AudioDeviceError as error:
         return failed("sound", "listening", error)
+    if alive:
+        return Check("sound", "listening", "the microphone delivers sound")
     # No failure: some microphones are silent by design until someone speaks.
-    return Check(
-        "sound",
-        "listening",
-        "the microphone delivers sound" if alive else "only digital silence",
-        "" if alive else DEAD_MICROPHONE,
-    )
+    return Check("sound", "listening", "only digital silence", Remedy(UNMUTE), "attention")
 
 
 def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
@@ -86,5 +89,5 @@ def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
         return Check("sound", name, "on, for headphones: no echo is removed")
     if canceller:
         return Check("sound", name, "on, the echo canceller is installed; how well it can work: voicemode doctor --echo")
-    remedy = f"pip install 'voicemode[echo]'; with headphones it goes without: {HEADPHONES}"
-    return Check("sound", name, "off: the echo canceller is not installed", remedy, ok=barge_in != "on")
+    mark: Mark = "broken" if barge_in == "on" else "attention"
+    return Check("sound", name, "off: the echo canceller is not installed", to_install(extra="echo"), mark)

@@ -1,29 +1,38 @@
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator
+import shlex
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from textwrap import wrap
 
 from voicemode import __version__, egress, tools
 from voicemode.app import App
-from voicemode.config import network
+from voicemode.config import env_name, find_setting, network
+from voicemode.config.installer import to_install
 from voicemode.conversation.detectors import hears_melody
 from voicemode.conversation.kept_recordings import kept_recordings
-from voicemode.errors import ProviderError, VoiceModeError, unnamed
+from voicemode.errors import NO_REMEDY, ProviderError, Remedy, VoiceModeError, unnamed
 from voicemode.models.manifests import SMART_TURN
-from voicemode.models.models import status
-from voicemode.progress import Progress
+from voicemode.models.models import find, sources_from, status
+from voicemode.progress import Progress, size_text
 from voicemode.providers.choice import Row
 from voicemode.services import services
 from voicemode.services.failure import load_failure
-from voicemode.services.health import health
+from voicemode.services.health import Health, health
+from voicemode.services.install.environment import ALLOWED
+from voicemode.services.port_owner import owner
 from voicemode.services.service import Service
 from voicemode.tools import diagnostic, tool
-from voicemode.tools._doctor_check import Check, failed
+from voicemode.tools._doctor_check import Check, Mark, failed, remedy_here
 from voicemode.tools._doctor_rooms import about_rooms
 from voicemode.tools._doctor_sound import about_sound
 from voicemode.tools.providers import condition, questions, seconds
 
 SPEECH = ("stt", "tts")
+COLUMNS = 100
+MARKS: dict[Mark, str] = {"ok": "ok", "attention": "! ", "broken": "!!"}
+INDENT = "     "
+SETTINGS = Remedy("What is set, and where", "voicemode config list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +42,32 @@ class Diagnosis:
     @property
     def failed(self) -> bool:
         """True if something has to be done before one can talk."""
-        return not all(check.ok for check in self.checks)
+        return any(check.mark == "broken" for check in self.checks)
 
     def __str__(self) -> str:
+        return self.render(COLUMNS)
+
+    def render(self, columns: int) -> str:
+        """As text of so many columns."""
         lines = []
         for area, checks in by_area(self.checks).items():
-            lines.append(area)
-            for check in checks:
-                lines.append(f"  {'ok ' if check.ok else '!! '} {check.name}: {check.detail}")
-                lines += [f"      → {check.remedy}"] if check.remedy else []
-        lines.append("Something has to be done; see the arrows." if self.failed else "All is well.")
-        return "\n".join(lines)
+            lines += [area, *(line for check in checks for line in told(check, columns))]
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
+        odd = sum(check.mark == "attention" for check in self.checks)
+        if self.failed:
+            return "Something has to be done before you can talk: see what is marked !!."
+        if odd:
+            return f"You can talk. {odd} {'thing wants' if odd == 1 else 'things want'} attention: see what is marked !."
+        return "All is well."
+
+
+def told(check: Check, columns: int) -> list[str]:
+    """Return the lines of a check: what was found, then its remedy."""
+    head = f"  {MARKS[check.mark]} {check.name}: {check.detail}"
+    found = wrap(head, columns, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
+    return found + [INDENT + line for line in check.remedy.lines(columns - len(INDENT))]
 
 
 @tool
@@ -51,10 +75,11 @@ class Diagnosis:
 async def doctor(app: App) -> Diagnosis:
     """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
     app.report(Progress("examining"))
-    parts: Iterable[list[Check]] = await asyncio.gather(
-        asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_engines(app), about_rooms(app)
+    settings, sound, endpoints, rooms = await asyncio.gather(
+        asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_rooms(app)
     )
-    return Diagnosis(list(chain.from_iterable(parts)))
+    answering = {check.name for check in endpoints if check.mark == "ok"}
+    return Diagnosis([*settings, *sound, *endpoints, *await about_engines(app, answering), *rooms])
 
 
 def by_area(checks: list[Check]) -> dict[str, list[Check]]:
@@ -71,14 +96,14 @@ def about_settings(app: App) -> list[Check]:
         Check("settings", "files", ", ".join(read) or "none; all defaults"),
     ]
     checks += [failed("settings", "wrong", error) for error in wrong_settings(app)]
-    checks += [Check("settings", "notice", notice) for notice in app.loaded.notices]
-    checks += [Check("settings", "network", error.message, error.hint) for error in network.problems()]
+    checks += [Check("settings", "notice", notice, SETTINGS, "attention") for notice in app.loaded.notices]
+    checks += [Check("settings", "network", error.message, error.hint, "attention") for error in network.problems()]
     checks.append(Check("settings", "local only", "on: nothing leaves this machine" if egress.active() else "off"))
     if kept := kept_recordings(app.settings.recordings_dir):
-        told = f"{len(kept)} turns were" if len(kept) > 1 else "1 turn was"
+        turns = f"{len(kept)} turns were" if len(kept) > 1 else "1 turn was"
         bound = f"of such the newest {app.settings.kept_recordings} are kept, for {app.settings.kept_recordings_days:g} days"
-        remedy = f"`voicemode transcribe FILE` tries again; delete what you do not need. Folder: {app.settings.recordings_dir}"
-        checks.append(Check("settings", "recordings", f"{told} never transcribed; {bound}", remedy))
+        again = Remedy("Delete what you do not need; to try again", shlex.join(["voicemode", "transcribe", str(kept[-1])]))
+        checks.append(Check("settings", "recordings", f"{turns} never transcribed; {bound}", again, "attention"))
     return checks
 
 
@@ -96,11 +121,17 @@ async def about_endpoints(app: App) -> list[Check]:
     await app.endpoints.lookout.first()
     rows = app.providers.rows()
     found = await asyncio.gather(*(about_endpoint(row, asking) for row, asking in zip(rows, questions(app), strict=True)))
-    served = {row.kind for row, check in zip(rows, found, strict=True) if check.ok}
+    served = {row.kind for row, check in zip(rows, found, strict=True) if check.mark == "ok"}
     # One that answers is enough to talk.
-    checks = [replace(check, ok=check.ok or row.kind in served) for row, check in zip(rows, found, strict=True)]
+    checks = [lessened(check) if row.kind in served else check for row, check in zip(rows, found, strict=True)]
     problems = app.endpoints.plugins.problems()
-    return checks + [Check("endpoints", problem.name, f"could not be loaded: {problem.reason}") for problem in problems]
+    mend = Remedy("Mend it, or take it away; how it is now", "voicemode providers")
+    return checks + [Check("endpoints", one.name, f"could not be loaded: {one.reason}", mend, "attention") for one in problems]
+
+
+def lessened(check: Check) -> Check:
+    """Return `check` of something that one can talk without."""
+    return replace(check, mark="attention") if check.mark == "broken" else check
 
 
 async def about_endpoint(row: Row, asking: Awaitable[str]) -> Check:
@@ -108,20 +139,27 @@ async def about_endpoint(row: Row, asking: Awaitable[str]) -> Check:
     try:
         return Check("endpoints", name, "; ".join([await asking, *figures(row)]))
     except ProviderError as error:
-        return Check("endpoints", name, "; ".join([unnamed(row.name, error.message), *figures(row)]), error.hint, ok=False)
+        detail = "; ".join([unnamed(row.name, error.message), *figures(row)])
+        return Check("endpoints", name, detail, remedy_here(error), "broken")
 
 
 def figures(row: Row) -> list[str]:
     """Describe an endpoint's figures since this program started; empty for one that was not asked yet."""
-    told = [f"{condition(row)}; requests: {row.requests}, errors: {row.errors}"] if row.requests else []
+    shown = [f"{condition(row)}; requests: {row.requests}, errors: {row.errors}"] if row.requests else []
     if row.p50_seconds is not None:
-        told.append(f"begins to answer within {seconds(row.p50_seconds)}, at worst {seconds(row.p95_seconds)}")
-    return told
+        shown.append(f"begins to answer within {seconds(row.p50_seconds)}, at worst {seconds(row.p95_seconds)}")
+    return shown
 
 
-async def about_engines(app: App) -> list[Check]:
-    found = await asyncio.gather(*(about_engine(app, service) for service in services().values() if service.kind in SPEECH))
-    return [*chain.from_iterable(found), await asyncio.to_thread(about_turn_model, app)]
+async def about_engines(app: App, answering: set[str]) -> list[Check]:
+    """`answering` are the endpoints that answer, by the names of their checks."""
+    known = [service for service in services().values() if service.kind in SPEECH]
+    found = await asyncio.gather(*(about_engine(app, service) for service in known))
+    own = {f"{service.kind} {service.url(app.settings)}" for service in known}
+    # A broken engine of ours answers, too: one can do without it only where somebody else does.
+    others = {name.partition(" ")[0] for name in answering - own}
+    checks = [[*map(lessened, each)] if one.kind in others else each for one, each in zip(known, found, strict=True)]
+    return [*chain.from_iterable(checks), await asyncio.to_thread(about_turn_model, app)]
 
 
 def about_turn_model(app: App) -> Check:
@@ -130,28 +168,42 @@ def about_turn_model(app: App) -> Check:
     if app.settings.turn_model == "off":
         return Check("engines", name, "off: what you say, and silence, end your turn")
     if not hears_melody(app.settings):
-        return Check("engines", name, "not installed: silence ends your turn", "pip install 'voicemode[local]'")
+        return Check("engines", name, "not installed: silence ends your turn", to_install(extra="local"), "attention")
     return about_weights(app, SMART_TURN.name)
 
 
 async def about_engine(app: App, service: Service) -> list[Check]:
     state = await health(service.health_url(app.settings))
-    if not service.installed and not state:
-        return [Check("engines", service.title, "not installed", "For speech on this machine: pip install 'voicemode[local]'")]
-    failure = None if state else await asyncio.to_thread(load_failure, service.name, app.settings)
-    remedy = "" if state or app.settings.auto_start else f"voicemode service start {service.name}"
-    detail = "installed but stopped" if remedy else "installed; starts when it is needed"
-    if state and state.service == service.health_name:
-        detail = " ".join(
-            filter(None, [f"{state.status}, model {state.model}, pid {state.pid}", str(state.progress or ""), state.error])
-        )
-    elif state:
-        detail = f"another program has its port, {service.port(app.settings)}; it is asked if it speaks the OpenAI API"
-    elif failure:
-        detail, remedy = f"its last run failed. {failure.cause}", failure.remedy
-    checks = [Check("engines", service.title, detail, remedy, ok=not (failure or (state and state.error)))]
+    if not state and not service.installed:
+        return [Check("engines", service.title, "not installed", to_install(extra="local"), "attention")]
+    if state and state.service != service.health_name:
+        return [await about_stranger(app, service)]
+    if not state and (failure := await asyncio.to_thread(load_failure, service.name, app.settings)):
+        return [Check("engines", service.title, f"its last run failed. {failure.cause}", failure.remedy, "broken")]
     needed = await asyncio.to_thread(service.weights_for, app.settings)
-    return checks + [await asyncio.to_thread(about_weights, app, name) for name in needed]
+    weights = await asyncio.gather(*(asyncio.to_thread(about_weights, app, name) for name in needed))
+    return [about_server(app, service, state), *weights]
+
+
+def about_server(app: App, service: Service, state: Health | None) -> Check:
+    """Describe our server by its health; None if it does not run."""
+    if state is None and not app.settings.auto_start:
+        start = Remedy("Start it", f"voicemode service start {service.name}")
+        return Check("engines", service.title, "installed but stopped", start, "attention")
+    if state is None:
+        return Check("engines", service.title, "installed; starts when it is needed")
+    about = [f"{state.status}, model {state.model}, pid {state.pid}", str(state.progress or ""), state.error]
+    logs = Remedy("Look into its log", f"voicemode service logs {service.name}")
+    remedy, mark = (state.remedy or logs, "broken") if state.error else (NO_REMEDY, "ok")
+    return Check("engines", service.title, " ".join(filter(None, about)), remedy, mark)  # type: ignore[arg-type]
+
+
+async def about_stranger(app: App, service: Service) -> Check:
+    port = service.port(app.settings)
+    found = await asyncio.to_thread(owner, port)
+    detail = f"port {port} is taken by {found or 'another program'}; it is asked if it speaks the OpenAI API"
+    other = f"voicemode config set {env_name(find_setting(service.port_setting))} {port + 1}"
+    return Check("engines", service.title, detail, Remedy("End that program, or choose another port", other), "attention")
 
 
 def about_weights(app: App, name: str) -> Check:
@@ -159,5 +211,10 @@ def about_weights(app: App, name: str) -> Check:
         found = status(name, app.settings.models_path)
     except VoiceModeError as error:
         return failed("weights", name, error)
-    size = f"{found.size_bytes / 1e6:.0f} MB"
-    return Check("weights", name, f"{size} in {found.folder}" if found.present else f"{size}, fetched at the first start")
+    size = size_text(found.size_bytes)
+    if found.present:
+        return Check("weights", name, f"{size} in {found.folder}")
+    if not sources_from(app.settings).offline:
+        return Check("weights", name, f"{size}, fetched at the first start")
+    fetch = Remedy("Allow the network once", f"{ALLOWED} voicemode models download {find(name).short_name}")
+    return Check("weights", name, f"{size}, not here, and the network is not allowed", fetch, "attention")

@@ -1,11 +1,12 @@
 import asyncio
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Literal
 
 from voicemode.app import App
 from voicemode.config import Settings, load_settings, set_value
 from voicemode.conversation.detectors import hears_melody
-from voicemode.errors import ArgumentError, WeightsError
+from voicemode.errors import ArgumentError, Remedy, WeightsError
 from voicemode.models.choice import Choice, chosen, speed, whisper_choice
 from voicemode.models.hardware import Hardware, look
 from voicemode.models.manifests import MODELS, SMART_TURN, WHISPER, Model
@@ -14,8 +15,10 @@ from voicemode.progress import size_text
 from voicemode.services import services
 from voicemode.services.health import health
 from voicemode.services.service import Service
+from voicemode.text.tables import table
 from voicemode.tools import tool
 
+COLUMNS = 100
 HEADINGS = ("", "model", "size", "speed", "languages", "installed")
 
 
@@ -45,7 +48,12 @@ class Models:
     message: str
 
     def __str__(self) -> str:
-        return "\n".join([*table([entry.cells for entry in self.models]), self.message])
+        return self.render(COLUMNS)
+
+    def render(self, columns: int) -> str:
+        """As text of so many columns."""
+        rows = [HEADINGS, *(entry.cells for entry in self.models)] if self.models else []
+        return "\n".join([*table(rows, columns), *wrap(self.message, columns, break_long_words=False, break_on_hyphens=False)])
 
 
 @tool
@@ -59,7 +67,7 @@ async def models(app: App, action: Literal["list", "download", "remove", "choose
     if action == "list":
         return await asyncio.to_thread(survey, app.settings)
     if not name:
-        raise ArgumentError(f"Which model should I {action}?", hint="All of them: voicemode models")
+        raise ArgumentError(f"Which model should I {action}?", hint=Remedy("All of them", "voicemode models"))
     if action == "choose":
         return Models([], await choose(app, name))
     return Models([], await (download if action == "download" else delete)(app, find(name)))
@@ -104,7 +112,7 @@ async def delete(app: App, model: Model) -> str:
     if user := await in_use(app.settings, model):
         raise WeightsError(
             f"{model.short_name} is in use: {user.title} has it loaded.",
-            hint=f"End that first: voicemode service stop {user.name}",
+            hint=Remedy("End that first", f"voicemode service stop {user.name}"),
         )
     freed = await asyncio.to_thread(remove, model, app.settings.models_path)
     done = (
@@ -167,10 +175,3 @@ def misfit(model: Model, settings: Settings) -> str:
     """A warning where `model` does not know the language that is spoken."""
     wrong = model.english_only and settings.language not in {"", "en"}
     return f" But it knows English only, and VOICEMODE_LANGUAGE is {settings.language}." if wrong else ""
-
-
-def table(rows: list[tuple[str, ...]]) -> list[str]:
-    """`rows` below their headings, as aligned lines; nothing for nothing."""
-    lines = [HEADINGS, *rows] if rows else []
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return ["  ".join(f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -8,11 +8,13 @@ from voicemode.app import App
 from voicemode.errors import ProviderError, unnamed
 from voicemode.providers.choice import Row
 from voicemode.speech.base import Kind
+from voicemode.text.tables import shortened
 from voicemode.tools import tool
 
 COLUMNS = 100
-NAME_COLUMNS = 44
-TITLES = {"stt": "To understand, asked in this order", "tts": "To speak, asked in this order"}
+FIGURE_COLUMNS = 56
+"""Of what stands beside a name."""
+TITLES = {"stt": "To hear, asked in order", "tts": "To speak, asked in order"}
 SENT = {"stt": "your voice", "tts": "text to speak"}
 
 
@@ -30,13 +32,21 @@ class ProviderTable:
     """Providers that could not be loaded, and why."""
 
     def __str__(self) -> str:
+        return self.render(COLUMNS)
+
+    def render(self, columns: int) -> str:
+        """As text of so many columns."""
+        columns = min(columns, COLUMNS)
         answers = self.answers or [""] * len(self.rows)
         lines: list[str] = []
         for kind, title in TITLES.items():
-            lines.append(f"{title:{NAME_COLUMNS + 2}}  {'health':14}{'p50':>8}{'p95':>8}{'requests':>11}{'errors':>8}")
-            told = [card(*row) for row in zip(self.rows, self.sent, answers, strict=True) if row[0].kind == kind]
+            head = shortened(title, columns - FIGURE_COLUMNS + 2)
+            lines.append(
+                f"{head:{columns - FIGURE_COLUMNS + 2}}  {'health':14}{'p50':>8}{'p95':>8}{'requests':>11}{'errors':>8}"
+            )
+            told = [card(*row, columns) for row in zip(self.rows, self.sent, answers, strict=True) if row[0].kind == kind]
             lines += [line for one in told or [["  nobody"]] for line in one]
-        lines += [line for problem in self.problems for line in folded(f"could not be loaded: {problem}")]
+        lines += [line for problem in self.problems for line in folded(f"could not be loaded: {problem}", columns)]
         switch = "on: nothing leaves this machine" if self.local_only else "off"
         return "\n".join([*lines, f"VOICEMODE_LOCAL_ONLY is {switch}."])
 
@@ -100,17 +110,19 @@ def condition(row: Row) -> str:
     return "well" if row.requests else "not asked yet"
 
 
-def card(row: Row, sent: str, answer: str) -> list[str]:
+def card(row: Row, sent: str, answer: str, columns: int) -> list[str]:
     """Render an endpoint: a line of figures, then what is special about it."""
     error = unnamed(row.name, row.last_error)
-    name = row.name if len(row.name) <= NAME_COLUMNS else f"{row.name[: NAME_COLUMNS - 1]}…"
+    told = error if error and error not in answer else ""
+    name = shortened(row.name, columns - FIGURE_COLUMNS)
     figures = f"{seconds(row.p50_seconds):>8}{seconds(row.p95_seconds):>8}{row.requests:>11,}{row.errors:>8,}"
     return [
-        f"{'→' if row.chosen else ' '} {name:{NAME_COLUMNS}}  {condition(row):14}{figures}",
-        *folded(f"asked first: {row.why}" if row.chosen else ""),
-        *folded(sent),
-        *folded(f"last error: {error}" if error and error not in answer else ""),
-        *folded(f"now: {answer}" if answer else ""),
+        f"{'→' if row.chosen else ' '} {name:{columns - FIGURE_COLUMNS}}  {condition(row):14}{figures}",
+        *folded(f"asked first: {row.why}" if row.chosen else "", columns),
+        *folded(sent, columns),
+        *folded(f"last error: {told}" if told else "", columns),
+        *folded(f"→ {row.remedy}" if told and row.remedy else "", columns),
+        *folded(f"now: {answer}" if answer else "", columns),
     ]
 
 
@@ -118,6 +130,6 @@ def seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f} s"
 
 
-def folded(text: str) -> list[str]:
+def folded(text: str, columns: int) -> list[str]:
     """`text` below an endpoint, in lines that fit; nothing of nothing."""
-    return ["    " + line for line in wrap(text, COLUMNS - 4, break_on_hyphens=False)]
+    return ["    " + line for line in wrap(text, columns - 4, break_on_hyphens=False)]

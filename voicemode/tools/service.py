@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from voicemode.app import App
-from voicemode.errors import ArgumentError, ServiceError
+from voicemode.errors import ArgumentError, Remedy, ServiceError
 from voicemode.services import find, services
 from voicemode.services.install.record import load_record
 from voicemode.services.service import Service
@@ -95,5 +95,5 @@ def targets(app: App, action: Action, name: str) -> list[Service]:
         raise ArgumentError("Which service should I uninstall?", hint=f"There are: {', '.join(services())}.")
     installed = [one for one in services().values() if load_record(one, app.settings)]
     if not installed and action != "logs":
-        raise ServiceError("No service is installed.", hint="voicemode service install whisper")
+        raise ServiceError("No service is installed.", hint=Remedy(command="voicemode service install whisper"))
     return installed or list(services().values())

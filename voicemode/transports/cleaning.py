@@ -11,6 +11,7 @@ from voicemode.audio.echo.level import EchoProgress
 from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import Frame, Frames
 from voicemode.config import Settings
+from voicemode.config.installer import to_install
 from voicemode.errors import ConfigError
 from voicemode.transports.microphone import Capture
 
@@ -44,7 +45,7 @@ class Cleaning:
         if settings.barge_in == "on" or wanted.noise_suppression or wanted.gain_control:
             raise ConfigError(
                 "Barge-in, noise suppression and gain control need a library that is not installed.",
-                hint="Install it: pip install 'voicemode[echo]'. With headphones, VOICEMODE_BARGE_IN=headphones needs none.",
+                hint=to_install(extra="echo"),
             )
         return cls(settings.barge_in, Processing())
 

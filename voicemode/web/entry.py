@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from voicemode import __version__
 from voicemode.config import Settings
+from voicemode.errors import Remedy
 from voicemode.http_server.errors import ApiError
 from voicemode.web import request_body
 from voicemode.web.attempts import Attempts
@@ -72,7 +73,8 @@ class SignIn:
         """Who asks. Raises ApiError 401 if they are not signed in."""
         secret = self._secret(connection)
         if not secret or not await asyncio.to_thread(self._sessions.left_seconds, secret):
-            raise ApiError(401, "You are not signed in.", code="signed_out", hint="Open a new link: voicemode frontend open")
+            link = Remedy("Open a new link", "voicemode frontend open")
+            raise ApiError(401, "You are not signed in.", code="signed_out", hint=link)
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
@@ -95,7 +97,7 @@ class SignIn:
                 403,
                 "This link has been used, or is older than ten minutes.",
                 code="expired_link",
-                hint="Make a new one: voicemode frontend open",
+                hint=Remedy("Make a new one", "voicemode frontend open"),
             )
         return await self._welcome(request)
 
@@ -104,7 +106,8 @@ class SignIn:
         (given,) = await request_body.texts(request, "password")
         wanted = await self._wanted()
         if not wanted:
-            raise ApiError(403, "No password is set.", code="no_password", hint="Open a link instead: voicemode frontend open")
+            link = Remedy("Open a link instead", "voicemode frontend open")
+            raise ApiError(403, "No password is set.", code="no_password", hint=link)
         self._admit(request)
         if not same(given, wanted):
             raise ApiError(403, "That is not the password.", code="wrong_password")

@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote
 
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.http_client.bare import get
 from voicemode.services import find
 from voicemode.services.health import health_of
@@ -35,7 +35,7 @@ async def refuse_strangers(settings: Settings) -> None:
     port, state = service.port(settings), await health_of(service, settings)
     found = await asyncio.to_thread(owner, port)
     if not is_ours(service, found, state):
-        hint = f"Choose another port: voicemode config set VOICEMODE_FRONTEND_PORT {port + 1}"
+        hint = Remedy("Choose another port", f"voicemode config set VOICEMODE_FRONTEND_PORT {port + 1}")
         raise ServiceError(f"The page at port {port} is not yours, but that of {found}.", hint=hint)
 
 
@@ -51,7 +51,7 @@ async def in_lan(settings: Settings) -> str:
         raise ServiceError("This machine has no address in a local network.", hint="Connect it to one.")
     if not addresses:
         hint = "VOICEMODE_LOCAL_ONLY false" if settings.local_only else f"VOICEMODE_FRONTEND_LAN true{IN_FOREGROUND}"
-        raise ServiceError("The page is shown on this machine only.", hint=f"voicemode config set {hint}")
+        raise ServiceError("The page is shown on this machine only.", hint=Remedy(command=f"voicemode config set {hint}"))
     return f"https://{addresses[0]}:{settings.frontend_port}/"
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from voicemode.config import Settings
-from voicemode.errors import RoomError
+from voicemode.errors import Remedy, RoomError
 from voicemode.http_client.client import open_http
 from voicemode.http_server.errors import ApiError
 from voicemode.text.person_names import is_reserved
@@ -130,5 +130,5 @@ def no_livekit() -> ApiError:
         503,
         "There is no LiveKit server to talk over.",
         code="no_livekit",
-        hint="Install one: voicemode service install livekit. For one elsewhere, see docs/livekit.md.",
+        hint=Remedy("Install one; for one elsewhere, see docs/livekit.md", "voicemode service install livekit"),
     )

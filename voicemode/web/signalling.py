@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
+from voicemode.errors import Remedy
 from voicemode.http_client.bare import get
 from voicemode.http_server.errors import ApiError
 from voicemode.transports.livekit.access import Access, find_access
@@ -190,6 +191,5 @@ async def ended(*tasks: asyncio.Task[None]) -> None:
 
 
 def unreachable() -> ApiError:
-    return ApiError(
-        503, "LiveKit does not answer.", code="livekit_unreachable", hint="Start it: voicemode service start livekit"
-    )
+    start = Remedy("Start it", "voicemode service start livekit")
+    return ApiError(503, "LiveKit does not answer.", code="livekit_unreachable", hint=start)

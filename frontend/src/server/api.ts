@@ -75,9 +75,14 @@ async function reach(method: Method, path: string, body?: object): Promise<Respo
 async function refusal(answer: Response): Promise<Error> {
   const told = (await answer.json().catch(() => null)) as { error?: Record<string, unknown> } | null;
   if (!told?.error) return new Unreachable(`VoiceMode answered with ${answer.status}.`);
-  const { code, message, hint } = told.error;
+  const { code, message, reason, remedy } = told.error;
   const wait = Number(answer.headers.get("Retry-After")) || 0;
-  return new Refused(text(code), text(message), text(hint), wait);
+  return new Refused(text(code), text(reason) || text(message), inWords(remedy), wait);
+}
+
+function inWords(remedy: unknown): string {
+  const { text: words, command } = (remedy ?? {}) as Record<string, unknown>;
+  return [text(words), text(command)].filter(Boolean).join(": ");
 }
 
 function text(value: unknown): string {

@@ -63,7 +63,7 @@ def test_the_sweep_is_soft() -> None:
         (None, -30.0, 0.0, True, "auto", "too noisy"),
         (-6.0, -60.0, 0.1, True, "auto", "removes it"),
         (3.0, -50.0, 0.1, True, "auto", "softer speaker"),
-        (-6.0, -60.0, 0.1, False, "off", "pip install"),
+        (-6.0, -60.0, 0.1, False, "off", "Install it"),
         (-6.0, -60.0, 0.7, True, "off", "too late"),
     ],
 )

@@ -259,7 +259,7 @@ async def test_a_failed_upgrade_leaves_the_old_version_running(with_weights: Per
     failed = await broken.install("whisper")
     assert failed.status == 1
     assert "does not start" in failed.said
-    assert "Trying it out on a spare port" in failed.said
+    assert "trying out the new environment" in failed.said
     assert "Registering" not in failed.said
     assert await broken.health("whisper") == before
     assert broken.environments("whisper") == [Path(old.result["environment"])]

@@ -41,7 +41,7 @@ def test_the_whole_life_of_the_livekit_service(person: Person, user_systemd: Use
     tries_a_new_voicemode_out_before_it_takes_over(person, wheel, home)
     person.types("service", "stop", "livekit")
     status = person.sees()
-    assert (status["state"], status["remedy"]) == ("stopped", "voicemode service start livekit")
+    assert (status["state"], status["remedy"]["command"]) == ("stopped", "voicemode service start livekit")
     person.types("service", "disable", "livekit")
     assert not person.sees()["enabled"]
     person.types("service", "enable", "livekit")

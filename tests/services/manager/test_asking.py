@@ -36,7 +36,7 @@ async def test_an_agent_does_not_start_what_a_person_has_stopped(parrot: Service
     async with kept_by([Supervised(state="stopped", enabled=True)]) as ask:
         with pytest.raises(ServiceError, match="Parrot is installed as a service but stopped") as error:
             await ensure_running(parrot, settings, ask=ask)
-    assert error.value.hint == "voicemode service start parrot"
+    assert str(error.value.hint) == "voicemode service start parrot"
     assert list(folder.iterdir()) == []
 
 
@@ -62,7 +62,7 @@ async def test_an_agent_is_told_of_a_service_that_ends_again_and_again(parrot: S
     async with kept_by([Supervised(state="failed", enabled=True)]) as ask:
         with pytest.raises(ServiceError, match="ends again and again") as error:
             await ensure_running(parrot, settings, ask=ask)
-    assert error.value.hint == "Why: voicemode service status parrot"
+    assert str(error.value.hint) == "Why: voicemode service status parrot"
 
 
 async def test_an_agent_waits_for_a_service_that_is_starting(

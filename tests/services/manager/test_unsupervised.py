@@ -53,7 +53,7 @@ async def test_what_is_installed_was_tried_out_and_starts_when_it_is_needed(parr
 async def test_it_is_started_looked_at_restarted_and_stopped(parrot: Service, settings: Settings, manager: Manager) -> None:
     await install(parrot, settings)
     status = await manager.status(parrot)
-    assert (status.word, status.runs, status.remedy) == ("not running", "on demand", "It starts when it is needed")
+    assert (status.word, status.runs, str(status.remedy)) == ("not running", "on demand", "It starts when it is needed")
     assert await manager.start(parrot, silent) == "Parrot is started. It ends after 15 idle minutes."
     before = await manager.status(parrot)
     assert (before.word, before.ours) == ("ready", True)
@@ -68,9 +68,9 @@ async def test_it_is_started_looked_at_restarted_and_stopped(parrot: Service, se
 
 async def test_what_nobody_starts_on_demand_is_started_by_hand(parrot: Service, settings: Settings, manager: Manager) -> None:
     server = replace(parrot, on_demand=False)
-    assert (await manager.status(server)).remedy == "voicemode service install parrot"
+    assert (await manager.status(server)).remedy.command == "voicemode service install parrot"
     assert (await install(server, settings)).endswith("Start it when you need it: voicemode service start parrot")
-    assert (await manager.status(server)).remedy == "voicemode service start parrot"
+    assert (await manager.status(server)).remedy.command == "voicemode service start parrot"
     assert await manager.start(server, silent) == "Parrot is started. To end it: voicemode service stop parrot"
     moved = replace(settings, whisper_port=free_ports(1)[0])
     told = await Manager(moved, ALONE).follow_settings(server, settings, silent)
@@ -84,7 +84,7 @@ async def test_nothing_can_start_at_login(verb: str, parrot: Service, settings: 
     await install(parrot, settings)
     with pytest.raises(ServiceError, match="Neither systemd nor launchd is here to start Parrot at login") as error:
         await getattr(manager, verb)(parrot, silent)
-    assert error.value.hint == "It starts by itself when it is needed."
+    assert str(error.value.hint) == "It starts by itself when it is needed."
 
 
 async def test_an_installation_ends_what_runs_of_the_one_before(parrot: Service, settings: Settings, manager: Manager) -> None:

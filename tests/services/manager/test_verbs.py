@@ -53,7 +53,7 @@ async def test_one_that_is_stopped_has_ended_and_says_how_to_start_it(
     assert await manager.stop(parrot, silent) == "Parrot is stopped."
     assert not psutil.pid_exists(pid)
     status = await manager.status(parrot)
-    assert (status.state, status.remedy) == ("stopped", "voicemode service start parrot")
+    assert (status.state, str(status.remedy)) == ("stopped", "voicemode service start parrot")
     assert await manager.stop(parrot, silent) == "Parrot does not run."
 
 
@@ -97,7 +97,7 @@ async def test_one_that_ends_at_once_is_explained_from_its_log(
     await install(crashing, settings, supervisor)
     with pytest.raises(ServiceError, match=r"Parrot does not start. It ended with exit code 1: no luck today") as error:
         await manager.start(crashing, silent)
-    assert error.value.hint == "voicemode service logs parrot"
+    assert str(error.value.hint) == "voicemode service logs parrot"
     assert await manager.log(crashing, 1) == ["no luck today"]
 
 
@@ -109,7 +109,7 @@ async def test_a_stranger_on_the_port_is_named_and_lives(
         act: Callable[..., Awaitable[str]] = getattr(manager, verb)
         with pytest.raises(ServiceError, match=rf"Port \d+ is taken by .*\(pid {psutil.Process().pid}, user ") as error:
             await act(parrot, silent)
-        assert f"voicemode config set VOICEMODE_WHISPER_PORT {settings.whisper_port + 1}" in error.value.hint
+        assert f"voicemode config set VOICEMODE_WHISPER_PORT {settings.whisper_port + 1}" in str(error.value.hint)
         assert await manager.stop(parrot, silent) == "Parrot does not run."
         await manager.uninstall(parrot, silent, models=False)
         assert await health(parrot.health_url(settings)), "it is still there"
@@ -126,7 +126,7 @@ async def test_what_starts_by_itself_can_be_chosen(parrot: Service, manager: Man
 async def test_only_what_is_installed_can_start_by_itself(parrot: Service, manager: Manager) -> None:
     with pytest.raises(ServiceError, match="Parrot is not installed as a service") as error:
         await manager.enable(parrot, silent)
-    assert error.value.hint == "voicemode service install parrot"
+    assert str(error.value.hint) == "voicemode service install parrot"
 
 
 async def test_nothing_of_an_uninstalled_service_is_left(
@@ -168,7 +168,7 @@ async def test_what_another_supervisor_keeps_running_is_left_to_it_and_that_is_s
     act: Callable[..., Awaitable[Any]] = getattr(manager, verb)
     with pytest.raises(ServiceError, match="kept running by launchd, which is not asked here") as error:
         await (act(parrot) if verb == "unregister" else act(parrot, silent))
-    assert "VOICEMODE_SUPERVISOR=launchd" in error.value.hint
+    assert "VOICEMODE_SUPERVISOR=launchd" in str(error.value.hint)
     status = await manager.status(parrot)
     assert (status.ours, status.well, status.problem) == (True, False, error.value.message)
 

@@ -169,7 +169,7 @@ async def test_one_that_was_switched_off_in_the_settings_of_the_system_is_not_en
     assert await supervisor.look("lodger") == Supervised(state="stopped", enabled=False)
     with pytest.raises(ServiceError, match="Bootstrap failed: 5") as error:
         await supervisor.start("lodger")
-    assert error.value.hint.startswith("See: launchctl print gui/")
+    assert str(error.value.hint).startswith("See: launchctl print gui/")
     await supervisor.enable("lodger")
     await supervisor.start("lodger")
 
@@ -177,4 +177,4 @@ async def test_one_that_was_switched_off_in_the_settings_of_the_system_is_not_en
 async def test_a_service_that_nobody_registered_cannot_be_enabled(supervisor: Supervisor) -> None:
     with pytest.raises(ServiceError, match="not registered") as error:
         await supervisor.enable("lodger")
-    assert error.value.hint == "voicemode service install lodger"
+    assert str(error.value.hint) == "voicemode service install lodger"

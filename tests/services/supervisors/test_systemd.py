@@ -260,7 +260,7 @@ async def test_a_program_that_is_not_there_is_an_error_with_what_systemd_says(su
     await supervisor.register(lodger(tmp_path, "steady", command=("/no/such/program",)))
     with pytest.raises(ServiceError, match="voicemode-lodger") as error:
         await supervisor.start("lodger")
-    assert error.value.hint == "See: systemctl --user status"
+    assert str(error.value.hint) == "See: systemctl --user status"
 
 
 async def test_a_systemd_that_is_gone_is_an_error_and_no_endless_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def test_settings_that_say_a_name_twice_are_not_guessed_at(cursor: Client) -> No
     cursor.path.write_text('{"mcpServers": {"voicemode": 1, "voicemode": 2}}')
     with pytest.raises(ServiceError, match="cannot be changed: it has some names twice") as error:
         remove(cursor, entries(cursor))
-    assert error.value.hint == "Remove voicemode there by hand; Cursor reads it."
+    assert str(error.value.hint) == "Remove voicemode there by hand; Cursor reads it."
     assert cursor.path.read_text() == '{"mcpServers": {"voicemode": 1, "voicemode": 2}}'
 
 

@@ -194,7 +194,7 @@ async def test_a_format_that_cannot_be_read_here_is_answered_with_another_wish(
         assert await seconds_heard(client(server, http)) == 1.0
         assert asked(server) == ["pcm", "wav"]
     async with endpoint(routes({"/v1/audio/speech": answers(200, mp3, content_type="audio/mpeg")})) as server:
-        with pytest.raises(ProviderError, match=r"answered in mp3.*pip install 'voicemode\[codecs\]'"):
+        with pytest.raises(ProviderError, match=r"answered in mp3.*Install it: .*\[codecs\]'"):
             await seconds_heard(client(server, http))
 
 

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Literal, Protocol, cast
 
 from voicemode import egress
-from voicemode.errors import AudioDeviceError
+from voicemode.config.installer import to_install
+from voicemode.errors import AudioDeviceError, Remedy
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ Fill = Callable[[int], bytes]
 """Takes a number of samples, gives as many for the speaker: mono, 16 bit."""
 
 WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
-HINT = "`voicemode doctor` lists the devices."
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,9 @@ def open_backend(name: str = "auto") -> Backend:
         except ImportError as error:
             # Installed or not is one thing; PyAudio also fails where PortAudio itself is missing.
             log.debug("No %s: %s", candidate, error)
-    packages = " or ".join(PACKAGES[candidate] for candidate in candidates)
     raise AudioDeviceError(
         f"The sound library {' or '.join(candidates)} cannot be used here.",
-        hint=f"Install it (pip install {packages}) or set VOICEMODE_AUDIO_BACKEND=auto.",
+        hint=to_install(PACKAGES[candidates[0]]),
     )
 
 
@@ -132,7 +131,7 @@ def refused(kind: Kind, wanted: str, reason: object) -> AudioDeviceError:
     allow = "Allow this program to use it in the system's privacy settings, and see" if kind == "input" else "See"
     return AudioDeviceError(
         f"{name} cannot be opened ({reason}).",
-        hint=f"{allow} that it is plugged in and no other program holds it. {HINT}",
+        hint=Remedy(f"{allow} that it is plugged in and no other program holds it.", "voicemode doctor"),
     )
 
 
@@ -140,5 +139,5 @@ def lost(kind: Kind) -> AudioDeviceError:
     """The error for a device that went away while it was open."""
     return AudioDeviceError(
         f"The {WORDS[kind]} stopped working in the middle of the turn.",
-        hint=f"Was it unplugged? Connect it again or choose another one; the next turn looks anew. {HINT}",
+        hint=Remedy("Was it unplugged? Connect it again or choose another one; the next turn looks anew.", "voicemode doctor"),
     )

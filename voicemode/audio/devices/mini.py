@@ -9,12 +9,14 @@ from typing import Any
 import miniaudio
 
 from voicemode.audio.devices import Deliver, Device, Fill, Kind, Stream, find_device, refused
+from voicemode.audio.devices.quiet import quieten
 
 PERIOD_SECONDS = 0.02
 PERIODS = 3
 
 
 def open_backend() -> "MiniaudioBackend":
+    quieten()
     return MiniaudioBackend()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicemode.audio.frames import Frame, join, pcm_of, samples_of, silence
+from voicemode.config.installer import to_install
 
 RATE = 16_000
 """Hertz."""
@@ -132,7 +133,8 @@ def advise(path: EchoPath, delay_seconds: float, *, canceller: bool) -> Advice:
     if path.level_db is None or path.level_db <= WEAK_DB:
         return Advice("headphones", "Nothing of our voice comes back: headphones, or a speaker that is turned off.")
     if not canceller:
-        return Advice("off", "Our voice comes back, and the echo canceller is not installed: pip install 'voicemode[echo]'")
+        missing = "Our voice comes back, and the echo canceller is not installed."
+        return Advice("off", f"{missing} {to_install(extra='echo')}")
     if delay_seconds > LONG_SECONDS:
         return Advice("off", "Our voice comes back too late for the echo canceller; a speaker with a cable would be quicker.")
     loud = " A softer speaker would make it easier." if path.level_db > 0 else ""

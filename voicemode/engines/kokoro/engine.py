@@ -21,12 +21,13 @@ from voicemode.engines.kokoro.tempo import at_tempo
 from voicemode.engines.kokoro.text import Chunk, NothingToSayError, plan, sentences
 from voicemode.engines.kokoro.vocab import NUMBERS
 from voicemode.engines.kokoro.voices import Mix, parse_voice
-from voicemode.errors import WeightsError
+from voicemode.errors import Remedy, WeightsError
 from voicemode.onnx import onnxruntime as ort
 
 RATE = 24_000
 MODEL_FILE = "kokoro-v1.0.int8.onnx"
 STYLE_SHAPE = (510, 256)
+FETCH = Remedy("Fetch it", "voicemode models download kokoro")
 
 Samples = NDArray[np.float32]
 Style = NDArray[np.float32]
@@ -134,14 +135,14 @@ def open_session(model: Path, threads: int) -> ort.InferenceSession:
     # Spinning threads are 5 % faster and take the cores from whoever plays the sound.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not model.is_file():
-        raise WeightsError(f"The Kokoro model {model} is missing.", hint="Run: voicemode doctor")
+        raise WeightsError(f"The Kokoro model {model} is missing.", hint=FETCH)
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def load_style(file: Path) -> Style:
     """Raises WeightsError if `file` is not a voice."""
     if not file.is_file() or file.stat().st_size != 4 * STYLE_SHAPE[0] * STYLE_SHAPE[1]:
-        raise WeightsError(f"{file} is missing or not a Kokoro voice.", hint="Run: voicemode doctor")
+        raise WeightsError(f"{file} is missing or not a Kokoro voice.", hint=FETCH)
     return np.fromfile(file, dtype="<f4").reshape(STYLE_SHAPE)
 
 

@@ -65,6 +65,7 @@ class AboutApi:
             "last_error": self._tally.last_error,
             "progress": asdict(latest) if latest and state.status == "loading" else None,
             "error": state.error,
+            "remedy": asdict(state.remedy),
         }
         return JSONResponse(answer, 200 if state.status == "ready" else 503)
 

@@ -14,7 +14,7 @@ from typing import Generic, Literal, TypeVar
 from voicemode.engines.server.clients import Clients, Peer, owners
 from voicemode.engines.server.loaded_models import LoadedModels
 from voicemode.engines.server.scheduler import Scheduler
-from voicemode.errors import VoiceModeError
+from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
 from voicemode.http_server.errors import ApiError
 from voicemode.http_server.journal import Activity
 from voicemode.tasks import in_thread, seen
@@ -67,7 +67,8 @@ class ModelState:
 
     status: Literal["loading", "ready", "failed"]
     error: str = ""
-    """Why it failed, with what would help."""
+    """Why it failed."""
+    remedy: Remedy = NO_REMEDY
 
 
 class EngineHost(Generic[E]):
@@ -107,7 +108,10 @@ class EngineHost(Generic[E]):
         if engine is None or not engine.done():
             return ModelState("loading")
         error = engine.exception()
-        return ModelState("ready") if error is None else ModelState("failed", reason(error))
+        if error is None:
+            return ModelState("ready")
+        told = failure(error)
+        return ModelState("failed", told.message, told.hint)
 
     @property
     def loaded(self) -> list[str]:
@@ -180,11 +184,12 @@ async def ready(loading: asyncio.Future[E]) -> E:
     except ApiError:
         raise
     except Exception as error:
-        raise ApiError(503, reason(error), code="model_not_loaded") from error
+        told = failure(error)
+        raise ApiError(503, told.message, hint=told.hint, code="model_not_loaded") from error
 
 
-def reason(error: BaseException) -> str:
+def failure(error: BaseException) -> VoiceModeError:
     """Why a model could not be loaded, for a client."""
     if isinstance(error, VoiceModeError):
-        return str(error)
-    return f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details."
+        return error
+    return VoiceModeError(f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details.")

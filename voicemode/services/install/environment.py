@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Literal
 
 from voicemode.config.child_environment import installer_environment, uv_that_started_us
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.command import CommandError, run
 
 BUILT = re.compile("[0-9a-f]{16}-[0-9a-f]{4}")
 """What an environment is called."""
 MARKER = "voicemode-complete"
+ALLOWED = "VOICEMODE_OFFLINE=false VOICEMODE_LOCAL_ONLY=false"
+"""Written before a command, allows the network once."""
 FULL_BYTES = 20_000_000
 """A disk with less is full: not every installer says so."""
 PLACES = ("~/.local/bin", "~/.cargo/bin")
@@ -188,7 +190,10 @@ def _explained(error: CommandError | OSError, recipe: Recipe, root: Path) -> Ser
         return ServiceError(
             f"{recipe.requirement} cannot be installed without the network, which VOICEMODE_OFFLINE or VOICEMODE_LOCAL_ONLY "
             f"forbids: {said}",
-            hint="Allow it once: VOICEMODE_OFFLINE=false VOICEMODE_LOCAL_ONLY=false voicemode service install …",
+            hint=Remedy(
+                "Allow it once",
+                f"{ALLOWED} voicemode service install {root.parent.name}",
+            ),
         )
     if not recipe.uv and "ensurepip" in said:
         return ServiceError(f"Python's own venv is incomplete: {said}", hint="Install python3-venv, or uv.")

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from voicemode.config.installer import to_install
 from voicemode.errors import ServiceError
 
 NAME = "voicemode"
@@ -64,7 +65,7 @@ def _running() -> Distribution:
     try:
         return importlib.metadata.distribution(NAME)
     except importlib.metadata.PackageNotFoundError as error:
-        raise ServiceError("VoiceMode runs from a folder and is not installed.", hint="pip install voicemode") from error
+        raise ServiceError("VoiceMode runs from a folder and is not installed.", hint=to_install(NAME)) from error
 
 
 def _subdirectory(direct: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicemode.config import Settings, env_name, find_setting, user_file
 from voicemode.config.change import checked_value
-from voicemode.errors import ArgumentError, ServiceError
+from voicemode.errors import ArgumentError, Remedy, ServiceError
 from voicemode.models.choice import chosen
 from voicemode.models.models import ModelStatus, status
 from voicemode.progress import size_text
@@ -233,5 +233,7 @@ def taken(service: Service, settings: Settings, stranger: Owner) -> ServiceError
     port = service.port(settings)
     return ServiceError(
         f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",
-        hint=f"End that program, or choose another port: voicemode service install {service.name} --port {free_port(port)}",
+        hint=Remedy(
+            "End that program, or choose another port", f"voicemode service install {service.name} --port {free_port(port)}"
+        ),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.config.files import private_folder, write_atomically
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.transports.livekit.access import find_access, keys_file
 
 CONFIG = "voicemode-livekit.yaml"
@@ -79,5 +79,5 @@ def ensure_keys(settings: Settings) -> None:
     except OSError as error:
         raise ServiceError(
             f"The key of the LiveKit server cannot be kept in {path}: {error.strerror or error}.",
-            hint="voicemode service install livekit",
+            hint=Remedy(command="voicemode service install livekit"),
         ) from error

@@ -18,9 +18,9 @@ from functools import partial
 from pathlib import Path
 
 from voicemode.config import Settings
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report
-from voicemode.services.install.environment import python_of
+from voicemode.services.install.environment import ALLOWED, python_of
 from voicemode.services.livekit_server.config import ensure_keys
 from voicemode.tasks import reporting_in_thread
 
@@ -38,8 +38,11 @@ SYSTEMS: Mapping[str, str] = {"linux": "tar.gz", "win32": "zip"}
 VERSION = re.compile(r"version ((\d+)\.(\d+)\.(\d+)\S*)")
 ASK_SECONDS = 20.0
 INSTALL = "voicemode service install livekit"
-BY_HAND = "brew install livekit" if sys.platform == "darwin" else f"Put {NAME} on the PATH; see https://docs.livekit.io."
-ALLOWED = "VOICEMODE_OFFLINE=false VOICEMODE_LOCAL_ONLY=false"
+BY_HAND = (
+    Remedy("Install it yourself", "brew install livekit")
+    if sys.platform == "darwin"
+    else Remedy(f"Put {NAME} on the PATH; see https://docs.livekit.io.")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class LiveKitProgram:
         if settings.offline or settings.local_only:
             raise ServiceError(
                 "LiveKit's server is not installed, and VOICEMODE_OFFLINE or VOICEMODE_LOCAL_ONLY forbids to download it.",
-                hint=f"{BY_HAND} Or allow it once: {ALLOWED} {INSTALL}",
+                hint=Remedy("Allow it once", f"{ALLOWED} {INSTALL}"),
             )
         return f"{self.releases}/v{RELEASE}/{self.archive}"
 
@@ -124,15 +127,15 @@ def ask_version(path: Path) -> ServerProgram:
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"{path} cannot be run: {error}.", hint=f"Remove it; then: {INSTALL}") from error
+        raise ServiceError(f"{path} cannot be run: {error}.", hint=Remedy("Remove it, then", INSTALL)) from error
     found = VERSION.search(done.stdout)
     if not found:
-        raise ServiceError(f"{path} does not say which LiveKit it is.", hint=f"Remove it; then: {INSTALL}")
+        raise ServiceError(f"{path} does not say which LiveKit it is.", hint=Remedy("Remove it, then", INSTALL))
     version, *numbers = found.groups()
     if tuple(map(int, numbers)) < OLDEST:
         raise ServiceError(
             f"{path} is LiveKit {version}; VoiceMode needs {'.'.join(map(str, OLDEST))} or later.",
-            hint=f"Update it, or take it off the PATH; then: {INSTALL}",
+            hint=Remedy("Update it, or take it off the PATH; then", INSTALL),
         )
     return ServerProgram(path, version)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.livekit_server.config import ensure_keys, write_config
 from voicemode.services.livekit_server.program import INSTALL, LiveKitProgram, program_of
 
@@ -40,7 +40,7 @@ def find_program(settings: Settings) -> Path:
         return own
     if found := LiveKitProgram().find(settings):
         return found.path
-    raise ServiceError("LiveKit's server is not installed.", hint=INSTALL)
+    raise ServiceError("LiveKit's server is not installed.", hint=Remedy(command=INSTALL))
 
 
 async def _serve(command: list[str], environ: dict[str, str], minutes: float | None) -> None:

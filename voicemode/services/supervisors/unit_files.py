@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from voicemode.config.files import write_atomically
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.services.supervisors.supervisor import Unit
 
 NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -22,14 +22,14 @@ def checked(unit: Unit) -> Unit:
     if bad:
         raise ServiceError(
             f"{unit.title!r} cannot be registered: {bad[0]!r} has characters that no unit can hold.",
-            hint="Use a base directory and settings of ordinary characters: voicemode config list",
+            hint=Remedy("Use a base directory and settings of ordinary characters", "voicemode config list"),
         )
     return unit
 
 
 def not_registered(name: str) -> ServiceError:
     """Return the error for a service that nobody has registered."""
-    return ServiceError(f"{name} is not registered as a service.", hint=f"voicemode service install {name}")
+    return ServiceError(f"{name} is not registered as a service.", hint=Remedy(command=f"voicemode service install {name}"))
 
 
 def place(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """Taking VoiceMode off a machine: what that comes to, and doing it."""
 
 import asyncio
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,8 +15,10 @@ from voicemode.services.supervisors.supervisor import Supervisor
 from voicemode.services.uninstall.clients import ClientConfig, clients, entries
 from voicemode.services.uninstall.clients import remove as remove_entries
 from voicemode.services.uninstall.inventory import Item, everything, remove, strangers, total_bytes
+from voicemode.text.tables import table
 
 STRANGERS = 5
+COLUMNS = 80
 """Named one by one; a base directory may be a whole home."""
 KEPT = {
     "recording": "they are your own words; to remove them, too: --recordings",
@@ -79,24 +80,12 @@ async def carry_out(removal: Removal, settings: Settings, supervisor: Supervisor
     return left
 
 
-def of_the_program(prefix: str = sys.prefix) -> str:
-    """Describe how to remove VoiceMode itself, by where its environment is. Pure."""
-    parts = Path(prefix).parts
-    if "tools" in parts and "uv" in parts:
-        return "uv tool uninstall voicemode"
-    if "pipx" in parts:
-        return "pipx uninstall voicemode"
-    if "archive-v0" in parts or "environments-v2" in parts:
-        return "uv cache clean voicemode"
-    return "pip uninstall voicemode"
-
-
 def _lines(removal: Removal) -> Iterator[str]:
     rows = [_row(item) for item in removal.going]
     rows += [(str(entry), "", _short(entry.client.path)) for entry in removal.entries]
     if not removal.nothing:
         yield "This is what VoiceMode put on your machine, and what goes:"
-        yield from _table(rows)
+        yield from (f"  {line}" for line in table(rows, COLUMNS - 2))
         yield f"  In all {size_text(total_bytes(removal.going))}."
     if removal.running:
         yield f"Ended first: {', '.join(removal.running)}."
@@ -109,7 +98,7 @@ def _lines(removal: Removal) -> Iterator[str]:
 
 
 def _row(item: Item) -> tuple[str, str, str]:
-    return item.title, size_text(item.size_bytes), _short(_where(item))
+    return item.title, f"{size_text(item.size_bytes):>7}", _short(_where(item))
 
 
 def _where(item: Item) -> Path:
@@ -119,11 +108,6 @@ def _where(item: Item) -> Path:
 
 def _count(item: Item) -> str:
     return f"{len(item.paths)} of {size_text(item.size_bytes)}"
-
-
-def _table(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    titles, sizes = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
-    return (f"  {title:{titles}}  {size:>{sizes}}  {path}" for title, size, path in rows)
 
 
 def _short(path: Path) -> str:

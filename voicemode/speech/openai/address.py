@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
-from voicemode.errors import ConfigError, ProviderError, RefusedFormatError, RefusedKeyError, UnsuitableError
+from voicemode.errors import (
+    NO_REMEDY,
+    ConfigError,
+    ProviderError,
+    RefusedFormatError,
+    RefusedKeyError,
+    Remedy,
+    UnsuitableError,
+    remedy_of,
+)
 from voicemode.loopback import is_loopback
 
 OPENAI_HOST = "api.openai.com"
@@ -57,10 +66,11 @@ class Endpoint:
         return urlsplit(self.url).hostname == OPENAI_HOST
 
     @property
-    def key_hint(self) -> str:
+    def key_hint(self) -> Remedy:
         """Which setting holds the key."""
-        setting = "OPENAI_API_KEY" if self.is_openai else f"VOICEMODE_API_KEYS ({self.url}=KEY)"
-        return f"Set {setting} to a valid key."
+        if self.is_openai:
+            return Remedy("Set a valid key; it is asked for", "voicemode config set OPENAI_API_KEY")
+        return Remedy(f"Set VOICEMODE_API_KEYS ({self.url}=KEY) to a valid key.")
 
 
 def _split(url: str) -> SplitResult | None:
@@ -98,7 +108,8 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         text = f"{endpoint} is asked too often or has no credit left {reason}"
         return ProviderError(text, transient=b"insufficient_quota" not in body, retry_after_seconds=wait)
     transient = status >= 500 or status in (408, 409, 425)
-    return ProviderError(f"{endpoint} failed {reason}", transient=transient, retry_after_seconds=wait)
+    remedy = _remedy(body) if endpoint.is_here else NO_REMEDY
+    return ProviderError(f"{endpoint} failed {reason}", transient=transient, retry_after_seconds=wait, hint=remedy)
 
 
 def _not_found_hint(endpoint: Endpoint) -> str:
@@ -124,10 +135,17 @@ def quote(endpoint: Endpoint, body: bytes) -> str:
     return f"{line[:_QUOTE_CHARS]}…" if len(line) > _QUOTE_CHARS else line or "no reason given."
 
 
+def _remedy(body: bytes) -> Remedy:
+    """Return the remedy of a server of ours, which tells it beside its error."""
+    with suppress(ValueError, TypeError, KeyError):
+        return remedy_of(json.loads(body)["error"]["remedy"])
+    return NO_REMEDY
+
+
 def _message(answer: object) -> str:
-    """OpenAI: {"error": {"message": …}}; others: {"error": …}, {"detail": …}, {"message": …}."""
+    """Ours: {"error": {"reason"}}; OpenAI: {"error": {"message"}}; others: {"error"}, {"detail"}, {"message"}."""
     while isinstance(answer, dict):
-        answer = next((answer[key] for key in ("error", "message", "detail", "msg") if answer.get(key)), None)
+        answer = next((answer[key] for key in ("error", "reason", "message", "detail", "msg") if answer.get(key)), None)
     return answer if isinstance(answer, str) else ""
 
 

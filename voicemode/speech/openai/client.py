@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from voicemode.audio.codec import decode_stream, has_codecs
 from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.config import Settings
+from voicemode.config.installer import to_install
 from voicemode.errors import NoConnectionError, ProviderError, RefusedFormatError
 from voicemode.progress import Report
 from voicemode.speech.base import FilePart, FileProgress, Kind, Listed, Offer, TextFormat, Transcript, Voice
@@ -240,6 +241,6 @@ class SpeechClient:
         if said not in {asked, "", *PLAIN} and not self._codecs:
             raise RefusedFormatError(
                 f"{self.endpoint} answered in {said}, which needs a codec library that is not installed.",
-                hint="Install it: pip install 'voicemode[codecs]'",
+                hint=to_install(extra="codecs"),
             )
         return said or asked, rate

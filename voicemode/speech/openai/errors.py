@@ -12,6 +12,7 @@ from voicemode.errors import (
     LocalOnlyError,
     NoConnectionError,
     ProviderError,
+    Remedy,
     TooSlowError,
     UnreachableError,
     UnsupportedAudioError,
@@ -20,7 +21,7 @@ from voicemode.speech.openai.address import Endpoint, quote
 
 E = TypeVar("E", bound=BaseException)
 
-_REACH_HINT = "Check that it runs and that its URL is right: voicemode doctor"
+_REACH_HINT = Remedy("Check that it runs and that its URL is right", "voicemode providers --check")
 
 
 class Step(Enum):

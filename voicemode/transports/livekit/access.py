@@ -8,16 +8,16 @@ from pathlib import Path
 
 from voicemode.config import Settings
 from voicemode.config.urls import Address
-from voicemode.errors import ConfigError, RoomError
+from voicemode.errors import ConfigError, Remedy, RoomError
 
 TOKEN_SECONDS = 600.0
 """To join with; whoever is in a room is given new ones by its server."""
 MARK = "voicemode"
 """Metadata of rooms that we made, and an attribute of our agents: other programs may have theirs on the same server."""
 NOT_INSTALLED = "There is no LiveKit server whose rooms could be joined."
-INSTALL = (
-    "To have one on this machine: voicemode service install livekit. To use another: set LIVEKIT_URL, LIVEKIT_API_KEY and "
-    "LIVEKIT_API_SECRET."
+INSTALL = Remedy(
+    "To use one elsewhere, set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET; to have one on this machine",
+    "voicemode service install livekit",
 )
 
 
@@ -61,16 +61,15 @@ def access_to(settings: Settings) -> Access:
     if access := find_access(settings):
         return access
     if settings.livekit_url:
-        hint = (
-            "Set both: voicemode config set LIVEKIT_API_KEY NAME; voicemode config set LIVEKIT_API_SECRET asks for the secret."
-        )
+        hint = Remedy("Set both, the key by its name; the secret is asked for", "voicemode config set LIVEKIT_API_SECRET")
         raise ConfigError("LIVEKIT_URL is set, but LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not.", hint=hint)
     raise ConfigError(NOT_INSTALLED, hint=INSTALL)
 
 
 def unreachable(access: Access) -> RoomError:
     """The error when the server does not answer."""
-    start = "Start it: voicemode service start livekit" if access.is_here else "Is LIVEKIT_URL right, and the network up?"
+    here = Remedy("Start it", "voicemode service start livekit")
+    start = here if access.is_here else Remedy("Is LIVEKIT_URL right, and the network up?")
     return RoomError(f"The LiveKit server at {access.url} does not answer.", hint=start)
 
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from livekit import rtc
 
-from voicemode.errors import RoomError, VoiceModeError
+from voicemode.errors import Remedy, RoomError, VoiceModeError
 from voicemode.tasks import ended
 from voicemode.text.person_names import distinct, person_name
 from voicemode.transports.base import Microphone
@@ -180,7 +180,8 @@ class People:
                 await self._came.wait()
         except TimeoutError:
             raise RoomError(
-                f"Nobody is in the room {self._room_name!r}.", hint="The person gets there by: voicemode frontend open"
+                f"Nobody is in the room {self._room_name!r}.",
+                hint=Remedy("The person gets there by", "voicemode frontend open"),
             ) from None
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from livekit import rtc
 from voicemode import egress
 from voicemode.config.urls import Address
 from voicemode.controls import Controls
-from voicemode.errors import RoomError, VoiceModeError
+from voicemode.errors import Remedy, RoomError, VoiceModeError
 from voicemode.tasks import ended, unless
 from voicemode.transports.livekit.access import Access, agent_token, new_identity, refused_key, unreachable
 from voicemode.transports.livekit.people import People
@@ -35,7 +35,7 @@ ENDED = {
     rtc.DisconnectReason.DUPLICATE_IDENTITY: "Somebody else is in the room {} in our name.",
 }
 """After which we do not come back by ourselves."""
-AGAIN_HINT = "To talk there again, call converse again once somebody is in it: voicemode frontend open"
+AGAIN_HINT = Remedy("To talk there again, call converse again once somebody is in it", "voicemode frontend open")
 
 
 class Presence:

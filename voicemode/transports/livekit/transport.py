@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from voicemode.audio.echo.timeline import Timeline
 from voicemode.audio.frames import Frames, closing
 from voicemode.config import Settings
+from voicemode.config.installer import to_install
 from voicemode.controls import Controls
 from voicemode.errors import RoomError
 from voicemode.tasks import alongside
@@ -79,5 +80,5 @@ class LiveKitTransport:
         try:
             from voicemode.transports.livekit.room import Presence
         except ModuleNotFoundError as error:
-            raise RoomError("Rooms need a package.", hint="pip install 'voicemode[livekit]'") from error
+            raise RoomError("Rooms need a package.", hint=to_install(extra="livekit")) from error
         return Presence(self._find(), self._room_name, self._called, self._controls)
