@@ -6,7 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any, BinaryIO, Protocol
 
@@ -230,24 +230,18 @@ def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
 
 
 def length_of(file: BinaryIO) -> float:
-    """Seconds of sound in `file`, as far as it says so; else 0. Blocks."""
+    """Seconds of sound that `file` says it has; 0 if it does not say. Blocks."""
     import av
 
-    try:
-        with av.open(file, "r") as container:
-            return float(container.duration or 0) / av.time_base
-    except (av.FFmpegError, ValueError):
-        return 0.0
-    finally:
-        file.seek(0)
+    with suppress(av.FFmpegError), av.open(file, "r") as container:
+        return float(container.duration or 0) / av.time_base
+    return 0.0
 
 
 def _is_plain_wav(head: bytes, rate: int) -> bool:
-    try:
-        header = parse_header(head)
-    except UnsupportedAudioError:
-        return False
-    return header is not None and header[0] == WavFormat(rate, channels=1, width=SAMPLE_BYTES, is_float=False)
+    with suppress(UnsupportedAudioError):
+        return (parse_header(head) or [None])[0] == WavFormat(rate, channels=1, width=SAMPLE_BYTES, is_float=False)
+    return False
 
 
 def _decode_wav(file: BinaryIO, rate: int) -> Iterator[Frame]:

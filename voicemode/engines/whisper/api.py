@@ -133,6 +133,7 @@ class WhisperApi:
         meter = Meter(())
 
         def job(engine: TranscriptionEngine, signals: JobSignals) -> Iterator[Segment]:
+            ask.file.seek(0)
             meter.frames = decode_file(ask.file, RATE)
             return self._heard(ask, meter, engine, signals)
 
