@@ -101,7 +101,7 @@ _INITIALS: list[Rule] = [
     (re.compile(r"(?<!\w)[A-Z]{6,}(?!\w)"), lambda m: m[0].lower()),
     (
         re.compile(
-            rf"(?<![\w.'’-])(?!(?:{_QUIET_WORDS})\b)(?:{'|'.join(_INITIALISMS)}|[bcdfghjklmnpqrstvwxz]{{2,5}})(?!\w|['’.]\w)"
+            rf"(?<![\w.'’-])(?!(?:{_QUIET_WORDS})\b)(?:{'|'.join(_INITIALISMS)}|[bcdfghjklmnpqrstvwxz]{{2,5}})(?!\w|['’](?!s\b)|\.\w)"
         ),
         lambda m: initialism(m[0]) if m[0] in _INITIALISMS else m[0].upper(),
     ),
