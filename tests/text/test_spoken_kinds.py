@@ -126,6 +126,7 @@ MATHS = [
     (r"\(\sqrt{n}\)", "the square root of n"),
     (r"\[ \hat{y} \leq 3 \]", "y less than or equal to three"),
     (r"$$\begin{pmatrix} a & b \\ c & d \end{pmatrix}$$", "a formula"),
+    ("set ${A}/${B} now", "set A B now"),
     ("costs $5 and $10", "costs five dollars and ten dollars"),
     ("the $HOME and $PATH variables", "the HOME and PATH variables"),
     ("\N{GREEK SMALL LETTER ALPHA} and β", "alpha and beta"),

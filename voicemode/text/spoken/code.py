@@ -35,7 +35,7 @@ _IDENTIFIERS: list[Rule] = [
     (re.compile(r"(?<![\w.])[a-z]\w+(?:\.[a-z]\w+)+(?!\w)"), lambda m: m[0].replace(".", " dot ")),
     (re.compile(r"\b[a-z]{2,}(?:[A-Z][a-z0-9]+)+\b"), lambda m: split_humps(m[0])),
     (re.compile(r"(?<![\w!])!(?=[A-Za-z_(])(?!important\b)"), "not "),
-    (re.compile(r"\$\{?(?=[A-Za-z_])"), ""),
+    (re.compile(r"\$\{(\w{1,100})\}|\$(?=[A-Za-z_])"), r"\1"),
     (re.compile(r"(?<![\w.])[-+]?@(?=[^\W\d])"), "at "),
     (re.compile(r"(?<![\w&])#(?=[^\W\d])"), ""),
 ]
