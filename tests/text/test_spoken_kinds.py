@@ -192,7 +192,7 @@ WORDS = [
 TRADE = [
     ("PostgreSQL and SQLite", "post gress QL and sequel lite"),
     ("nginx", "engine X"),
-    ("Kubernetes via kubectl", "koober netties via cube control"),
+    ("Kubernetes via kubectl", "kubernetties via cube control"),
     ("PyTorch, numpy", "pie torch, num pie"),
     ("rsync or wget", "R sync or W get"),
     ("stdin", "standard in"),
