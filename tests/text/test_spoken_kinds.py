@@ -56,7 +56,7 @@ NAMES_WITH_DIGITS = [
     ("UTF-8 and utf8", "UTF eight and UTF eight"),
     ("x86 and x64", "X eighty-six and X sixty-four"),
     ("S3 and EC2", "S three and EC two"),
-    ("sha256 and base64", "sha two fifty-six and base sixty-four"),
+    ("sha256 and base64", "SHA two fifty-six and base sixty-four"),
     ("int32", "int thirty-two"),
     ("p95 latency", "P ninety-five latency"),
     ("python3", "python three"),
