@@ -81,7 +81,7 @@ async def test_who_goes_on_talking_over_us_has_the_turn_and_we_know_what_was_hea
     said, heard = await talk(place, speech, tmp_path)
     assert (heard.text, heard.ended, heard.note) == ("no, the other one", "silence", "")
     assert heard.audio_seconds == pytest.approx(0.6 + 2.0 + 0.5, abs=0.15)
-    assert (said.heard, said.unheard) == ("Word1 word2 word3", "word4 word5 word6 word7 word8 word9 wordA wordB wordC.")
+    assert (said.heard, said.unheard) == ("WordP wordQ wordR", "wordS wordT wordU wordV wordW wordX wordA wordB wordC.")
     assert not said.skipped
     assert place.silent_at < 1.35
     assert sorted(set(place.volumes)) == [0.25, 1.0]
@@ -92,7 +92,7 @@ async def test_who_goes_on_talking_over_us_has_the_turn_and_we_know_what_was_hea
 async def test_what_can_be_read_of_our_message_is_what_was_heard(tmp_path: Path) -> None:
     place = Duplex([Person([Says(1.0, 2.0)])], closed=True)
     await talk(place, Ears("no"), tmp_path)
-    assert place.words() == [("", "Word1 word2 word3"), ("", "no")]
+    assert place.words() == [("", "WordP wordQ wordR"), ("", "no")]
     *whole, cut = [each for each in place.shown if isinstance(each, Words) and each.text != "no"]
     assert all(each.segment == cut.segment and each.text == MESSAGE for each in whole)
     assert cut.interrupted
@@ -114,14 +114,14 @@ async def test_a_word_that_is_an_answer_ends_our_message(tmp_path: Path) -> None
     place = Duplex([Person([Says(1.0, 0.4)])], closed=True)
     said, heard = await talk(place, Ears("No."), tmp_path)
     assert heard.text == "No."
-    assert said.heard == "Word1 word2 word3"
+    assert said.heard == "WordP wordQ wordR"
 
 
 async def test_stop_ends_the_turn_at_once_and_nothing_is_listened_for(tmp_path: Path) -> None:
     place = Duplex([Person([Says(1.0, 0.4), Says(2.0, 5.0)])], closed=True)
     said, heard = await talk(place, Ears("Stop."), tmp_path)
     assert (heard.text, heard.ended) == ("", STOPPED_ALOUD)
-    assert said.heard == "Word1 word2 word3"
+    assert said.heard == "WordP wordQ wordR"
     assert place.now < 2.0
     assert place.open == 0
 
@@ -150,7 +150,7 @@ async def test_a_noise_that_sounds_like_a_turn_costs_nothing_but_time(tmp_path: 
     speech = Ears("", {9001: "fine"})
     said, heard = await talk(place, speech, tmp_path)
     assert (heard.text, said.heard, said.unheard) == ("fine", "", "")
-    assert speech.said == [MESSAGE, "word4 word5 word6 word7 word8 word9 wordA wordB wordC."]
+    assert speech.said == [MESSAGE, "wordS wordT wordU wordV wordW wordX wordA wordB wordC."]
 
 
 class Deaf(Ears):
@@ -216,7 +216,7 @@ async def test_what_is_said_before_muting_counts_and_what_is_said_after_it_does_
 
 
 async def test_a_hand_that_stops_us_tells_what_was_heard_and_after_the_message_that_all_was(tmp_path: Path) -> None:
-    for moment, heard in [(1.0, "Word1 word2 word3"), (4.5, "")]:
+    for moment, heard in [(1.0, "WordP wordQ wordR"), (4.5, "")]:
         floor, place = Floor(), Duplex([Person()], closed=True)
         turn = asyncio.create_task(talk(place, Ears(), tmp_path, floor=floor))
         await place.until(moment)
@@ -233,7 +233,7 @@ async def test_whoever_silences_us_what_can_be_read_is_what_was_heard(how: str, 
     {"a hand": floor.controls.stop, "the agent": turn.cancel, "a skip": floor.controls.skip}[how]()
     await asyncio.wait([turn])
     cut = [each for each in place.shown if isinstance(each, Words)][-1]
-    assert place.words() == [("", "Word1 word2 word3")]
+    assert place.words() == [("", "WordP wordQ wordR")]
     assert cut.interrupted
 
 
@@ -254,7 +254,7 @@ async def test_push_to_talk_silences_us_and_records(tmp_path: Path) -> None:
     await place.until(3.0)
     floor.controls.hold(down=False)
     said, heard = await turn
-    assert (heard.text, heard.ended, said.heard) == ("held", "sent", "Word1 word2 word3")
+    assert (heard.text, heard.ended, said.heard) == ("held", "sent", "WordP wordQ wordR")
     assert heard.audio_seconds == pytest.approx(2.0, abs=0.1)
 
 
@@ -267,7 +267,7 @@ async def test_a_microphone_that_falls_silent_in_the_middle_of_a_word_does_not_h
 async def test_who_leaves_while_talking_over_us_is_heard(tmp_path: Path) -> None:
     place = Duplex([Person([Says(1.0, 5.0)], leaves_at=1.3)])
     said, heard = await talk(place, Ears("bye"), tmp_path)
-    assert (heard.text, said.heard) == ("bye", "Word1 word2 word3")
+    assert (heard.text, said.heard) == ("bye", "WordP wordQ wordR")
 
 
 async def test_a_microphone_that_breaks_while_we_speak_is_told_at_once(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ async def test_typing_silences_us_and_is_the_answer(tmp_path: Path) -> None:
     await place.until(1.0)
     floor.controls.write("the left one", "Anna")
     said, heard = await turn
-    assert (heard.text, heard.ended, said.heard, said.skipped) == ("the left one", "typed", "Word1 word2 word3", False)
+    assert (heard.text, heard.ended, said.heard, said.skipped) == ("the left one", "typed", "WordP wordQ wordR", False)
 
 
 TALK = st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0.1, 0.3, 1.2])), max_size=4)

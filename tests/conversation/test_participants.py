@@ -147,7 +147,7 @@ async def test_who_talks_over_us_is_heard_and_so_is_who_joins_in(tmp_path: Path)
     place = Duplex([Person([Says(1.0, 2.0, 9001)], "Anna"), Person([Says(1.2, 1.0, 9002)], "Ben")])
     said, heard = await talk(place, Ears("", TEXTS), tmp_path)
     assert heard.text == '"Anna": I think so.\n"Ben": So do I.'
-    assert said.heard == "Word1 word2 word3"
+    assert said.heard == "WordP wordQ wordR"
 
 
 async def test_stop_counts_only_if_nobody_else_says_anything(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ MANNERS = TurnOptions(
     cues=False,
     expected=Expected(phrases=chosen(["language"], "en")),
 )
-MESSAGE = "Word1 word2 word3 word4 word5 word6 word7 word8 word9 wordA wordB wordC."
+MESSAGE = "WordP wordQ wordR wordS wordT wordU wordV wordW wordX wordA wordB wordC."
 """3.6 s of our voice, in one part."""
 
 

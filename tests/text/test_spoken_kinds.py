@@ -22,6 +22,8 @@ NEGATION = [
     ("`s !~ /x/`", "s does not match x"),
     ("return early if !user is set", "return early if not user is set"),
     ("Stop! Now!", "Stop! Now!"),
+    ("`color: red !important`", "color red important"),
+    ("`x < 0 ? -x : x`", "x less than zero minus x x"),
 ]
 
 OPERATORS = [
@@ -54,7 +56,7 @@ NAMES_WITH_DIGITS = [
     ("UTF-8 and utf8", "UTF eight and UTF eight"),
     ("x86 and x64", "X eighty-six and X sixty-four"),
     ("S3 and EC2", "S three and EC two"),
-    ("sha256 and base64", "sha two fifty-six and base sixty-four"),
+    ("sha256 and base64", "SHA two fifty-six and base sixty-four"),
     ("int32", "int thirty-two"),
     ("p95 latency", "P ninety-five latency"),
     ("python3", "python three"),
@@ -81,6 +83,10 @@ TIMES = [
     ("in the early 2000s", "in the early two thousands"),
     ("the 2010s", "the twenty tens"),
     ("took 30s", "took thirty seconds"),
+    ("the '90s and 1980s", "the nineties and nineteen eighties"),
+    ("in 5m", "in five minutes"),
+    ("Q1 2025", "Q one, twenty twenty-five"),
+    ("HTTP 404 or 500", "HTTP four oh four or five hundred"),
     ("GMT-5", "GMT minus five"),
     ("UTC+2", "UTC plus two"),
     ("UTC+05:30", "UTC plus five thirty"),
@@ -120,6 +126,7 @@ MATHS = [
     (r"\(\sqrt{n}\)", "the square root of n"),
     (r"\[ \hat{y} \leq 3 \]", "y less than or equal to three"),
     (r"$$\begin{pmatrix} a & b \\ c & d \end{pmatrix}$$", "a formula"),
+    ("set ${A}/${B} now", "set A B now"),
     ("costs $5 and $10", "costs five dollars and ten dollars"),
     ("the $HOME and $PATH variables", "the HOME and PATH variables"),
     ("\N{GREEK SMALL LETTER ALPHA} and β", "alpha and beta"),
@@ -135,6 +142,10 @@ RANGES_AND_MONEY = [
     ("10ms-20ms", "ten milliseconds to twenty milliseconds"),
     ("10%–20%", "ten percent to twenty percent"),
     ("Python 3.9–3.12", "Python three point nine to three point twelve"),
+    ("$1.5M-2M", "one point five to two million dollars"),
+    ("1st–3rd", "first to third"),
+    ("v1.0–v2.0", "version one point zero to version two point zero"),
+    ("10K steps in 4K", "ten thousand steps in four K"),
     ("US$20", "twenty US dollars"),
     ("₹500", "five hundred rupees"),
     ("10¢", "ten cents"),
@@ -164,6 +175,13 @@ WORDS = [
     ("Step 1/3", "Step one of three"),
     ("attempt 2/5 failed", "attempt two of five failed"),
     ("1/2 of it", "one half of it"),
+    ("Ctrl+C, Cmd+Shift+P", "control C, command Shift P"),
+    ("PR#45", "PR number forty-five"),
+    (">= 90%", "greater than or equal to ninety percent"),
+    ("`[a-z]`", "a to z"),
+    ("`#include <stdio.h>`", "hash include stdio dot H"),
+    ("the id's value", "the ID's value"),
+    ("claude-3.5-sonnet", "claude three point five-sonnet"),
     ("a ==marked== word", "a marked word"),
     ("[#####-----] 50%", "fifty percent"),
     ("[=====>    ] 45%", "forty-five percent"),
@@ -174,7 +192,7 @@ WORDS = [
 TRADE = [
     ("PostgreSQL and SQLite", "post gress QL and sequel lite"),
     ("nginx", "engine X"),
-    ("Kubernetes via kubectl", "koober netties via cube control"),
+    ("Kubernetes via kubectl", "kubernetties via cube control"),
     ("PyTorch, numpy", "pie torch, num pie"),
     ("rsync or wget", "R sync or W get"),
     ("stdin", "standard in"),
@@ -206,7 +224,7 @@ def test_each_kind_is_said_as_a_native_listener_wants_it(text: str, said: str) -
 def texts() -> Iterator[str]:
     """What agents write, here and in the repository's own prose."""
     yield from (text for text, _ in KINDS)
-    for page in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("[!l]*.md")]:
+    for page in [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]:
         yield from page.read_text(encoding="utf-8").split("\n\n")
     for line in (REPOSITORY / "bench/ear.txt").read_text(encoding="utf-8").splitlines():
         yield line.partition(" => ")[0].replace("\\n", "\n")

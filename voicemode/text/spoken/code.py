@@ -34,9 +34,9 @@ _IDENTIFIERS: list[Rule] = [
     (_SNAKE, say_snake),
     (re.compile(r"(?<![\w.])[a-z]\w+(?:\.[a-z]\w+)+(?!\w)"), lambda m: m[0].replace(".", " dot ")),
     (re.compile(r"\b[a-z]{2,}(?:[A-Z][a-z0-9]+)+\b"), lambda m: split_humps(m[0])),
-    (re.compile(r"(?<![\w!])!(?=[A-Za-z_(])"), "not "),
-    (re.compile(r"\$\{?(?=[A-Za-z_])"), ""),
-    (re.compile(r"(?<![\w.])@(?=[^\W\d])"), "at "),
+    (re.compile(r"(?<![\w!])!(?=[A-Za-z_(])(?!important\b)"), "not "),
+    (re.compile(r"\$\{(\w{1,100})\}|\$(?=[A-Za-z_])"), r"\1"),
+    (re.compile(r"(?<![\w.])[-+]?@(?=[^\W\d])"), "at "),
     (re.compile(r"(?<![\w&])#(?=[^\W\d])"), ""),
 ]
 
@@ -44,9 +44,12 @@ _LEFT, _RIGHT = r"(?<=[\w)\]])", r"(?=[\w(\[$])"
 """Beside what is calculated with."""
 _OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\w)\(\)"), ""),
+    (re.compile(r"(?<=[=?:(,<>*/+] )-(?=\w)|(?<=[=(,])-(?=\w)"), "minus "),
+    (re.compile(r"\b2>&1"), "including errors"),
     (_FLAG, _say_flag),
     (_HASH, _say_hash),
     (_SNAKE, say_snake),
+    (re.compile(r"\[(\^?\w)-(\w)"), r"[\1 to \2"),
     (re.compile(r"^#!"), "hash bang "),
     (re.compile(r"[-=]>"), " to "),
     (re.compile(r"<="), " less than or equal to "),
@@ -55,7 +58,7 @@ _OPERATORS: list[Rule] = [
     (re.compile(r"!~"), " does not match "),
     (re.compile(r"=~"), " matches "),
     (re.compile(r"!!(?=[\w$(])"), " "),  # twice turned round
-    (re.compile(r"[!¬](?=\s?[\w$(\[.])"), " not "),
+    (re.compile(r"[!¬](?=\s?[\w$(\[.])(?!important\b)"), " not "),
     (re.compile(r"~(?=[\w(])(?<!\w~)(?!/)"), " bitwise not "),
     (re.compile(r":="), " becomes "),
     (re.compile(rf"{_LEFT}\s?([-+*/])=(?!=)"), lambda m: f" {_CALCULATIONS[m[1]]} equals "),
@@ -74,6 +77,7 @@ _OPERATORS: list[Rule] = [
     (re.compile(rf"{_LEFT} % {_RIGHT}|{_LEFT}%(?=\w)"), " modulo "),
     (re.compile(rf"{_LEFT} //? {_RIGHT}|{_LEFT}/(?=\d)|(?<=[)\]])/{_RIGHT}|(?<=\b[a-z])/(?=[a-z]\b)"), " divided by "),
     (re.compile(r"(?<=\w)<([\w\[\], .:&|?]{0,80})>"), r" \1 "),  # the type within another
+    (re.compile(r"(?<=\s)<(?=\S)([\w .,/-]{1,80})>"), r" \1 "),
     (re.compile(r"<{2,3}|>{2,3}"), " shifted by "),
     (re.compile(rf"(?:(?<=\s)|{_LEFT})<(?=\s|[\w(-])"), " less than "),
     (re.compile(rf"(?:(?<=\s)|{_LEFT})>(?=\s|[\w(-])"), " greater than "),

@@ -33,7 +33,7 @@ Line = list[Span]
 
 _PLAIN = re.compile(r"(?!\s*(?:[-+•]|\d+[.)])\s)[^*_`\[\]<>&\\~|#=$\n]*")
 """Text that is the same read as Markdown; it need not wait for the parser to be imported."""
-_QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_QUOTE = re.compile(r"^[ \t]*(?:>(?!=)[ \t]?)+", re.MULTILINE)
 """Not heard. The parser would look for its end in all that follows, for each line anew."""
 _BULLET = re.compile(r"^([ \t]*)[•◦▪‣·](?=\s)", re.MULTILINE)
 """What people type for a bullet and Markdown does not know."""

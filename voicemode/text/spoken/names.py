@@ -17,7 +17,7 @@ _EXTENSIONS = {"txt": "text", "yml": "yaml", "json": "JSON", "jpg": "JPEG", "cpp
 _LETTER_BY_LETTER = """
 acl ai api apis arn asgi aws cdn ci cidr cli cpu cpus crud css csv db dbs dll dns dom dto eof eol etl faq ffi ftp gcp
 gid gpu gpus grpc html http https iam id ide ids io ip ipc ips ipv jdk json jvm jwt kv llm llms lsp mcp ml mq mtls mvp
-nfs nlp npm npx oop orm os pdf pdfs pgp php pid pids png poc pr prs pty qa rpc rpm rps rss sdk sdks sla smtp sql sse ssh
+nfs nlp npm npx oop orm os pdf pdfs pgp php pid pids png poc pr prs pty qa rpc rpm rps rss sdk sdks sha sla smtp sql sse ssh
 ssl sso stt svg tcp tls tsx ttfb ttl tts tty tui udp ui uid uri uris url urls utc utf uuid uuids ux vm vms vpc vpn wal
 ws www xml xss
 """
@@ -101,7 +101,7 @@ _INITIALS: list[Rule] = [
     (re.compile(r"(?<!\w)[A-Z]{6,}(?!\w)"), lambda m: m[0].lower()),
     (
         re.compile(
-            rf"(?<![\w.'’-])(?!(?:{_QUIET_WORDS})\b)(?:{'|'.join(_INITIALISMS)}|[bcdfghjklmnpqrstvwxz]{{2,5}})(?!\w|['’.]\w)"
+            rf"(?<![\w.'’-])(?!(?:{_QUIET_WORDS})\b)(?:{'|'.join(_INITIALISMS)}|[bcdfghjklmnpqrstvwxz]{{2,5}})(?!\w|['’](?!s\b)|\.\w)"
         ),
         lambda m: initialism(m[0]) if m[0] in _INITIALISMS else m[0].upper(),
     ),

@@ -7,7 +7,7 @@ from voicemode.text.spoken.rules import Rule, rewrite, rewrite_where, table
 
 MATH = re.compile(
     r"\$\$(?P<block>[^$]{1,2000})\$\$|\\\[(?P<display>.{1,2000}?)\\\]|\\\((?P<inline>.{1,1000}?)\\\)"
-    r"|\$(?P<dollar>(?=[^$]{0,300}[\\^_{=])(?![\s\d.,]+\s)[^\s$](?:[^$\n]{0,300}[^\s$])?)\$(?![\w])",
+    r"|\$(?P<dollar>(?!\{)(?=[^$]{0,300}[\\^_{=])(?![\s\d.,]+\s)[^\s$](?:[^$\n]{0,300}[^\s$])?)\$(?![\w])",
     re.DOTALL,
 )
 """A formula in LaTeX, as Markdown has it."""

@@ -157,9 +157,11 @@ def _duration(found: re.Match[str]) -> str:
 
 
 def _decade(found: re.Match[str]) -> str:
-    century, tens = found[1] or "", int(found[2])
-    said = "hundreds" if tens == 0 else "tens" if tens == 1 else f"{cardinal(tens * 10)[:-1]}ies"
-    return said if not century else "two thousands" if century == "20" and tens == 0 else f"{cardinal(int(century))} {said}"
+    century, tens = re.findall(r"(\d\d)?['’]?(\d)0s$", found[0], re.IGNORECASE)[0]
+    said = ("hundreds", "tens")[int(tens)] if tens in "01" else f"{cardinal(int(tens) * 10)[:-1]}ies"
+    if not century:
+        return said
+    return "two thousands" if century + tens == "200" else f"{cardinal(int(century))} {said}"
 
 
 def _fraction(found: re.Match[str]) -> str:
@@ -182,14 +184,15 @@ _CLOCK_END = r"\d{1,2}(?::\d\d)? ?(?:[aApP]\.?[mM]\b\.?)?"
 _UNIT_OR_PERCENT = rf"(?:{_ALTERNATIVES}|%|[kKMB])"
 
 _RULES: list[Rule] = [
+    (re.compile(r"(?<=[A-Za-z%])–(?=[$€£]?\d)|(?<=\d)–(?=[vV]\d)"), " to "),
     (re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?![\w.])"), lambda m: number(m[0].replace("_", ""))),
     (
         re.compile(
-            r"(?i)(?<=\bthe )(?:(1[5-9]|20)|['’]?)(\d)0s\b|(?<=\b(?:in|of) )(1[5-9]|20)(\d)0s\b".replace("(?:in|of)", "in")
+            r"(?i)(?<![\w.])(?:19\d0s|(?<=\bthe )(?:1[5-8]\d|20\d|['’]?[2-9])0s"
+            r"|(?<=\bearly )20\d0s|(?<=\blate )20\d0s|(?<=\bin )20\d0s)(?!\w)"
         ),
-        lambda m: _decade(m) if m[2] else m[0],
+        _decade,
     ),
-    (re.compile(r"(?<!\w)(?:early |late |mid-)(1[5-9]|20)(\d)0s\b"), lambda m: m[0].rstrip("s0123456789") + _decade(m)),
     (
         re.compile(
             r"(?<![\w.])(?=\d+[dhm]\w* ?\d+)(?:(\d{1,3})d ?)?(?:(\d{1,3})h(?:rs?)? ?)?(?:(\d{1,3})m(?:ins?)? ?)?"
@@ -197,8 +200,17 @@ _RULES: list[Rule] = [
         ),
         _duration,
     ),
+    (re.compile(r"\bQ([1-4])[ -]?((?:19|20)\d\d)\b"), lambda m: f"Q {cardinal(int(m[1]))}, {year(int(m[2]))}"),
+    (
+        re.compile(r"(?i)\b(http|status|code|error) ([1-5])0([1-9])\b"),
+        lambda m: f"{m[1]} {cardinal(int(m[2]))} oh {cardinal(int(m[3]))}",
+    ),
+    (
+        re.compile(r"(?i)\b(in|for|after|every|took|takes|within|last|past) (\d{1,3})m\b"),
+        lambda m: f"{m[1]} {number(m[2])} {_plural('minute', m[2])}",
+    ),
     (re.compile(rf"(?i)\b({_COUNTED}) (\d{{1,4}}) ?/ ?(\d{{1,4}})(?![\w/])"), r"\1 \2 of \3"),
-    (re.compile(rf"({_SIGNS}) ?({_N}) ?[-–—] ?(?:{_SIGNS})?({_N})([kKMB])?()(?![\w-])"), _money_range),
+    (re.compile(rf"({_SIGNS}) ?({_N})[kKMB]? ?[-–—] ?(?:{_SIGNS})?({_N})([kKMB])?()(?![\w-])"), _money_range),
     (re.compile(rf"{_FREE}()({_N}) ?[-–—] ?({_N})() ?([€£])"), _money_range),
     (re.compile(rf"(?<![\w:.-])({_CLOCK_END}) ?[-–—] ?(?=\d{{1,2}}(?::\d\d)? ?[aApP]\.?[mM]\b)"), r"\1 to "),
     (re.compile(rf"(?<![\w.-])({_N} ?{_UNIT_OR_PERCENT}) ?[-–—] ?(?={_N} ?{_UNIT_OR_PERCENT}(?!\w))"), r"\1 to "),
@@ -254,6 +266,8 @@ _RULES: list[Rule] = [
     (re.compile(r"(?<!\S)\+(?=\d)"), "plus "),
     (re.compile(rf"(?<![\d.,])({_N}) ?%"), lambda m: f"{number(m[1])} percent"),
     (re.compile(rf"{_FREE}({_N}) ?({_ALTERNATIVES})(?:/(s|sec|min|h|hr|d))?(?!\w)"), _unit),
+    (re.compile(rf"{_FREE}(\d{{2,}}(?:\.\d+)?|\d\.\d+|\d(?=k))[kK](?!\w)"), lambda m: f"{number(m[1])} thousand"),
+    (re.compile(rf"{_FREE}({_N})M(?!\w)"), lambda m: f"{number(m[1])} million"),
     (re.compile(rf"{_FREE}(\d+)x(?=\d)"), r"\1 by "),
     (re.compile(rf"{_FREE}({_N})[x×](?!\w)"), lambda m: f"{number(m[1])} times"),
     (re.compile(r"\b(\d{1,15})(?:st|nd|rd|th)\b"), lambda m: ordinal(int(m[1]))),
@@ -265,7 +279,9 @@ _RULES: list[Rule] = [
         ),
         lambda m: f"{m[1]} {year(int(m[2]))}",
     ),
+    (re.compile(r"(?<=[A-Za-z])#(?=\d)"), " number "),
     (re.compile(r"(?<![\w#])#(?=\d)"), "number "),
+    (re.compile(r"(?<=[A-Za-z])-(\d+\.\d+)(?!\w)"), lambda m: f" {number(m[1])}"),
     (MIXED_NAME, say_mixed_name),
     (re.compile(r"(?<![\w.])\.(\d+)(?!\w)"), lambda m: f"point {digits(m[1])}"),
     (re.compile(rf"{_FREE}({_N}){_BOUND}"), lambda m: number(m[1])),

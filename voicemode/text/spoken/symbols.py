@@ -43,10 +43,12 @@ _SYMBOLS: list[Rule] = [
     (re.compile(r"(?<!\S)<\s*(?=[\w$-])"), "less than "),
     (re.compile(r"(?<!\S)>\s*(?=[\w$-])"), "more than "),
     (re.compile(r"(?<!\S)(?:[Aa](?:bout|round|pproximately) )?[~≈]\s*(?=[\w$])"), "about "),
+    (re.compile(r"(?<!\S)~[&*]*(?!\S)"), ""),
     (re.compile(r"\s*±\s*"), " plus or minus "),
     (re.compile(r"\s*÷\s*"), " divided by "),
     (re.compile(r"(?<=\w) ?\u00d7 ?(?=\w)|(?<=\w) \* (?=\w)"), " times "),
     (re.compile(r"(?<=\w) \+ (?=\w)|(?<=\d)\+(?=\d)"), " plus "),
+    (re.compile(r"(?<=[a-z])\+(?=[A-Z\d]|[a-z]+\b)"), " "),  # keys
     (re.compile(r"(?<=\w)\+(?!\w)"), " plus"),
     (re.compile(r"\s*&&?\s*"), " and "),
     (re.compile(r"\s*\|\|\s*"), " or "),
