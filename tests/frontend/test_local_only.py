@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.frontend.test_page import CLIP, QUESTION, agent, conversing, reply, sign_in, start_talking, state
+from tests.frontend.test_page import QUESTION, agent, conversing, reply, sign_in, start_talking, state
 from tests.support.browser import PAGE, PERMITTED, chromium, hears, microphone, needed, visitor
 from tests.support.livekit_server import LiveKitServer, free_port_pair
 from tests.support.page_server import serving
-from tests.support.paths import RECORDINGS
 from tests.support.sealed_network import SealedNetwork
-from voicemode.audio.wav import read_wav
+from voicemode.audio.frames import silence
 from voicemode.config import Settings
 from voicemode.services.livekit_server.config import config_text, ensure_keys
 from voicemode.transports.livekit.access import access_to
@@ -58,7 +57,7 @@ async def test_not_one_packet_leaves(
     monkeypatch.setenv("VOICEMODE_LOCAL_ONLY", "true")
     async with (
         serving(settings, PAGE) as server,
-        chromium(*SILENT, PERMITTED, microphone(tmp_path, read_wav(RECORDINGS / CLIP))) as browser,
+        chromium(*SILENT, PERMITTED, microphone(tmp_path, silence(0.5, 16_000))) as browser,
         visitor(browser) as page,
         agent(livekit, "sealed") as client,
     ):
