@@ -126,7 +126,7 @@ def test_a_stranger_on_the_port_is_named_first_and_the_remedy_chooses_another(ho
     (port,) = free_ports(1)
     set_value("whisper_port", str(port))
     with socket.create_server(("127.0.0.1", port)):
-        done = run("service", "start", "whisper")
+        done = run("service", "start", "whisper", VOICEMODE_WHISPER_PORT=str(port))
         assert done.returncode == 1
         first, *remedy = done.stderr[done.stderr.index("Error: ") :].splitlines()
         assert first.startswith(f"Error: Port {port} is taken by ")

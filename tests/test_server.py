@@ -243,7 +243,7 @@ async def test_a_file_is_mended_while_it_serves(home: Path) -> None:
     async with connect(environment()) as client:
         wrong = await client.call_tool("providers", {})
         assert "voicemode.env, line 1, is 'fast'" in text(wrong)
-        assert text(wrong).endswith("To mend it: voicemode config set VOICEMODE_PACE VALUE")
+        assert text(wrong).endswith("Mend it: voicemode config set VOICEMODE_PACE VALUE")
         settings_file(home, "VOICEMODE_PACE=quick", "VOICEMODE_AUTO_START=false")
         assert not (await client.call_tool("providers", {})).is_error
 

@@ -317,7 +317,7 @@ def mcp_tool(fn: tools.Tool, app_for: Callable[[tools.Tool, Heartbeat], Awaitabl
     for part in (attempt, ask, call):
         with_parameters(part, takes)
     tool = McpTool.from_function(call, name=fn.__name__, description=description.summary)
-    tool.parameters = lean(tool.parameters) | {"additionalProperties": False}
+    tool.parameters = tools.lean(tool.parameters) | {"additionalProperties": False}
     return tool
 
 
@@ -343,13 +343,6 @@ def described(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
     return parameter.replace(
         kind=inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[parameter.annotation, Field(description=text)]
     )
-
-
-def lean(schema: Any) -> Any:
-    """A JSON schema without the titles pydantic makes of names: a model pays for each word of it."""
-    if isinstance(schema, dict):
-        return {key: lean(value) for key, value in schema.items() if key != "title" or isinstance(value, dict)}
-    return [lean(item) for item in schema] if isinstance(schema, list) else schema
 
 
 @contextmanager

@@ -55,15 +55,6 @@ def test_a_command_prints_no_line_of_the_log(home: Path) -> None:
     assert "DEBUG" in (home / ".voicemode/logs/voicemode.log").read_text()
 
 
-def test_what_nobody_saw_coming_is_a_line_and_the_path_of_the_log(home: Path) -> None:
-    program = "import voicemode.cli, voicemode.__main__; voicemode.cli.main = lambda **_: 1 / 0; voicemode.__main__.main()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=False)
-    log = home / ".voicemode/logs/voicemode.log"
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"Error: VoiceMode failed (ZeroDivisionError). The log has the details: {log}\n"
-    assert "Traceback" in log.read_text()
-
-
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [

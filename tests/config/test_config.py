@@ -268,7 +268,7 @@ def test_what_is_right_in_a_wrong_file_is_read_all_the_same(user: Write) -> None
     assert loaded.settings.pace == "normal"
     assert loaded.sources["pace"].kind == "default"
     assert loaded.error
-    assert str(loaded.error.hint) == "To mend it: voicemode config set VOICEMODE_PACE VALUE"
+    assert str(loaded.error.hint) == "Mend it: voicemode config set VOICEMODE_PACE VALUE"
     assert not loaded.settings.local_only
 
 

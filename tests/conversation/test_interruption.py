@@ -386,5 +386,5 @@ async def test_a_judgement_that_fails_whatever_the_reason_does_not_hold_our_voic
 ) -> None:
     place = Duplex([Person([Says(1.0, 0.3)])], closed=True)
     said, heard = await talk(place, Broken("no"), tmp_path)
-    assert (heard.text, said.heard) == ("no", "Word1 word2 word3")
+    assert (heard.text, said.heard) == ("no", "WordP wordQ wordR")
     assert "no such matrix" in caplog.text

@@ -438,11 +438,11 @@ SIGNS = [
 def test_a_long_run_of_what_is_not_said_takes_no_time(run: str) -> None:
     started = time.process_time()
     spoken("a" + run * (100_000 // len(run)) + "b", language="en")
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("sign", SIGNS)
 def test_a_sign_far_from_the_words_takes_no_time(sign: str) -> None:
     started = time.process_time()
     spoken(f"a{' ' * 20_000}{sign}{' ' * 20_000}b", language="en")
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5

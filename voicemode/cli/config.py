@@ -36,7 +36,7 @@ from voicemode.config.groups import GROUPS, reference
 from voicemode.config.trust import revoke_trust
 from voicemode.config.trust import trust as record_trust
 from voicemode.config.values import printable, render
-from voicemode.errors import ConfigError, VoiceModeError
+from voicemode.errors import ConfigError, Remedy, VoiceModeError
 from voicemode.text.tables import aligned, widths_of
 
 
@@ -150,7 +150,9 @@ def trust(revoke: bool, yes: bool) -> None:
     check_file(file)
     click.echo("\n".join(_trusted_lines(file)) or "Nothing in it needs trust.")
     if not yes and not sys.stdin.isatty():
-        raise ConfigError("Nobody is here who could be asked.", hint="If you have read it: voicemode config trust --yes")
+        raise ConfigError(
+            "Nobody is here who could be asked.", hint=Remedy("If you have read it", "voicemode config trust --yes")
+        )
     if not yes:
         click.confirm(f"Trust {printable(file.path)}?", abort=True)
     record_trust(trust_store(), file)

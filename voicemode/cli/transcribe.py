@@ -29,7 +29,7 @@ STDIN = "-"
 
 
 @click.command()
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.option("--language", default="", help="Language spoken, as an ISO 639-1 code; detected if empty.")
 @click.option(
     "--response-format",

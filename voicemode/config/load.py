@@ -10,7 +10,7 @@ from typing import Any, Literal
 from voicemode.config.files import ConfigLine, EnvFile, read_env_file
 from voicemode.config.settings import PREFIX, Settings, did_you_mean, env_name, find_setting, needing_trust
 from voicemode.config.values import parse, printable, shown
-from voicemode.errors import ConfigError
+from voicemode.errors import NO_REMEDY, ConfigError, Remedy
 
 PROJECT_FILE = ".voicemode.env"
 USER_FILE = "voicemode.env"
@@ -166,7 +166,7 @@ class LayerReader:
         errors = [error for _, error in self._errors]
         if len(errors) < 2:
             return errors[0] if errors else None
-        return ConfigError("\n".join(error.message for error in errors), hint="To mend them: voicemode config edit")
+        return ConfigError("\n".join(error.message for error in errors), hint=Remedy("Mend them", "voicemode config edit"))
 
     @contextmanager
     def noting(self, name: str) -> Iterator[None]:
@@ -247,7 +247,7 @@ def _value(item: Field[Any], entry: ConfigLine, layer: Layer) -> Any:
         name = env_name(item)
         raise ConfigError(
             f"{name} in {layer.where(entry.line)} is {shown(item, entry.text)}; it must be {error}.",
-            hint=f"To mend it: voicemode config set {name} VALUE" if layer.kind == "user" else "",
+            hint=Remedy("Mend it", f"voicemode config set {name} VALUE") if layer.kind == "user" else NO_REMEDY,
         ) from None
 
 

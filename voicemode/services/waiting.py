@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from voicemode.config import Settings, env_name, find_setting
-from voicemode.errors import ServiceError
+from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report, nobody
 from voicemode.services.failure import explain, load_failure
 from voicemode.services.health import Health, health_of
 from voicemode.services.logs import last_words, log_path
+from voicemode.services.port_owner import owner
 from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervisor
 
@@ -38,9 +39,10 @@ async def answers(service: Service, settings: Settings) -> Health | None:
     if state is None or state.service == service.health_name:
         return state
     port, name = service.port(settings), env_name(find_setting(service.port_setting))
+    stranger = await asyncio.to_thread(owner, port) or "another program"
     raise ServiceError(
-        f"Port {port} is taken by something that does not answer as VoiceMode's {service.title}.",
-        hint=f"End that program, or choose another port: voicemode config set {name} {port + 1}",
+        f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",
+        hint=Remedy("End that program, or choose another port", f"voicemode config set {name} {port + 1}"),
     )
 
 
@@ -58,7 +60,8 @@ async def answering(service: Service, settings: Settings, ended: Reason, limit_s
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise ServiceError(
-            f"{service.title} has not answered for {limit_seconds:g} s.", hint=f"Why: voicemode service status {service.name}"
+            f"{service.title} has not answered for {limit_seconds:g} s.",
+            hint=Remedy("Why", f"voicemode service status {service.name}"),
         ) from error
 
 
@@ -85,7 +88,7 @@ async def wait_ready(
     Raises:
         ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
     """
-    log = log_path(service.name, settings)
+    logs = Remedy("Look into its log", f"voicemode service logs {service.name}")
     try:
         async with asyncio.timeout(limit_seconds):
             while (state := await answers(service, settings)) and state.status == "loading":
@@ -94,12 +97,12 @@ async def wait_ready(
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise ServiceError(
-            f"{service.title} is still loading after {limit_seconds:g} s.", hint=f"It goes on; see {log}."
+            f"{service.title} is still loading after {limit_seconds:g} s.", hint=Remedy("It goes on; its log", logs.command)
         ) from error
     if state is None:
-        raise ServiceError(f"{service.title} is not running any more.", hint=f"Its log: {log}")
+        raise ServiceError(f"{service.title} is not running any more.", hint=logs)
     if state.status != "ready":
-        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=f"Its log: {log}")
+        raise ServiceError(f"{service.title} cannot load its engine: {state.error}", hint=state.remedy or logs)
     return state
 
 

@@ -95,3 +95,10 @@ def describe(fn: Tool) -> Description:
     summary, _, sections = (inspect.getdoc(fn) or "").partition("\nArgs:\n")
     entries = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", sections, re.MULTILINE)
     return Description(summary.strip(), {name: re.sub(r"\s+", " ", text) for name, text in entries})
+
+
+def lean(schema: Any) -> Any:
+    """A JSON schema without the titles pydantic makes of names: a model pays for each word of it."""
+    if isinstance(schema, dict):
+        return {key: lean(value) for key, value in schema.items() if key != "title" or isinstance(value, dict)}
+    return [lean(item) for item in schema] if isinstance(schema, list) else schema

@@ -66,7 +66,7 @@ def behind(settings: Settings, name: str) -> str:
     if known not in settings.frontend_hosts:
         raise ServiceError(
             f"The page does not answer to the name {known}.",
-            hint=f"voicemode config set VOICEMODE_FRONTEND_HOSTS {','.join((*settings.frontend_hosts, known))}",
+            hint=Remedy(command=f"voicemode config set VOICEMODE_FRONTEND_HOSTS {','.join((*settings.frontend_hosts, known))}"),
         )
     return f"https://{name.lower()}/"
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from voicemode.engines.server.about import unknown_model
+from voicemode.errors import Remedy
 from voicemode.http_server.errors import ApiError
 from voicemode.models.manifests import MODELS, WHISPER
 from voicemode.models.models import status
@@ -38,7 +39,8 @@ def installed(folder: Path) -> list[str]:
 def not_installed(name: str) -> ApiError:
     return ApiError(
         404,
-        f"The model {name} is not installed. To install it: voicemode models download {name}",
+        f"The model {name} is not installed.",
         param="model",
         code="model_not_found",
+        hint=Remedy("Download it", f"voicemode models download {name}"),
     )
