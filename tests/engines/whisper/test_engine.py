@@ -1,5 +1,7 @@
 """Whisper itself, with the real weights and a person's voice; and its parts, which need neither."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +19,7 @@ from tests.support.wer import total_wer, wer
 from voicemode.audio.codec import decode_file
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, join, silence
 from voicemode.audio.turns.log_mel import RATE, log_mel, mel_filters
-from voicemode.engines.whisper.engine import (
-    WhisperEngine,
-    load_whisper,
-)
+from voicemode.engines.whisper.engine import LONG_SECONDS, LOWEST_PRIORITY, WhisperEngine, load_whisper
 from voicemode.engines.whisper.reader import FULL_WINDOW, MOST_CUTS, most_tokens, reduced_window
 from voicemode.engines.whisper.split import LONGEST_SECONDS, SHORTEST_SECONDS, has_speech, stretches
 from voicemode.engines.whisper.transcript import Options, Segment, TimedWord
@@ -115,6 +114,23 @@ def test_a_prompt_that_makes_whisper_repeat_itself_is_dropped(whisper: Whisper) 
     path, said = sentences()[0]
     endless = Options(language="en", prompt="word " * 1000)
     assert wer(said, text(whisper("tiny.en").transcribe([recording(path)], endless))) < 0.2
+
+
+@pytest.mark.engine
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all threads of a process have one priority; Linux runs this")
+def test_after_a_minute_a_recording_is_transcribed_by_threads_that_leave_the_processors_to_others(whisper: Whisper) -> None:
+    path, said = sentences()[0]
+    clip = recording(path)
+    times = round((LONG_SECONDS + 40) / (clip.seconds + 1))
+    segments = whisper("tiny.en").transcribe([clip, silence(1, RATE)] * times, ENGLISH)
+    texts, priorities = [], set[int]()
+    for segment in segments:
+        texts.append(segment.text)
+        if segment.start_seconds > LONG_SECONDS:
+            priorities |= {os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    assert LOWEST_PRIORITY in priorities
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < LOWEST_PRIORITY
+    assert wer(" ".join([said] * times), " ".join(texts)) < 0.2
 
 
 @pytest.mark.engine

@@ -1,8 +1,12 @@
 """Whisper on CTranslate2. Imports numpy and CTranslate2: import this module only where an engine is loaded."""
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,10 @@ from voicemode.engines.whisper.vocabulary import Vocabulary
 from voicemode.errors import WeightsError
 
 log = logging.getLogger(__name__)
+
+LONG_SECONDS = 60.0
+"""Seconds of a recording after which it is a file, not a turn: the rest is transcribed at low priority."""
+LOWEST_PRIORITY = 19
 
 
 def load_whisper(
@@ -37,9 +45,7 @@ def load_whisper(
         return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"), least_seconds)
 
     try:
-        if card and (engine := on_card(load)):
-            return engine
-        return load(device="cpu", compute_type="int8", intra_threads=threads, inter_threads=2)
+        return (card and on_card(load)) or on_processors(load, model_dir, threads)
     except Exception as error:  # those of ctranslate2 and tokenizers have no base class in common
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
@@ -60,12 +66,37 @@ def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
     return engine
 
 
+def on_processors(load: Callable[..., "WhisperEngine"], model_dir: Path, threads: int) -> "WhisperEngine":
+    """The engine on the processors."""
+    device: dict[str, Any] = {"device": "cpu", "compute_type": "int8", "intra_threads": threads}
+    engine = load(**device, inter_threads=2)
+    engine.load_patient = partial(at_low_priority, partial(ctranslate2.models.Whisper, str(model_dir), **device))
+    return engine
+
+
+def at_low_priority(load: Callable[[], Any]) -> Any:
+    """Return the model that `load` makes; on Linux its threads get only what processor time others leave.
+
+    There, a thread's priority is its own, and passes to the threads it starts.
+    """
+
+    def work() -> Any:
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+        return load()
+
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(work).result()
+
+
 class WhisperEngine:
     """Recordings in, text out. The engine keeps nothing of it; two can be transcribed side by side."""
 
     def __init__(self, name: str, model: Any, vocabulary: Vocabulary, least_seconds: float = LEAST_SECONDS) -> None:
         self.name = name
         self._weights = Weights(model, vocabulary, mel_filters(model.n_mels), least_seconds)
+        self.load_patient: Callable[[], Any] | None = None
+        """Loads the model once more, for a long recording: at low priority, a turn beside it loses no processor time."""
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""
@@ -85,8 +116,12 @@ class WhisperEngine:
         """
         cancelled = cancelled or threading.Event()
         reader = Reader(self._weights, options, cancelled, give_way)
+        patient = False
         for stretch in stretches(frames):
             if cancelled.is_set():
                 return
+            if self.load_patient and not patient and stretch.start_seconds >= LONG_SECONDS:
+                patient = True
+                reader.use(self.load_patient())
             if any(stretch.pcm):
                 yield from reader.read(stretch)

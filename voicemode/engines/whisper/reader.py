@@ -179,6 +179,10 @@ class Reader:
         self._give_way = give_way
         self._before_step = nothing
 
+    def use(self, model: Any) -> None:
+        """Read the stretches to come with `model`, of the same weights."""
+        self._model = model
+
     def read(self, stretch: Stretch) -> Iterator[Segment]:
         """Segments of `stretch`; nothing for silence and noise."""
         if stretch.start_seconds:
