@@ -18,7 +18,7 @@ from voicemode.errors import UnsupportedAudioError
 
 
 class Feed:
-    """Runner of `work` in its own thread, which blocks in `read` whenever its input is used up.
+    """A thread that runs `work` and blocks in `read` whenever its input is used up.
 
     `feed` returns once that thread blocks again, so no frame waits for the next chunk.
     """
@@ -347,7 +347,7 @@ class _AvEncoder:
         self._av = _import_av()
         self._rate = rate
         self._written = bytearray()
-        # By default an Ogg page gathers a second; this is in microseconds.
+        # By default an Ogg page gathers a second; this is 20 ms, in microseconds.
         options = {"flush_packets": "1"} | ({"page_duration": "20000"} if audio_format == "opus" else {})
         self._container = self._av.open(self, "w", format=_CONTAINERS[audio_format], options=options)
         codec = self._av.Codec(_CODECS[audio_format], "w")

@@ -59,7 +59,7 @@ def join(frames: Iterable[Frame], rate: int) -> Frame:
 
 
 class Chunks:
-    """Cutter of frames of any length into frames of exactly `seconds`, as VADs require."""
+    """Buffer that cuts frames of any length into frames of exactly `seconds`, as VADs require."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -7,7 +7,7 @@ from voicemode.audio.frames import Frame
 
 
 class FrameQueue:
-    """`Frames` filled by `put`. A reader can be cancelled and another one continue without losing a frame."""
+    """A stream of frames filled by `put`. A reader can be cancelled and another one continue without losing a frame."""
 
     def __init__(self) -> None:
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()

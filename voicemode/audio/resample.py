@@ -11,7 +11,7 @@ _ZERO_CROSSINGS = 8
 
 
 class Resampler:
-    """Converter of a stream to `rate`, frame by frame, without seams. About 3 % of a core for a microphone."""
+    """Resampler of a stream, frame by frame without seams. Takes about 3 % of a core for a microphone."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate

@@ -1,4 +1,4 @@
-"""WAV without a library, as a stream or at once: the format of an install without codecs."""
+"""WAV without a library, as a stream or at once: the format that an install without codecs supports."""
 
 import struct
 from array import array

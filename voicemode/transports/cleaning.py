@@ -18,7 +18,7 @@ from voicemode.transports.microphone import Capture
 log = logging.getLogger(__name__)
 
 BargeIn = Literal["auto", "off", "on", "headphones"]
-"""Barge-in: once our voice is removed well enough, never, always, or always without removing anything."""
+"""Barge-in, in this order: once our voice is removed well enough, never, always, always without removing anything."""
 
 
 class Cleaning:
@@ -34,7 +34,7 @@ class Cleaning:
 
     @classmethod
     def from_settings(cls, settings: Settings, installed: bool | None = None) -> Self:
-        """Raises ConfigError if the settings require a library that is not `installed`; None detects that."""
+        """Return the cleaning for `settings`. Raises ConfigError if a required library is not `installed` (None: detect)."""
         wanted = Processing(
             echo=settings.barge_in in ("auto", "on"),
             noise_suppression=settings.noise_suppression,
@@ -92,7 +92,7 @@ class Cleaning:
     async def _load_it(self) -> Canceller | None:
         try:
             return await asyncio.to_thread(self._load, self._processing)
-        except Exception as error:  # the library raises nothing narrower on a machine it does not support
+        except Exception as error:  # the library raises nothing narrower on an unsupported machine
             log.warning("Our own voice cannot be removed from what is heard, so nobody can interrupt it: %s", error)
             return None
 

@@ -38,7 +38,7 @@ class OpenDevice:
     latency_seconds: float
     """Delay from `fill` to the ear, or from the mouth to `deliver`."""
     start: Callable[[], Awaitable[None]] = nothing
-    """Start of the audio. Raises AudioDeviceError."""
+    """Callback that starts the audio. Raises AudioDeviceError."""
 
 
 class PlaybackBuffer:

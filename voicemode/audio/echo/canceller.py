@@ -37,7 +37,7 @@ class Canceller:
     """Echo canceller of one microphone. It adapts continuously: keep it as long as the devices stay the same."""
 
     def __init__(self, processing: Processing) -> None:
-        """Takes up to a second. Raises ImportError where the library is missing."""
+        """Takes up to a second. Raises ImportError if the library is missing."""
         from livekit.rtc.apm import AudioProcessingModule
         from livekit.rtc.audio_frame import AudioFrame
 

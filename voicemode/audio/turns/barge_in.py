@@ -117,12 +117,12 @@ class Overlap:
 
 
 class Loudness:
-    """Level meter that tells sounds which stand out from room noise and from our own voice."""
+    """Level meter for sounds that stand out from room noise and from our own voice."""
 
     def __init__(self) -> None:
         self._room: deque[float] = deque(maxlen=ROOM_FRAMES)
         self._recent: deque[tuple[float, bool, bool]] = deque()
-        """Each frame's (seconds, stands out from the room, stands out from our own voice)."""
+        """(seconds, stands out, beyond our own voice) of each recent frame."""
 
     def hear(self, frame: Frame) -> None:
         level = level_db(frame)

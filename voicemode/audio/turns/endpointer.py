@@ -41,7 +41,7 @@ class TurnState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Evidence at a pause of whether the turn has ended; None is unknown."""
+    """Evidence at a pause that the turn has ended; None is unknown."""
 
     sounds: float | None = None
     """Probability that it sounds finished."""
@@ -56,7 +56,7 @@ class Evidence:
 
     @property
     def finished(self) -> float | None:
-        """Combined probability: the product of both odds, with those of the sound weighted by SOUNDS_SHARE."""
+        """Combined probability: log-odds added, those of the sound weighted by SOUNDS_SHARE; or the only one known, or None."""
         if self.sounds is None or self.reads is None:
             return self.reads if self.sounds is None else self.sounds
         return 1 / (1 + math.exp(-SOUNDS_SHARE * log_odds(self.sounds) - log_odds(self.reads)))
@@ -83,7 +83,7 @@ class Waits:
     certain: float
     """Probability from which the end counts as certain."""
     hopeless: float
-    """Probability up to which the end counts as excluded; just below `certain`: a wait between is too long or too short."""
+    """Probability up to which the end is excluded. Close to `certain`: waits between suit neither an answer nor a thought."""
 
     def after(self, doubt: float) -> float:
         """Return the wait for `doubt`, from 0 (`finished`) to 1 (`unfinished`)."""
@@ -135,7 +135,7 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
 
 
 def log_odds(probability: float) -> float:
-    """Log-odds of `probability`, clipped to [1 - SUREST, SUREST]."""
+    """Return the log-odds of `probability`, clipped to [1 - SUREST, SUREST]."""
     believed = min(SUREST, max(1 - SUREST, probability))
     return math.log(believed / (1 - believed))
 
@@ -176,7 +176,7 @@ class Endpointer:
 
     @property
     def pause_seconds(self) -> float:
-        """Seconds of the current silence; 0 during speech."""
+        """Seconds of the current silence within the turn; 0 if there is none."""
         return self._pause
 
     @property

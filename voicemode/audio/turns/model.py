@@ -38,7 +38,7 @@ QUIET = 0.03
 NOISE, NOISY = 2.5, 0.1
 """Multiple of the quietest blocks' level and share of the loudest's; anything softer than both is room noise."""
 CLICK = 9
-"""Blocks; a sound shorter than half of them is a click or a breath."""
+"""Window in blocks; a sound shorter than half of it is a click or a breath."""
 M_MMAP_THRESHOLD = -3
 """Value in glibc's malloc.h."""
 LARGE_BYTES = 1 << 18
@@ -50,7 +50,7 @@ class TurnModel(Protocol):
 
 
 class TurnPredictor:
-    """Runs a turn model on each pause in a thread and reports its prediction unless the pause has ended.
+    """A turn model run in a thread at each pause; its prediction is reported unless the pause has ended.
 
     A context manager: no prediction is reported after it.
     """
@@ -150,7 +150,7 @@ def load_smart_turn(folder: Path) -> SmartTurn:
     give_back_large_blocks()
     try:
         session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no public base class
+    except Exception as error:  # ONNX Runtime's errors have no public base class
         raise WeightsError(f"The turn model in {folder} cannot be loaded: {error}", hint="Delete that folder.") from error
     return SmartTurn(session, mel_filters())
 
@@ -159,7 +159,7 @@ def give_back_large_blocks() -> None:
     """Have glibc, where it is used, return freed memory to the system.
 
     A prediction takes 40 MB for a tenth of a second. glibc and ONNX Runtime's arena would keep them, once for each thread that
-    made one: the MCP server then has 235 MB after a turn instead of 175. A prediction takes 0.03 s longer.
+    made one: the MCP server then has 235 MB after a turn instead of 175. Predictions take 0.03 s longer.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
