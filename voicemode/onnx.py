@@ -1,13 +1,13 @@
-"""ONNX Runtime, silenced: the only place it is imported from. Imported where a model is loaded only.
+"""ONNX Runtime without telemetry: the only module that imports it. Import this only where a model is loaded.
 
-From 1.29 on it looks up a host of its maker's and reports there, in native code that no audit hook sees. Its own switch
-is read when it is loaded; `disable_telemetry_events()` comes too late.
+From 1.29 on ONNX Runtime reports to a host of its vendor, in native code that no audit hook sees. The switch against it is
+read on loading; `disable_telemetry_events()` comes too late.
 """
 
 from voicemode.config.child_environment import forbid_telemetry
 
 forbid_telemetry()
 
-import onnxruntime  # noqa: E402 - what comes before is the point
+import onnxruntime  # noqa: E402 - the call above must come first
 
 __all__ = ["onnxruntime"]

@@ -1,4 +1,4 @@
-"""Work beside other work, never left behind."""
+"""Concurrent work: tasks and threads, none of them left behind."""
 
 import asyncio
 import threading
@@ -12,12 +12,12 @@ from voicemode.progress import Progress, Report
 T = TypeVar("T")
 
 REPORT_SECONDS = 0.5
-"""Between two reports of a thread."""
+"""Seconds between two progress reports of a thread."""
 
 
 @asynccontextmanager
 async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[T]]:
-    """Run `work` beside the block: waited for when the block ends well, cancelled and waited for when it fails."""
+    """Run `work` beside the block: awaited when the block succeeds, cancelled and awaited when it fails."""
     task = asyncio.create_task(work)
     try:
         yield task
@@ -27,7 +27,7 @@ async def alongside(work: Coroutine[Any, Any, T]) -> AsyncIterator[asyncio.Task[
 
 
 async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the result of `work`; None if `signal` returns first: then `work` is cancelled and waited for."""
+    """Return the result of `work`; None if `signal` returns first, after `work` has been cancelled and has ended."""
     waiting, working = asyncio.create_task(signal), asyncio.create_task(work)
     try:
         await asyncio.wait([waiting, working], return_when=asyncio.FIRST_COMPLETED)
@@ -37,10 +37,10 @@ async def unless(signal: Coroutine[Any, Any, object], work: Coroutine[Any, Any, 
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel `tasks` and wait until they have tidied up, well or not.
+    """Cancel `tasks` and wait until they have cleaned up, failed or not.
 
-    Whoever waits here may be cancelled again, as an MCP library does until it is obeyed: that does not reach the tasks, for
-    tidying up that is interrupted leaves a connection open.
+    Cancelling the caller, which an MCP library does again and again, does not reach the tasks a second time: an interrupted
+    clean-up would leave a connection open.
     """
     for task in tasks:
         task.cancel()
@@ -52,13 +52,13 @@ async def ended(*tasks: asyncio.Task[Any]) -> None:
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
-    """Do `work` in a daemon thread of its own: if it hangs, no executor runs out of threads and the program can still end."""
+    """Run `work` in its own daemon thread: if it hangs, no executor runs out of threads and the program can still exit."""
     future: Future[T] = Future()
 
     def target() -> None:
         try:
             result = work()
-        except BaseException as error:  # handed to whoever awaits the future
+        except BaseException as error:  # passed on to the future
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -69,9 +69,9 @@ def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
 
 
 async def reporting_in_thread(work: Callable[[Report], T], report: Report) -> T:
-    """Return the result of `work`, which blocks, and `report` here what it reports there.
+    """Run blocking `work` in a thread, return its result, and pass its reports on to `report` in this one.
 
-    Cancelled, it waits for the thread, which ends at its next report.
+    When cancelled, wait for the thread, which ends at its next report.
     """
     latest: Progress | None = None
     unwanted = threading.Event()
@@ -79,7 +79,7 @@ async def reporting_in_thread(work: Callable[[Report], T], report: Report) -> T:
     def note(progress: Progress) -> None:
         nonlocal latest
         if unwanted.is_set():
-            # No Exception: what goes wrong with one source of a download is answered by asking the next one.
+            # Not an Exception: on one of those, a download would only try its next source.
             raise asyncio.CancelledError
         latest = progress
 
@@ -98,35 +98,35 @@ async def reporting_in_thread(work: Callable[[Report], T], report: Report) -> T:
 
 
 def seen(future: asyncio.Future[T]) -> None:
-    """Tell asyncio that we know of a failure of `future`, even if nobody waits for it any more."""
+    """Mark a failure of `future` as retrieved, so that asyncio does not log it if nobody awaits it."""
     if not future.cancelled():
         future.exception()
 
 
 class BackgroundTasks:
-    """Work that nobody waits for, until somebody waits for all of it."""
+    """Tasks that nobody awaits one by one; `settle` and `end` wait for all of them."""
 
     def __init__(self) -> None:
         self._tasks = set[asyncio.Task[None]]()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin `work`."""
+        """Start `work` as a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` to its end, even if the caller is cancelled, once or again and again; `settle` waits for it then."""
+        """Run `work` to its end even if the caller is cancelled, any number of times; `settle` waits for it then."""
         task = self.start(work)
         await asyncio.wait([task])
         task.result()
 
     async def settle(self) -> None:
-        """Wait until all of it is done."""
+        """Wait until all tasks are done."""
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     async def end(self) -> None:
-        """Cancel all of it, and wait until it has tidied up."""
+        """Cancel all tasks and wait until they have cleaned up."""
         await ended(*self._tasks)

@@ -1,4 +1,4 @@
-"""Getting ready for the first turn while nobody waits, and telling what it takes when somebody does."""
+"""Warm-up for the first turn ahead of time, with progress reports to a turn that has to wait for it."""
 
 import asyncio
 import logging
@@ -12,29 +12,29 @@ from voicemode.tasks import ended
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-"""Between two reports of what a turn waits for."""
+"""Seconds between two progress reports to a waiting turn."""
 
 
 class Warmup:
-    """Work that has to be done before a turn, by name: begun when a turn asks for it, or ahead of time.
+    """Named jobs that must be done before a turn, started ahead of time or on a turn's request.
 
-    It is begun anew for each turn, for what was ready once may have ended since; so it has to be quick when nothing is left
-    to do.
+    Each turn starts them again, because a server that was ready can have ended since; so a job must be quick when nothing is
+    left to do.
     """
 
     def __init__(self, jobs: Mapping[str, Callable[[Report], Awaitable[object]]]) -> None:
-        """Each job is given a report to tell what it is doing, if that takes long."""
+        """Each job gets a callback to report its progress if it takes long."""
         self._jobs = jobs
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._doing: dict[str, Progress | None] = dict.fromkeys(jobs)
 
     def begin(self, *names: str) -> None:
-        """Start these, or all of it."""
+        """Start the jobs called `names`, or all jobs."""
         for name in names or self._jobs:
             self._begun(name)
 
     async def wait(self, report: Report, *names: str) -> None:
-        """Return once these jobs have ended, well or not: what failed is told by the turn that needs it."""
+        """Wait until these jobs have ended, failed or not: the turn that needs a failed one raises the error."""
         for task, name in [(self._begun(name), name) for name in names]:
             while not task.done():
                 await asyncio.wait([task], timeout=REPORT_SECONDS)
@@ -42,7 +42,7 @@ class Warmup:
                     report(doing)
 
     async def close(self) -> None:
-        """Give up what is still going on."""
+        """Cancel running jobs and wait for them to end."""
         await ended(*self._tasks.values())
 
     def _begun(self, name: str) -> asyncio.Task[None]:

@@ -1,4 +1,4 @@
-"""Encoded audio <-> frames. PCM and WAV need nothing; everything else is PyAV's work, imported when it is needed."""
+"""Encoded audio <-> frames. PCM and WAV need no library; all other formats use PyAV, imported on demand."""
 
 import asyncio
 import importlib.util
@@ -18,9 +18,9 @@ from voicemode.errors import UnsupportedAudioError
 
 
 class Feed:
-    """Runs `work` in a thread of its own, which parks in `read` whenever it has used up what was fed.
+    """A thread that runs `work` and blocks in `read` whenever its input is used up.
 
-    `feed` returns once that thread is parked again, so no frame waits for the next chunk.
+    `feed` returns once that thread blocks again, so no frame waits for the next chunk.
     """
 
     def __init__(self, work: Callable[["Feed"], Iterator[Frame]]) -> None:
@@ -32,26 +32,26 @@ class Feed:
         threading.Thread(target=self._run, args=(work,), name="voicemode-feed", daemon=True).start()
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """Hand over `chunk` and wait for the frames it completes. Raises what `work` raised."""
+        """Pass on `chunk`, wait for the frames it completes and return them. Raises what `work` raised."""
         with self._changed:
             self._data += chunk
             return self._resume()
 
     def finish(self) -> list[Frame]:
-        """Say that no more bytes come, and wait for the last frames."""
+        """Mark the end of the input, wait for the last frames and return them. Raises what `work` raised."""
         with self._changed:
             self._ended = True
             return self._resume()
 
     def close(self) -> None:
-        """End the thread, whether or not the stream has ended; does not wait for it."""
+        """End the thread, whether or not the stream has ended, without waiting for it."""
         with self._changed:
             self._data.clear()
             self._ended = True
             self._changed.notify_all()
 
     def read(self, size: int) -> bytes:
-        """For `work`: at least one byte, at most `size`; none at the end."""
+        """Return 1 to `size` bytes, none at the end of the input. Blocks; for `work` only."""
         with self._changed:
             if not self._data and not self._ended:
                 self._parked = True
@@ -75,7 +75,7 @@ class Feed:
             for frame in work(self):
                 self._frames.append(frame)
         except Exception as error:
-            # Raised again where somebody waits for the frames.
+            # Raised again in the thread that waits for the frames.
             self._error = error
         finally:
             with self._changed:
@@ -95,7 +95,7 @@ CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
         "aac": "audio/aac",
     }
 )
-"""Formats that can be decoded as a stream and encoded -> MIME type."""
+"""MIME types of the formats that can be encoded, and decoded as a stream."""
 
 _CONTAINERS = MappingProxyType({"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "adts"})
 _CODECS = MappingProxyType({"mp3": "libmp3lame", "opus": "libopus", "flac": "flac", "aac": "aac"})
@@ -105,7 +105,7 @@ _READ_BYTES = 64 * 1024
 _BUFFER_BYTES = 4096
 _UNTRUSTED = MappingProxyType(
     {
-        # A playlist that poses as audio would make FFmpeg open the files and URLs it names.
+        # FFmpeg would open the files and URLs in a playlist disguised as audio.
         "format_whitelist": "aac,aiff,amr,ape,asf,au,caf,flac,matroska,webm,mov,mp4,mp3,mpeg,mpegts,ogg,w64,wav",
         "protocol_whitelist": "none",
     }
@@ -113,29 +113,29 @@ _UNTRUSTED = MappingProxyType(
 
 
 class Decoder(Protocol):
-    """Bytes in, frames out, as they become decodable. Raises UnsupportedAudioError."""
+    """Stream decoder: bytes in, frames out as soon as possible. Raises UnsupportedAudioError."""
 
     def feed(self, chunk: bytes) -> list[Frame]: ...
     def finish(self) -> list[Frame]: ...
 
 
 class Encoder(Protocol):
-    """Frames in, bytes out, as soon as the format allows. Frames must have the rate it was opened with."""
+    """Stream encoder: frames in, bytes out as soon as the format allows. Frames must have the encoder's rate."""
 
     def encode(self, frame: Frame) -> bytes: ...
     def finish(self) -> bytes:
-        """Return the remaining bytes and the end of the file. The encoder is of no use afterwards."""
+        """Return the remaining bytes and the end of the file. The encoder cannot be used afterwards."""
         ...
 
 
 async def decode_stream(chunks: AsyncIterator[bytes], audio_format: str, pcm_rate: int = 24_000) -> Frames:
-    """Frames while the bytes arrive, at the rate the audio has.
+    """Yield frames as the bytes arrive, at the audio's own rate.
 
     Args:
-        chunks: The bytes, cut anywhere.
-        audio_format: A key of CONTENT_TYPES. Audio that plainly is something else is taken for what it is, because not every
-            server honours the format it was asked for.
-        pcm_rate: Samples per second of raw PCM, which does not say.
+        chunks: The encoded bytes, split anywhere.
+        audio_format: A key of CONTENT_TYPES. Audio that is recognizably in another format is decoded as that one, because
+            not every server honours the requested format.
+        pcm_rate: Samples per second of raw PCM, which has no header.
 
     Raises UnsupportedAudioError.
     """
@@ -155,7 +155,7 @@ async def decode_stream(chunks: AsyncIterator[bytes], audio_format: str, pcm_rat
 
 
 async def _with_whole_magic(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`chunks`, the first one long enough to tell what they are."""
+    """Yield `chunks`, with the first one long enough to recognize the format."""
     head: bytes | None = b""
     async for chunk in chunks:
         if head is None:
@@ -202,7 +202,7 @@ class _PcmReader:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         chunk = self._half + chunk
-        # Half a sample waits for its other half: dropped or padded, everything after it would be noise.
+        # Half a sample waits for its other half: if it were dropped or padded, all later audio would be noise.
         whole = len(chunk) - len(chunk) % SAMPLE_BYTES
         self._half = chunk[whole:]
         return [Frame(chunk[:whole], self._rate)] if whole else []
@@ -212,10 +212,10 @@ class _PcmReader:
 
 
 def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
-    """Audio of any container and codec as frames at `rate`, in bounded memory. Blocks: servers run it in a thread.
+    """Yield frames at `rate` from any container and codec, in bounded memory. Blocks: servers run it in a thread.
 
     Args:
-        file: Open for reading at the start of the audio, and seekable.
+        file: A seekable file, open for reading at the start of the audio.
         rate: Samples per second of the frames.
 
     Raises UnsupportedAudioError, at the latest after the last frame.
@@ -230,7 +230,7 @@ def decode_file(file: BinaryIO, rate: int) -> Iterator[Frame]:
 
 
 def length_of(file: BinaryIO) -> float:
-    """Seconds of sound that `file` says it has; 0 if it does not say. Blocks."""
+    """Return the duration in seconds that `file` states; 0 if it states none. Blocks."""
     import av
 
     with suppress(av.FFmpegError), av.open(file, "r") as container:
@@ -255,19 +255,19 @@ def _decode_wav(file: BinaryIO, rate: int) -> Iterator[Frame]:
 
 
 def has_codecs() -> bool:
-    """True if formats other than PCM and WAV can be read and written here."""
+    """Return True if formats other than PCM and WAV are supported here."""
     return importlib.util.find_spec("av") is not None
 
 
 def _lenient(av: Any) -> dict[str, str]:
-    """Options that let tags in an old encoding pass. PyAV 19, for Python 3.12 and later, needs none and takes none."""
+    """Return options that tolerate tags in an old encoding. PyAV 19, for Python 3.12 and later, needs and accepts none."""
     return {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Frame]:
-    """Frames of what `source.read` gives, at `rate` or at their own. `container` saves guessing, which takes many bytes."""
+    """Yield frames of `source`, at `rate` or their own. A known `container` saves probing, which takes many bytes."""
     av = _import_av()
-    # A live stream must not be read ahead only to learn what the decoder says anyway.
+    # A live stream must not be read ahead only to probe what the decoder reports anyway.
     options = dict(_UNTRUSTED) | ({"probesize": "2048", "analyzeduration": "0"} if container else {})
     some = False
     with (
@@ -286,11 +286,11 @@ def _decode(source: Any, rate: int | None, container: str | None) -> Iterator[Fr
 
 
 def _decode_packet(av: Any, packet: Any | None, resampler: Any) -> Iterator[Frame]:
-    """Frames of `packet`; of None, what the resampler still holds."""
+    """Yield the frames of `packet`; for None, the rest of the resampler's buffer."""
     try:
         decoded = [None] if packet is None else packet.decode()
     except av.error.InvalidDataError:
-        # A damaged packet is a gap; a file of nothing else is noticed by the caller.
+        # A damaged packet is a gap; the caller rejects a file without any intact packet.
         return
     for part in decoded:
         for out in resampler.resample(part):
@@ -310,7 +310,7 @@ def _import_av() -> Any:
 
 @contextmanager
 def _translated(av: Any) -> Iterator[None]:
-    """FFmpeg's errors as ours."""
+    """Translate FFmpeg's errors into ours."""
     try:
         yield
     except av.error.FFmpegError as error:
@@ -321,7 +321,7 @@ def _translated(av: Any) -> Iterator[None]:
 
 
 def open_encoder(audio_format: str, rate: int) -> Encoder:
-    """An encoder for frames at `rate`; `audio_format` is a key of CONTENT_TYPES. Raises UnsupportedAudioError."""
+    """Open an encoder for frames at `rate`; `audio_format` is a key of CONTENT_TYPES. Raises UnsupportedAudioError."""
     _check(audio_format)
     if audio_format in ("pcm", "wav"):
         return _PcmWriter(wav_header(rate) if audio_format == "wav" else b"")
@@ -341,13 +341,13 @@ class _PcmWriter:
 
 
 class _AvEncoder:
-    """Mono, at a bit rate that speech does not outgrow."""
+    """Mono encoder with a bit rate that is ample for speech."""
 
     def __init__(self, audio_format: str, rate: int) -> None:
         self._av = _import_av()
         self._rate = rate
         self._written = bytearray()
-        # Ogg gathers a second per page unless told otherwise (in microseconds).
+        # By default an Ogg page gathers a second; this is 20 ms, in microseconds.
         options = {"flush_packets": "1"} | ({"page_duration": "20000"} if audio_format == "opus" else {})
         self._container = self._av.open(self, "w", format=_CONTAINERS[audio_format], options=options)
         codec = self._av.Codec(_CODECS[audio_format], "w")
@@ -357,7 +357,7 @@ class _AvEncoder:
         self._position = 0
 
     def write(self, data: bytes) -> int:
-        """Called by PyAV."""
+        """Take encoded bytes from PyAV, which calls this."""
         self._written += data
         return len(data)
 
@@ -387,6 +387,6 @@ class _AvEncoder:
 
 
 def _supported_rate(codec: Any, rate: int) -> int:
-    """`rate`, or the next higher one the codec has."""
+    """Return `rate` or the next higher one that the codec supports; its highest if there is none."""
     rates: list[int] = sorted(codec.audio_rates or [rate])
     return next((known for known in rates if known >= rate), rates[-1])

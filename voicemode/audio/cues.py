@@ -1,4 +1,4 @@
-"""Sounds that say whose turn it is: soft, and shorter than anything a turn could begin with."""
+"""Sounds that signal whose turn it is: soft, and shorter than the onset of a turn."""
 
 import math
 from array import array
@@ -6,20 +6,20 @@ from array import array
 from voicemode.audio.frames import Frame, pcm_of
 
 NOTE_SECONDS = 0.04
-"""WebRTC's detector goes on for up to 0.1 s after the second note; both together stay below the onset of a turn."""
+"""Length of a note. WebRTC's VAD lasts up to 0.1 s after the second one; both together stay below the onset of a turn."""
 LEVEL = 0.12
-"""Of full scale: about -18 dB."""
+"""Share of full scale: about -18 dB."""
 LOW, HIGH = 523.25, 783.99
-"""Hertz: C5, G5."""
+"""Pitches in hertz: C5, G5."""
 
 
 def listening_cue(rate: int) -> Frame:
-    """Rising: it is your turn."""
+    """Return the rising cue: it is your turn."""
     return _melody(rate, LOW, HIGH)
 
 
 def done_cue(rate: int) -> Frame:
-    """Falling: I have heard you."""
+    """Return the falling cue: I have heard you."""
     return _melody(rate, HIGH, LOW)
 
 
@@ -32,7 +32,7 @@ def _melody(rate: int, *pitches: float) -> Frame:
 
 def _note(rate: int, pitch: float) -> "array[int]":
     count = round(rate * NOTE_SECONDS)
-    # Half a sine as envelope: no edge that clicks.
+    # A half-sine envelope: hard edges would click.
     return array(
         "h",
         (

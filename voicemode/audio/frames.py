@@ -1,4 +1,4 @@
-"""The one audio type that flows through the program."""
+"""The audio type used throughout the program."""
 
 import asyncio
 import math
@@ -26,7 +26,7 @@ class Frame:
 
 
 PAUSE = Frame(b"", 16_000)
-"""In a stream of what a person says: here they paused. If more comes, they went on."""
+"""Marker of a pause in a stream of speech; frames after it mean that the person went on."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ Frames = AsyncIterator[Frame]
 
 
 def samples_of(pcm: bytes) -> "array[int]":
-    """16-bit little-endian PCM as numbers."""
+    """Return 16-bit little-endian PCM as an array of numbers."""
     samples = array("h", pcm)
     if sys.byteorder == "big":
         samples.byteswap()
@@ -42,7 +42,7 @@ def samples_of(pcm: bytes) -> "array[int]":
 
 
 def pcm_of(samples: "array[int]") -> bytes:
-    """Numbers from -32768 to 32767, an array of type "h", as 16-bit little-endian PCM."""
+    """Return numbers from -32768 to 32767, an array of type "h", as 16-bit little-endian PCM."""
     if sys.byteorder == "big":
         samples = samples[:]
         samples.byteswap()
@@ -54,19 +54,19 @@ def silence(seconds: float, rate: int) -> Frame:
 
 
 def join(frames: Iterable[Frame], rate: int) -> Frame:
-    """One frame of all of them; they must share `rate`."""
+    """Concatenate `frames`, which must share `rate`, into one."""
     return Frame(b"".join(frame.pcm for frame in frames), rate)
 
 
 class Chunks:
-    """Cuts frames of any length into such of exactly `seconds`, as VADs demand."""
+    """Buffer that cuts frames of any length into frames of exactly `seconds`, as VADs require."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._pending = bytearray()
 
     def cut(self, frame: Frame) -> Iterator[Frame]:
-        """Yield the chunks that `frame` completes; the rest waits for the next one."""
+        """Yield the chunks that `frame` completes and keep the rest for the next one."""
         self._pending += frame.pcm
         size = round(frame.rate * self._seconds) * SAMPLE_BYTES
         while len(self._pending) >= size:
@@ -84,7 +84,7 @@ async def rechunk(frames: Frames, seconds: float) -> Frames:
 
 
 async def stream(*items: T) -> AsyncIterator[T]:
-    """Turn frames that are already here into a stream."""
+    """Yield `items` as a stream."""
     for item in items:
         yield item
         await asyncio.sleep(0)
@@ -92,7 +92,7 @@ async def stream(*items: T) -> AsyncIterator[T]:
 
 @asynccontextmanager
 async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close what `items` holds open (a connection, a task) on leaving, not at some later garbage collection."""
+    """Close `items` on exit, with any connection or task it holds, rather than at some later garbage collection."""
     try:
         yield items
     finally:
@@ -102,11 +102,11 @@ async def closing(items: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
 
 FULL_SCALE = 32768
 SILENCE_DB = -96.0
-"""Half of the smallest step that 16 bits can tell from nothing."""
+"""Level of silence: half of the smallest 16-bit step."""
 
 
 def level_db(frame: Frame) -> float:
-    """Root mean square of `frame` in decibels below full scale: -20 is a voice nearby, -60 a quiet room."""
+    """Return the RMS level of `frame` in dB relative to full scale: -20 is a voice nearby, -60 a quiet room."""
     samples = samples_of(frame.pcm)
     power = sum(sample * sample for sample in samples) / max(1, len(samples))
     return max(SILENCE_DB, 10 * math.log10(power / FULL_SCALE**2)) if power else SILENCE_DB

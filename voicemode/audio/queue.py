@@ -1,4 +1,4 @@
-"""Frames on their way from one task to another."""
+"""A queue of frames from one task to another."""
 
 import asyncio
 from typing import Self
@@ -7,7 +7,7 @@ from voicemode.audio.frames import Frame
 
 
 class FrameQueue:
-    """A `Frames` that is put into. Whoever waits for a frame may be cancelled, and another go on: none is lost."""
+    """A stream of frames filled by `put`. A reader can be cancelled and another one continue without losing a frame."""
 
     def __init__(self) -> None:
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
@@ -21,12 +21,12 @@ class FrameQueue:
         self._frames.put_nowait(frame)
 
     def end(self) -> None:
-        """There will be no more."""
+        """Mark the end of the frames."""
         self._news.set()
         self._frames.put_nowait(None)
 
     async def begins(self) -> bool:
-        """Wait for the first frame, without taking it; False if the end comes first."""
+        """Wait for the first frame without taking it. Return False if the end comes first."""
         await self._news.wait()
         return self._used
 

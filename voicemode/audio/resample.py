@@ -1,4 +1,4 @@
-"""From one sample rate to another, without a library: for devices and files that have only their own rate."""
+"""Sample rate conversion without a library, for devices and files with a fixed rate."""
 
 import math
 from array import array
@@ -7,11 +7,11 @@ from operator import mul
 from voicemode.audio.frames import Frame, pcm_of, samples_of
 
 _ZERO_CROSSINGS = 8
-"""Of the filter, on each side: 16 to 48 products per sample, and aliases below speech's own noise."""
+"""Zero crossings of the filter on each side: 16 to 48 products per sample, and aliasing below the noise of speech."""
 
 
 class Resampler:
-    """Converts a stream to `rate`, frame by frame, as if it were one piece. About 3 % of a core for a microphone."""
+    """Resampler of a stream, frame by frame without seams. Takes about 3 % of a core for a microphone."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -21,7 +21,7 @@ class Resampler:
         self._position = 0
 
     def convert(self, frame: Frame) -> Frame:
-        """Return the resampled part that `frame` completes: about as long, less a filter at first and more in `finish`."""
+        """Return the audio that `frame` completes: about as long, short of half a filter at first, which `finish` returns."""
         if frame.rate == self.rate:
             return frame
         if frame.rate != self._source:
@@ -30,7 +30,7 @@ class Resampler:
         return self._produce()
 
     def finish(self) -> Frame:
-        """The end of the stream, which a filter would otherwise hold back."""
+        """Return the end of the stream, which the filter still holds back."""
         if not self._phases:
             return Frame(b"", self.rate)
         self._samples.extend([0] * (len(self._phases[0]) // 2))
@@ -42,12 +42,12 @@ class Resampler:
         common = math.gcd(source, self.rate)
         self._source, self._up, self._down = source, self.rate // common, source // common
         self._phases = _filter(self._up, self._down)
-        # Centres the filter on the first sample, so that nothing is delayed.
+        # Centre the filter on the first sample, so that nothing is delayed.
         self._samples = [0] * (len(self._phases[0]) // 2 - 1)
         self._position = 0
 
     def _produce(self) -> Frame:
-        """`_position` counts in 1/up of a source sample, from the first one still held."""
+        """Convert the samples held. `_position` counts in 1/up of a source sample from the first of them."""
         samples, phases, up, down = self._samples, self._phases, self._up, self._down
         taps, position, out = len(phases[0]), self._position, array("h")
         end = (len(samples) - taps + 1) * up
@@ -63,7 +63,7 @@ class Resampler:
 
 
 def _filter(up: int, down: int) -> list[list[float]]:
-    """For each of `up` positions between two samples, the weights of the samples around it: a windowed sinc."""
+    """Return the weights, a windowed sinc, of the samples around each of `up` positions between two samples."""
     cutoff = min(1.0, up / down)
     half = math.ceil(_ZERO_CROSSINGS / cutoff)
     return [_weights(phase / up, half, cutoff) for phase in range(up)]

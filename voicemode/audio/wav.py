@@ -1,4 +1,4 @@
-"""WAV without a library: what the light install reads and writes, as a stream or at once."""
+"""WAV without a library, as a stream or at once: the format that an install without codecs supports."""
 
 import struct
 from array import array
@@ -10,7 +10,7 @@ from voicemode.errors import UnsupportedAudioError
 
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _ENDLESS = 0xFFFFFF00
-"""Sizes from here on, and zero, are what streaming writers put where they do not know it."""
+"""Sizes from here on, and zero, stand for an unknown size in files from streaming writers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +26,21 @@ class WavFormat:
 
     @property
     def block_bytes(self) -> int:
-        """One sample of every channel."""
+        """Bytes of one sample of every channel."""
         return self.width * self.channels
 
 
 class WavReader:
-    """Turns a WAV stream into mono 16-bit frames, however its bytes are cut."""
+    """Decoder of a WAV stream, split anywhere, into mono 16-bit frames."""
 
     def __init__(self) -> None:
         self.format: WavFormat | None = None
-        """Known once the header has been fed."""
+        """Sample format; None until the header is complete."""
         self._pending = bytearray()
         self._left: int | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The frames that `chunk` completes. Raises UnsupportedAudioError."""
+        """Return the frames that `chunk` completes. Raises UnsupportedAudioError."""
         self._pending += chunk
         if self.format is None:
             header = parse_header(self._pending)
@@ -58,20 +58,20 @@ class WavReader:
         if self._left is not None:
             self._left -= whole
             if self._left < layout.block_bytes:
-                # What follows the samples is titles and such.
+                # Metadata such as titles can follow the samples.
                 self._left = 0
                 self._pending.clear()
         return [Frame(to_mono(data, layout), layout.rate)] if data else []
 
     def finish(self) -> list[Frame]:
-        """Raises UnsupportedAudioError if the stream ended before its samples began."""
+        """Return no frames. Raises UnsupportedAudioError if the stream ended within its header."""
         if self.format is None:
             raise UnsupportedAudioError("The WAV data ends within its header.")
         return []
 
 
 def parse_header(data: bytes | bytearray) -> tuple[WavFormat, int, int | None] | None:
-    """(format, where the samples start, their bytes or None for "to the end"); None if more of the header must come.
+    """Return (format, offset of the samples, their bytes or None for "to the end"); None if the header is incomplete.
 
     Raises UnsupportedAudioError.
     """
@@ -106,7 +106,7 @@ def _parse_format(chunk: bytes) -> WavFormat:
 
 
 def to_mono(data: bytes, layout: WavFormat) -> bytes:
-    """Samples as stored in a WAV file -> mono, 16 bit."""
+    """Convert samples as stored in a WAV file to mono, 16 bit."""
     pcm = _floats_to_16_bit(data, layout.width) if layout.is_float else _integers_to_16_bit(data, layout.width)
     if layout.channels == 1:
         return pcm
@@ -134,19 +134,19 @@ def _floats_to_16_bit(data: bytes, width: int) -> bytes:
 
 
 def wav_header(rate: int, data_bytes: int | None = None) -> bytes:
-    """The header of a mono 16-bit WAV; without `data_bytes`, of one whose end is not known yet."""
+    """Return the header of a mono 16-bit WAV; without `data_bytes`, of one with an unknown size."""
     size = 0xFFFFFFFF if data_bytes is None else data_bytes
     layout = struct.pack("<IHHIIHH", 16, _INTEGER, 1, rate, rate * SAMPLE_BYTES, SAMPLE_BYTES, 8 * SAMPLE_BYTES)
     return b"RIFF" + struct.pack("<I", min(size + 36, 0xFFFFFFFF)) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", size)
 
 
 def wav_bytes(frame: Frame) -> bytes:
-    """`frame` as a WAV file."""
+    """Return `frame` as a WAV file."""
     return wav_header(frame.rate, len(frame.pcm)) + frame.pcm
 
 
 def read_wav(path: Path) -> Frame:
-    """A WAV file as one frame at its own rate. Raises UnsupportedAudioError and OSError."""
+    """Read a WAV file as one frame at its own rate. Raises UnsupportedAudioError and OSError."""
     reader = WavReader()
     frames = reader.feed(path.read_bytes()) + reader.finish()
     if not frames:

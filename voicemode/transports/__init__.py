@@ -1,4 +1,4 @@
-"""Transports by name. A new one is a file here and a line in TRANSPORTS."""
+"""Transports by name. A new one needs a module here and a line in TRANSPORTS."""
 
 TRANSPORTS = {
     "local": "voicemode.transports.local:LocalTransport",

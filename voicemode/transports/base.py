@@ -1,4 +1,4 @@
-"""Where voice comes from and goes to: a sound card, a room, a list in memory."""
+"""Transports, the sources and sinks of voice: a sound card, a room, a list in memory."""
 
 import time
 from collections.abc import AsyncIterator
@@ -13,25 +13,25 @@ from voicemode.errors import AudioDeviceError
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """Amount of audio that was heard."""
+    """Amount of audio played."""
 
     seconds: float = 0.0
-    """Audio the device has taken, less what a cancellation threw away."""
+    """Seconds of audio the device has taken, less any that a cancellation discarded."""
     started_at: float | None = None
     """`time.monotonic()` when the first frame was handed to the device."""
 
 
 @dataclass(slots=True)
 class Speaker:
-    """Our voice while it sounds."""
+    """Our voice during playback."""
 
     volume: float = 1.0
-    """May be set at any time: 1 is normal, 0 holds: nothing more is taken, our voice waits where it is."""
+    """Volume, settable at any time: 1 is normal, 0 pauses, so that no more audio is taken until it is raised."""
     played: Played = Played()
-    """So far; right at any time, also after a cancellation."""
+    """Amount played so far; exact at any time, also after a cancellation."""
 
     def took(self, seconds: float) -> None:
-        """Count `seconds` more as heard; less, where they are negative."""
+        """Count `seconds` more as played; fewer if negative."""
         started_at = time.monotonic() if self.played.started_at is None else self.played.started_at
         self.played = Played(max(0.0, self.played.seconds + seconds), started_at)
 
@@ -41,28 +41,28 @@ class Microphone:
     """One person's audio."""
 
     frames: Frames
-    """16 kHz, 10 to 40 ms each; they end when this person leaves. Raises AudioDeviceError within 1 s if a device goes away."""
+    """Frames of 10 to 40 ms at 16 kHz until this person leaves. Raises AudioDeviceError within 1 s of losing a device."""
     speaker: str = ""
-    """Who is heard; empty where there is only one person."""
+    """Name of the person; empty if there can only be one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A piece of the transcript, for those who can see."""
+    """A piece of the transcript, for people with a screen."""
 
     text: str
     speaker: str = ""
-    """Who said it; empty is us."""
+    """Name of its speaker; empty for us."""
     final: bool = True
-    """False while more, or something else, may follow."""
+    """False if a longer or different version can follow."""
     segment: str = ""
-    """Identifier shared by all versions of one utterance: a later one replaces an earlier one."""
+    """Identifier shared by all versions of one utterance: a later version replaces an earlier one."""
     interrupted: bool = False
-    """We were to say more, and somebody talked over us."""
+    """True if somebody interrupted us before the end."""
 
 
 News = Doing | Words
-"""What goes on."""
+"""State or transcript to show."""
 
 
 class Transport(Protocol):
@@ -70,32 +70,32 @@ class Transport(Protocol):
 
     @property
     def echoes(self) -> bool:
-        """True if our own voice may still be in what is heard: then nobody can interrupt us."""
+        """True if microphone audio can still contain our own voice: then nobody can interrupt us."""
 
     def microphones(self) -> AbstractAsyncContextManager[AsyncIterator[Microphone]]:
-        """The microphones of the people there, each as it comes up, open exactly as long as this context.
+        """Yield the microphones of the people present, each as it appears, open exactly as long as this context.
 
-        A sound card has one. Echo of our own voice is already removed where that is possible. Raises AudioDeviceError at
-        once if there is none and none can come.
+        A sound card has one. The echo of our own voice is already removed where possible. Raises AudioDeviceError at once
+        if there is none and none can appear.
         """
 
     async def play(self, frames: Frames, speaker: Speaker | None = None) -> Played:
-        """Play; return once the last frame was heard. Cancelling silences the speaker at once. `frames` is closed at the end.
+        """Play `frames`, then close it; return once the last one was heard. Cancelling silences the speaker at once.
 
-        `speaker` is for a caller that sets the volume meanwhile, or may cancel. Raises AudioDeviceError, and what `frames`
-        raises once all that came before it was heard.
+        `speaker` is for a caller that sets the volume meanwhile, or can cancel. Raises AudioDeviceError, and any error of
+        `frames` once the audio before it was heard.
         """
 
     async def show(self, news: News) -> None:
-        """Let people see `news` where there is a screen; takes no time and never fails."""
+        """Show `news` to people who have a screen; never waits and never fails."""
 
     async def close(self) -> None:
-        """Leave what is held between turns."""
+        """Release the resources held between turns."""
 
 
 @asynccontextmanager
 async def one(transport: Transport) -> AsyncIterator[Frames]:
-    """Open the first microphone for as long as this context. Raises AudioDeviceError if there is none."""
+    """Open the first microphone for the length of this context. Raises AudioDeviceError if there is none."""
     async with transport.microphones() as microphones:
         async for microphone in microphones:
             yield microphone.frames

@@ -1,4 +1,4 @@
-"""The sound of this machine's microphone, cleaned before anybody hears it."""
+"""Cleaning of this machine's microphone audio: echo cancellation, noise suppression, gain control."""
 
 import asyncio
 import logging
@@ -18,15 +18,15 @@ from voicemode.transports.microphone import Capture
 log = logging.getLogger(__name__)
 
 BargeIn = Literal["auto", "off", "on", "headphones"]
-"""Barge-in: where our voice is removed well enough, never, always, and always without removing anything."""
+"""Barge-in, in this order: once our voice is removed well enough, never, always, always without removing anything."""
 
 
 class Cleaning:
-    """Echo cancelling and processing of one sound card. Lives as long as its transport: a canceller learns where it is."""
+    """Cleaning for one sound card. Lives as long as its transport, as a canceller adapts to its room."""
 
     def __init__(self, barge_in: BargeIn, processing: Processing, load: Callable[[Processing], Canceller] = Canceller) -> None:
         self.timeline = Timeline()
-        """Reference of the canceller: the speaker's output is written there."""
+        """Reference signal of the canceller: the speaker's output."""
         self._barge_in = barge_in
         self._processing = processing
         self._load = load
@@ -34,7 +34,7 @@ class Cleaning:
 
     @classmethod
     def from_settings(cls, settings: Settings, installed: bool | None = None) -> Self:
-        """Raises ConfigError for what is asked for and not `installed`; None looks."""
+        """Return the cleaning for `settings`. Raises ConfigError if a required library is not `installed` (None: detect)."""
         wanted = Processing(
             echo=settings.barge_in in ("auto", "on"),
             noise_suppression=settings.noise_suppression,
@@ -51,7 +51,7 @@ class Cleaning:
 
     @property
     def echoes(self) -> bool:
-        """True if our own voice may be in what is heard, for all that is done."""
+        """True if microphone audio can contain our own voice in spite of any cleaning."""
         match self._barge_in:
             case "headphones":
                 return False
@@ -67,22 +67,22 @@ class Cleaning:
         return self.canceller.progress if self.canceller else None
 
     def of(self, capture: Capture) -> Frames:
-        """Return the frames of `capture`, cleaned as far as that is wanted."""
+        """Return the frames of `capture`, cleaned as requested by the settings."""
         if not self._processing.any:
             return capture
         if self._loading is None:
-            # Not waited for: the first word is worth more than being interrupted in it.
+            # Not awaited: hearing the first word matters more than being interruptible during it.
             self._loading = asyncio.create_task(self._load_it())
         return Cleaned(capture, self)
 
     async def loaded(self) -> None:
-        """Return when it has been loaded, or never will be."""
+        """Wait for the canceller to load or to fail, if loading has begun."""
         if self._loading:
             await self._loading
 
     @property
     def canceller(self) -> Canceller | None:
-        """None before it is loaded."""
+        """Loaded canceller; None before that."""
         return self._loading.result() if self._loading and self._loading.done() and not self._loading.cancelled() else None
 
     @property
@@ -92,13 +92,13 @@ class Cleaning:
     async def _load_it(self) -> Canceller | None:
         try:
             return await asyncio.to_thread(self._load, self._processing)
-        except Exception as error:  # the library raises no narrower one where it does not suit the machine
+        except Exception as error:  # the library raises nothing narrower on an unsupported machine
             log.warning("Our own voice cannot be removed from what is heard, so nobody can interrupt it: %s", error)
             return None
 
 
 class Cleaned:
-    """Like the capture it is made of, an iterator that may be cancelled and asked again."""
+    """Cleaned frames of a capture; like that, an iterator that can be cancelled and resumed."""
 
     def __init__(self, capture: Capture, cleaning: Cleaning) -> None:
         self._capture = capture

@@ -22,17 +22,17 @@ from voicemode.transports.speaker import OpenDevice, SpeakerStream
 T = TypeVar("T")
 
 PLAY_RATE = 24_000
-"""Hertz asked of the speaker: what speech engines make. Other frames are converted."""
+"""Sample rate in hertz requested from the speaker, that of speech engines. Other frames are converted."""
 PATIENCE_SECONDS = 3.0
-"""Patience for a device that does not open, or start; a sound server that hangs would never say so."""
+"""Timeout for a device to open or start; a hanging sound server would never report an error."""
 CLOSE_SECONDS = 0.15
-"""So long a cancelled turn waits for a device to close; a slower one closes behind our back."""
+"""Time a cancelled turn waits for a device to close; a slower one closes in the background."""
 MAX_HANGING = 8
-"""Calls of a sound library that may hang at once; more would be threads for nothing."""
+"""Most calls of a sound library that can hang at once; more would only waste threads."""
 
 
 class LocalTransport:
-    """Microphone and speaker, opened for each use, so that they follow the system's choice and are never held."""
+    """Microphone and speaker, opened for each use, so that they follow the system's default and are never held."""
 
     name = "local"
 
@@ -44,18 +44,18 @@ class LocalTransport:
         load: Callable[[str], Backend] = open_backend,
         cleaning: Cleaning | None = None,
     ) -> None:
-        """Devices by index or part of their name, empty for the system's choice; `load` gives the sound library `backend`.
+        """Devices by index or part of their name, empty for the system's default; `load` opens the sound library `backend`.
 
-        Without `cleaning` our own voice stays in what is heard.
+        Without `cleaning` microphone audio still contains our own voice.
         """
         self._devices: dict[Kind, str] = {"input": input_device, "output": output_device}
         self._backend = backend
         self._load = load
         self._cleaning = cleaning or Cleaning("off", Processing())
         self._calls = set[asyncio.Future[Any]]()
-        """Calls of the sound library that go on, each in a thread of its own."""
+        """Running calls of the sound library, each in its own thread."""
         self._closing = set[asyncio.Task[None]]()
-        """Microphones that are being closed."""
+        """Microphones being closed."""
 
     @classmethod
     def from_settings(cls, settings: Settings, controls: Controls) -> Self:
@@ -64,7 +64,7 @@ class LocalTransport:
 
     @classmethod
     def plain(cls, settings: Settings) -> Self:
-        """As it sounds: nothing is removed from what is heard."""
+        """Return a transport without any cleaning of microphone audio."""
         return cls(settings.input_device, settings.output_device, settings.audio_backend)
 
     @property
@@ -106,10 +106,10 @@ class LocalTransport:
         return speaker.played
 
     async def show(self, news: News) -> None:
-        """There is no screen."""
+        """Do nothing: there is no screen."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no device is held."""
 
     @asynccontextmanager
     async def _opened(self, kind: Kind, open_device: Callable[[Backend, str], Stream]) -> AsyncIterator[OpenDevice]:
@@ -117,7 +117,7 @@ class LocalTransport:
         if len(self._calls) >= MAX_HANGING:
             raise refused(kind, name, "earlier attempts still hang")
         if kind == "input" and self._closing:
-            # Who was cancelled may have left one that still closes: no two are open at once.
+            # A cancelled turn can have left one still closing: no two are open at once.
             await asyncio.wait(self._closing, timeout=PATIENCE_SECONDS)
         opening = self._call(lambda: open_device(self._load(self._backend), name))
         try:
@@ -133,7 +133,7 @@ class LocalTransport:
             await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
     def _call(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        """Begin `work`, a call of the sound library. Nobody cancels it: a device would stay open, with nobody to close it."""
+        """Start `work`, a call of the sound library. It must not be cancelled: a device would stay open for good."""
         call = in_thread(work)
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)

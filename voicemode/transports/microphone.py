@@ -1,4 +1,4 @@
-"""Sound on its way from a microphone's thread to the event loop."""
+"""Microphone audio passed from the device's thread to the event loop."""
 
 import asyncio
 import logging
@@ -10,22 +10,22 @@ from voicemode.audio.resample import Resampler
 log = logging.getLogger(__name__)
 
 RATE = 16_000
-"""Hertz, of what is delivered to the program."""
+"""Sample rate in hertz of the frames delivered to the program."""
 FRAME_SECONDS = 0.02
 MAX_SECONDS = 120.0
-"""Kept for a listener that lags behind (4 MB); then the oldest is lost."""
+"""Most audio buffered for a reader that lags behind (4 MB); beyond it the oldest is lost."""
 FIRST_SECONDS = 3.0
-"""Patience for a device that has just been opened: Bluetooth takes its time."""
+"""Timeout for the first audio of a device just opened: Bluetooth is slow."""
 STALL_SECONDS = 0.6
-"""A device that delivers nothing for so long is gone."""
+"""Timeout after which a device that delivers nothing counts as lost."""
 
 
 class Capture:
-    """Frames of an open microphone. An iterator that may be cancelled and asked again: nothing is lost by that."""
+    """Frames of an open microphone, an iterator that can be cancelled and resumed without loss."""
 
     def __init__(self) -> None:
         self.lost_seconds = 0.0
-        """Seconds lost, because nobody listened for too long."""
+        """Seconds of audio lost because the reader lagged too far behind."""
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._pcm = bytearray()
@@ -35,15 +35,15 @@ class Capture:
         self._closed = False
 
     def deliver(self, pcm: bytes) -> None:
-        """Called by the device's thread."""
+        """Pass on `pcm`; called by the device's thread."""
         self._loop.call_soon_threadsafe(self._add, pcm)
 
     def open(self, rate: int) -> None:
-        """The device is open and delivers `rate` samples per second."""
+        """Set the sample rate of the device, which is open now."""
         self._rate = rate
 
     def close(self) -> None:
-        """The microphone is closed: the iteration ends with what is here."""
+        """End the iteration after the frames already delivered: the microphone is closed."""
         self._closed = True
         self._arrived.set()
 
@@ -51,7 +51,7 @@ class Capture:
         return self
 
     async def __anext__(self) -> Frame:
-        """The next 20 ms. Raises AudioDeviceError when the device has gone away, after all that it had delivered."""
+        """Return the next 20 ms. Raises AudioDeviceError if the device was lost, after all it had delivered."""
         size = self._bytes(FRAME_SECONDS)
         while len(self._pcm) < size:
             if self._closed:
@@ -77,7 +77,7 @@ class Capture:
             async with asyncio.timeout(self._patience):
                 await self._arrived.wait()
         except TimeoutError:
-            # A loop that was blocked finds both at once, the time limit and what was delivered meanwhile.
+            # A blocked event loop sees both at once: the timeout and audio delivered meanwhile.
             if not self._arrived.is_set():
                 raise lost("input") from None
 

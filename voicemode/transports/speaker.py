@@ -1,4 +1,4 @@
-"""Sound on its way from the event loop to a speaker's thread."""
+"""Audio passed from the event loop to a speaker's thread."""
 
 import asyncio
 import threading
@@ -12,37 +12,37 @@ from voicemode.audio.resample import Resampler
 from voicemode.transports.base import Speaker
 
 PREBUFFER_SECONDS = 0.06
-"""In hand before we sound, and again after a gap, besides what the device takes at once: jitter stays inaudible."""
+"""Audio buffered before playback starts or resumes, beyond the device's latency: keeps jitter inaudible."""
 FADE_SECONDS = 0.005
-"""A wave that is cut off clicks; one that fades does not."""
+"""Length of fades, which avoid the click of audio that is cut off."""
 MAX_SECONDS = 30.0
-"""Audio taken from the network ahead of the ear, at most."""
+"""Most audio buffered ahead of the speaker."""
 PIECE_SECONDS = 0.05
-"""Converted at once; more would block the event loop."""
+"""Most audio resampled at once; more would block the event loop."""
 FIRST_SECONDS = 3.0
-"""Patience for a device that has just been opened: Bluetooth takes its time."""
+"""Timeout for the first request of a device just opened: Bluetooth is slow."""
 STALL_SECONDS = 0.6
-"""A device that asks for nothing for so long is gone."""
+"""Timeout after which a device that requests nothing counts as lost."""
 
 
 async def nothing() -> None:
-    """Sound flows already."""
+    """Do nothing: audio flows already."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDevice:
-    """A speaker or a microphone that is open."""
+    """An open speaker or microphone."""
 
     rate: int
     """Samples per second."""
     latency_seconds: float
-    """From `fill` to the ear, or from the mouth to `deliver`."""
+    """Delay from `fill` to the ear, or from the mouth to `deliver`."""
     start: Callable[[], Awaitable[None]] = nothing
-    """Lets sound flow. Raises AudioDeviceError."""
+    """Callback that starts the audio. Raises AudioDeviceError."""
 
 
 class PlaybackBuffer:
-    """Buffer a speaker's thread takes its sound from. It decides when to sound, to wait and to fade; it never blocks."""
+    """Buffer that a speaker's thread reads. It decides when to play, wait and fade; it never blocks on I/O."""
 
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
@@ -54,7 +54,7 @@ class PlaybackBuffer:
         self._volume = speaker.volume
 
     def open(self, device: OpenDevice) -> None:
-        """From now on samples can be put and taken, at the rate of `device`."""
+        """Let samples be put and taken from now on, at the rate of `device`."""
         with self._lock:
             self._rate = device.rate
             self._reserve_seconds = PREBUFFER_SECONDS + device.latency_seconds
@@ -64,34 +64,34 @@ class PlaybackBuffer:
             self._pcm += pcm
 
     def end(self) -> None:
-        """Nothing will be put any more."""
+        """Mark the end of the audio."""
         with self._lock:
             self._ended = True
 
     def cut(self) -> None:
-        """Fall silent now."""
+        """Fade out at once and discard the rest."""
         with self._lock:
             self._cut = True
 
     @property
     def seconds(self) -> float:
-        """Sound in hand."""
+        """Seconds of audio in the buffer."""
         with self._lock:
             return len(self._pcm) / SAMPLE_BYTES / self._rate if self._rate else 0.0
 
     @property
     def ready(self) -> bool:
-        """True if there is enough to begin with."""
+        """True if there is enough audio to start playback."""
         return self._ended or self.seconds >= self._reserve_seconds
 
     @property
     def empty(self) -> bool:
-        """True if the device has taken everything there will ever be."""
+        """True if the audio has ended and the device has taken all of it."""
         with self._lock:
             return self._ended and not self._pcm
 
     def take(self, samples: int) -> bytes:
-        """The next `samples` for the device; silence where there is no sound."""
+        """Return the next `samples` for the device, padded with silence."""
         size = samples * SAMPLE_BYTES
         with self._lock:
             pcm = self._at_volume(self._next(size)) if self._rate else b""
@@ -104,14 +104,14 @@ class PlaybackBuffer:
         if self._cut:
             return self._stop(min(size, fade))
         if not self._speaker.volume:
-            # What waits goes on as after a gap, and a device that gets silence is no lost one.
+            # Playback resumes as after a gap; the device gets silence, so that it does not count as lost.
             self._interrupted = True
             return self._stop(min(size, fade))
         if not self._flowing:
             return self._begin(size, fade)
         if self._ended or len(self._pcm) >= size + fade:
             return self._pop(size)
-        # The network is late. As much as a fade was held back, so there is always something to end softly with.
+        # Underrun: the network is late. A fade's worth of audio was held back, so playback can always fade out.
         self._interrupted = True
         return self._stop(size)
 
@@ -131,7 +131,7 @@ class PlaybackBuffer:
 
     def _at_volume(self, pcm: bytes) -> bytes:
         wanted = self._speaker.volume
-        # Where our voice is held, what is left of it fades out as loud as it was, and in again as loud as it will be.
+        # A pause fades out at the old volume, and playback fades in again at the new one.
         before = self._volume or wanted
         self._volume = (wanted or before) if pcm else wanted
         return scaled(pcm, before, self._volume, self._bytes(FADE_SECONDS))
@@ -146,7 +146,7 @@ class PlaybackBuffer:
 
 
 def faded(pcm: bytes, size: int, *, rising: bool) -> bytes:
-    """`pcm` with its first `size` bytes fading in, or its last ones fading out."""
+    """Return `pcm` with its first `size` bytes fading in, or its last ones fading out."""
     samples = samples_of(pcm)
     length = min(size // SAMPLE_BYTES, len(samples))
     for step in range(length):
@@ -156,7 +156,7 @@ def faded(pcm: bytes, size: int, *, rising: bool) -> bytes:
 
 
 def scaled(pcm: bytes, before: float, after: float, size: int) -> bytes:
-    """`pcm` times `after`; in the first `size` bytes it gets there from `before`."""
+    """Return `pcm` at the volume `after`, ramped from `before` over the first `size` bytes."""
     if before == after == 1:
         return pcm
     samples = samples_of(pcm)
@@ -168,10 +168,10 @@ def scaled(pcm: bytes, before: float, after: float, size: int) -> bytes:
 
 
 class SpeakerStream:
-    """One stream of frames on one speaker, seen from the event loop."""
+    """Playback of one stream of frames on one speaker, on the side of the event loop."""
 
     def __init__(self, speaker: Speaker, timeline: Timeline) -> None:
-        """Write what the speaker takes to `timeline`."""
+        """`timeline` gets the audio the speaker takes."""
         self._buffer = PlaybackBuffer(speaker)
         self._timeline = timeline
         self._track: PlaybackTrack | None = None
@@ -182,7 +182,7 @@ class SpeakerStream:
         self._room = asyncio.Event()
 
     def fill(self, samples: int) -> bytes:
-        """Called by the device's thread."""
+        """Return the next `samples` for the device, whose thread calls this."""
         pcm = self._buffer.take(samples)
         if self._track:
             self._timeline.play(self._track, pcm)
@@ -190,7 +190,7 @@ class SpeakerStream:
         return pcm
 
     async def supply(self, frames: Frames) -> None:
-        """Take all of `frames`, of any rate, as they come. If they fail, what came before is heard all the same."""
+        """Buffer all of `frames`, of any rate, as they come. If they fail, the audio before that is still played."""
         try:
             await self._take(frames)
         finally:
@@ -200,7 +200,7 @@ class SpeakerStream:
     async def _take(self, frames: Frames) -> None:
         resampler: Resampler | None = None
         async for frame in frames:
-            # Not awaited before: the device opens while the first frame is on its way.
+            # Not awaited earlier: the device opens while the first frame is on its way.
             resampler = resampler or Resampler((await asyncio.shield(self._opened)).rate)
             for piece in _pieces(frame):
                 await self._put(resampler.convert(piece))
@@ -212,13 +212,13 @@ class SpeakerStream:
         if self._buffer.ready:
             self._ready.set()
         await asyncio.sleep(0)
-        # For as long as it takes: whether the device still works is for `sound` to tell.
+        # No timeout here: `sound` detects a lost device.
         while self._buffer.seconds > MAX_SECONDS:
             self._room.clear()
             await self._room.wait()
 
     async def sound(self, device: OpenDevice) -> None:
-        """Start `device` as soon as there is sound, return when all has been heard. Raises AudioDeviceError if it goes away."""
+        """Start `device` once there is audio; return when all was heard. Raises AudioDeviceError if the device is lost."""
         self._buffer.open(device)
         self._track = PlaybackTrack(device.rate, device.latency_seconds)
         self._opened.set_result(device)
@@ -240,7 +240,7 @@ class SpeakerStream:
             async with asyncio.timeout(patience):
                 await self._asked.wait()
         except TimeoutError:
-            # A loop that was blocked finds both at once, the time limit and what the device asked meanwhile.
+            # A blocked event loop sees both at once: the timeout and the device's request meanwhile.
             if not self._asked.is_set():
                 raise lost("output") from None
 

@@ -1,6 +1,6 @@
-"""Microphones and speakers, whichever library is at hand.
+"""Microphones and speakers, through whichever sound library is installed.
 
-Everything here blocks, for milliseconds to seconds: call it in a thread. The libraries' own threads call `deliver` and
+Everything here blocks for milliseconds to seconds: call it in a thread. The libraries' own threads call `deliver` and
 `fill`, which therefore only move bytes.
 """
 
@@ -21,16 +21,16 @@ BACKENDS = {
     "miniaudio": "voicemode.audio.devices.mini",
     "sdl": "voicemode.audio.devices.sdl",
 }
-"""In order of preference. Each module has a function `open_backend`."""
+"""Modules by backend, in order of preference. Each has a function `open_backend`."""
 
 PACKAGES = {"pyaudio": "pyaudio", "miniaudio": "miniaudio", "sdl": "pysdl2-dll"}
-"""What to install for each."""
+"""Package to install for each backend."""
 
 Kind = Literal["input", "output"]
 Deliver = Callable[[bytes], None]
-"""Takes what the microphone has just heard: mono, 16 bit."""
+"""Callback for audio just recorded: mono, 16 bit."""
 Fill = Callable[[int], bytes]
-"""Takes a number of samples, gives as many for the speaker: mono, 16 bit."""
+"""Callback that takes a number of samples and returns as many for the speaker: mono, 16 bit."""
 
 WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 
@@ -38,29 +38,29 @@ WORDS: dict[Kind, str] = {"input": "microphone", "output": "speaker"}
 @dataclass(frozen=True, slots=True)
 class Device:
     index: int
-    """Its number among the devices of its library; changes when others come and go."""
+    """Number of the device in its library; changes when other devices come and go."""
     name: str
     kind: Kind
     is_default: bool
-    """True if the system's choice is this one."""
+    """True if the device is the system's default."""
 
 
 class Stream(Protocol):
-    """An open device; sound flows from `start` to `close`."""
+    """An open device; audio flows from `start` to `close`."""
 
     rate: int
-    """Samples per second: what was asked for, or what the device insists on."""
+    """Samples per second: the requested rate, or the one the device insists on."""
     latency_seconds: float
-    """From `fill` to the ear, or from the mouth to `deliver`, as the library estimates it."""
+    """Delay from `fill` to the ear, or from the mouth to `deliver`, as estimated by the library."""
 
     def start(self) -> None:
-        """Let sound flow. Apart from opening, so that the first thing a speaker asks for is sound, not silence before it.
+        """Start the audio. Separate from opening, so that a speaker first requests audio, not silence before it.
 
         Raises AudioDeviceError. Has no effect on a closed stream.
         """
 
     def close(self) -> None:
-        """Twice is as good as once. No callback runs afterwards."""
+        """Close the device; idempotent. No callback runs afterwards."""
 
 
 class Backend(Protocol):
@@ -69,20 +69,20 @@ class Backend(Protocol):
     name: str
 
     def devices(self) -> list[Device]:
-        """All there are now. Raises AudioDeviceError."""
+        """Return all devices present now. Raises AudioDeviceError."""
 
     def open_input(self, wanted: str, rate: int, deliver: Deliver) -> Stream:
-        """Open a microphone. `wanted` is an index, part of a name, or empty for the system's choice.
+        """Open a microphone. `wanted` is an index, part of a name, or empty for the system's default.
 
         Raises AudioDeviceError.
         """
 
     def open_output(self, wanted: str, rate: int, fill: Fill) -> Stream:
-        """Open a speaker; otherwise as `open_input`."""
+        """Open a speaker; otherwise like `open_input`."""
 
 
 def open_backend(name: str = "auto") -> Backend:
-    """The sound library called `name`; `auto` is the first that is installed. Raises AudioDeviceError."""
+    """Return the sound library `name`; `auto` is the first one installed. Raises AudioDeviceError."""
     if server := egress.distant_sound_server():
         raise AudioDeviceError(
             f"Microphone and speaker would be those of {server}, and VOICEMODE_LOCAL_ONLY is on.",
@@ -93,7 +93,7 @@ def open_backend(name: str = "auto") -> Backend:
         try:
             return cast("Backend", import_module(BACKENDS[candidate]).open_backend())
         except ImportError as error:
-            # Installed or not is one thing; PyAudio also fails where PortAudio itself is missing.
+            # Being installed is not enough: PyAudio also fails where PortAudio itself is missing.
             log.debug("No %s: %s", candidate, error)
     raise AudioDeviceError(
         f"The sound library {' or '.join(candidates)} cannot be used here.",
@@ -102,9 +102,9 @@ def open_backend(name: str = "auto") -> Backend:
 
 
 def find_device(devices: Sequence[Device], wanted: str, kind: Kind) -> Device | None:
-    """The device of `kind` that `wanted` (an index or part of a name, any case) means; None if it is empty.
+    """Return the device of `kind` matching `wanted` (an index or part of a name, any case); None if that is empty.
 
-    Raises AudioDeviceError, naming the devices there are.
+    Raises AudioDeviceError that lists the devices present.
     """
     if not wanted:
         return None
@@ -126,7 +126,7 @@ def _matches(device: Device, wanted: str) -> bool:
 
 
 def refused(kind: Kind, wanted: str, reason: object) -> AudioDeviceError:
-    """The error for a device that is there but cannot be opened."""
+    """Return the error for a device that is present but cannot be opened."""
     name = f"The {WORDS[kind]} {wanted!r}" if wanted else f"The system's {WORDS[kind]}"
     allow = "Allow this program to use it in the system's privacy settings, and see" if kind == "input" else "See"
     return AudioDeviceError(
@@ -136,7 +136,7 @@ def refused(kind: Kind, wanted: str, reason: object) -> AudioDeviceError:
 
 
 def lost(kind: Kind) -> AudioDeviceError:
-    """The error for a device that went away while it was open."""
+    """Return the error for a device that disappeared while open."""
     return AudioDeviceError(
         f"The {WORDS[kind]} stopped working in the middle of the turn.",
         hint=Remedy("Was it unplugged? Connect it again or choose another one; the next turn looks anew.", "voicemode doctor"),

@@ -1,4 +1,4 @@
-"""Devices through miniaudio: its wheel carries everything, and it converts rates itself. Imported at first use only."""
+"""Devices through miniaudio: its wheel is self-contained, and it converts sample rates. Imported at first use only."""
 
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -24,7 +24,7 @@ class MiniaudioBackend:
     name = "miniaudio"
 
     def __init__(self) -> None:
-        # Without a sound system the null backend would "work", deaf and mute.
+        # Without a sound system the null backend would "work", without any audio.
         real = miniaudio.get_enabled_backends() - {miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM}
         self._systems = sorted(real, key=lambda system: int(system.value))
 
@@ -67,7 +67,7 @@ class MiniaudioBackend:
 # `_get_info` is private to the library: pyproject.toml pins its version.
 class _Listing(miniaudio.Devices):  # type: ignore[misc]
     def _get_info(self, device_type: Any, device_info: Any) -> dict[str, Any]:
-        # The library would open every device to ask for its formats, which we do not need.
+        # The library would open every device to query its formats, which we do not need.
         return {"is_default": bool(device_info.isDefault)}
 
 
@@ -88,7 +88,7 @@ def _speak(fill: Fill) -> Generator[bytes, Any, None]:
 
 @contextmanager
 def _translated(kind: Kind, wanted: str) -> Iterator[None]:
-    """The library's errors as ours."""
+    """Translate the library's errors into ours."""
     try:
         yield
     except miniaudio.MiniaudioError as error:
@@ -122,7 +122,7 @@ class _MiniaudioStream:
             if device is None:
                 return
             device.close()
-            # The library forgets its context, and with it a connection to the sound server.
+            # The library leaks its context, and with it a connection to the sound server.
             context, device._context = device._context, None
             if context is not None:
                 miniaudio.lib.ma_context_uninit(context)

@@ -1,4 +1,4 @@
-"""Devices through PyAudio, which is PortAudio. Imported at first use only."""
+"""Devices through PyAudio, the binding of PortAudio. Imported at first use only."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from voicemode.errors import AudioDeviceError
 
 PERIOD_SECONDS = 0.02
 _LIBRARY = threading.RLock()
-"""PortAudio may be started, asked and ended by one thread at a time only."""
+"""Lock for initializing, querying and terminating PortAudio, which is not thread-safe."""
 
 
 def open_backend() -> "PyAudioBackend":
@@ -46,7 +46,7 @@ class PyAudioBackend:
 
     def _open(self, kind: Kind, wanted: str, rate: int, callback: Callable[..., Any]) -> Stream:
         with _LIBRARY:
-            # A session of its own sees the devices, and the system's choice, of now.
+            # A new session sees the current devices and the current default.
             session = pyaudio.PyAudio()
             try:
                 with _translated(kind, wanted):
@@ -58,7 +58,7 @@ class PyAudioBackend:
 
 @contextmanager
 def _translated(kind: Kind, wanted: str) -> Iterator[None]:
-    """The library's errors as ours."""
+    """Translate the library's errors into ours."""
     try:
         yield
     except OSError as error:
@@ -114,7 +114,7 @@ class _PyAudioStream:
     def __init__(self, session: Any, kind: Kind, wanted: str, stream: Any) -> None:
         self.rate = int(stream._rate)
         latency = stream.get_input_latency() if kind == "input" else stream.get_output_latency()
-        # PortAudio does not count what a sound server holds.
+        # PortAudio does not count the buffer of a sound server.
         self.latency_seconds = float(latency) + 2 * PERIOD_SECONDS
         self._translated = partial(_translated, kind, wanted)
         self._session = session
@@ -130,6 +130,6 @@ class _PyAudioStream:
             session, self._session = self._session, None
             if session is None:
                 return
-            # Not stopped first: PortAudio would play what it still holds, which takes more than a second.
+            # Not stopped first: PortAudio would play out its buffer, which takes more than a second.
             self._stream.close()
             session.terminate()

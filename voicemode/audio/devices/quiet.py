@@ -1,4 +1,4 @@
-"""Silence what Linux sound libraries write to stderr of their own accord."""
+"""Suppression of what Linux sound libraries write to stderr of their own accord."""
 
 import sys
 from ctypes import CDLL, CFUNCTYPE
@@ -7,7 +7,7 @@ _IGNORE = CFUNCTYPE(None)(lambda: None)
 
 
 def quieten() -> None:
-    """ALSA and JACK tell stderr of everything that was tried in vain: dozens of lines that look like failures."""
+    """Stop ALSA and JACK from logging every failed probe to stderr: dozens of lines that look like failures."""
     if not sys.platform.startswith("linux"):
         return
     for library, setters in (

@@ -1,6 +1,6 @@
-"""Devices through SDL, whose wheel exists where miniaudio's does not: for Linux on arm64. Imported at first use only.
+"""Devices through SDL, whose wheel exists where miniaudio's does not: on Linux arm64. Imported at first use only.
 
-The package holds the library alone, no binding: the functions needed are called with ctypes. Linux only.
+The package contains only the library, no binding: its functions are called with ctypes. Linux only.
 """
 
 import threading
@@ -32,9 +32,9 @@ from voicemode.audio.frames import SAMPLE_BYTES
 
 PERIOD_SECONDS = 0.02
 PERIODS = 3
-"""On their way at once: one with SDL, two with ALSA. A sound server keeps fewer."""
+"""Periods buffered at once: one in SDL, two in ALSA. A sound server keeps fewer."""
 HINTS = {
-    # Otherwise SDL takes SIGTERM for itself, and the program outlives it.
+    # Otherwise SDL handles SIGTERM itself, and the program outlives it.
     b"SDL_NO_SIGNAL_HANDLERS": b"1",
     b"SDL_AUDIO_DEVICE_APP_NAME": b"VoiceMode",
 }
@@ -43,10 +43,10 @@ SAMPLE_FORMAT = 0x8010  # AUDIO_S16LSB
 STOPPED = 0  # SDL_AUDIO_STOPPED
 
 Move = Callable[[int, int], None]
-"""Takes the address of SDL's buffer and its size in bytes; reads or fills it."""
+"""Callback that reads or fills SDL's buffer, given its address and its size in bytes."""
 
 _LIBRARY = threading.RLock()
-"""SDL may be started, asked and ended by one thread at a time only."""
+"""Lock for initializing, querying and closing SDL, which is not thread-safe."""
 _Callback = CFUNCTYPE(None, c_void_p, c_void_p, c_int)
 
 
@@ -71,7 +71,7 @@ def open_backend() -> "SdlBackend":
 
 
 def _library() -> Any:
-    """SDL. Raises ImportError where the package has none for this system."""
+    """Load SDL. Raises ImportError if the package has no library for this system."""
     try:
         sdl = CDLL(str(Path(sdl2dll.get_dllpath(), "libSDL2-2.0.so")))
     except OSError as error:
@@ -115,7 +115,7 @@ class SdlBackend:
     def _open(self, kind: Kind, wanted: str, rate: int, move: Move) -> Stream:
         try:
             with ExitStack() as opened:
-                # A session of its own sees the devices, and the system's choice, of now.
+                # A new session sees the current devices and the current default.
                 opened.enter_context(_session(self._sdl))
                 device = find_device(_devices(self._sdl, kind), wanted, kind) if wanted else None
                 stream = _SdlStream(self._sdl, rate, move)
@@ -146,13 +146,13 @@ def _devices(sdl: Any, kind: Kind) -> list[Device]:
     default = _default_name(sdl, capture)
     with _LIBRARY:
         names = [sdl.SDL_GetAudioDeviceName(index, capture) for index in range(sdl.SDL_GetNumAudioDevices(capture))]
-    # A device may have gone away since they were counted.
+    # A device may have disappeared since the count.
     known = [(index, name.decode()) for index, name in enumerate(names) if name]
     return [Device(index, name, kind, is_default=name == default) for index, name in known]
 
 
 def _default_name(sdl: Any, capture: bool) -> str:
-    """Return the name of the system's device; where SDL does not know it, ALSA's."""
+    """Return the name of the system's default device; if SDL cannot tell, ALSA's name for it."""
     name = c_char_p()
     with _LIBRARY:
         if sdl.SDL_GetDefaultAudioInfo(byref(name), byref(_Spec()), capture) or name.value is None:
@@ -169,17 +169,17 @@ class _SdlStream:
         self.latency_seconds = PERIODS * PERIOD_SECONDS
         self._sdl = sdl
         self._move = move
-        # Kept: SDL has only its address.
+        # Kept alive: SDL holds only its address.
         self._callback = _Callback(self._called)
         self._device = 0
         self._opened = ExitStack()
 
     def open(self, kind: Kind, name: str | None, opened: ExitStack) -> None:
-        """Open the device called `name`, or the system's choice; `opened` is closed with it. Raises OSError."""
+        """Open the device called `name`, or the system's default; `close` also closes `opened`. Raises OSError."""
         wanted = _Spec(self.rate, SAMPLE_FORMAT, 1, samples=round(self.rate * PERIOD_SECONDS), callback=self._callback)
         encoded = name.encode() if name else None
         with _LIBRARY:
-            # Nothing may differ from what is wanted: SDL converts.
+            # No format changes are allowed (the final 0): SDL converts.
             self._device = self._sdl.SDL_OpenAudioDevice(encoded, kind == "input", byref(wanted), byref(_Spec()), 0)
             if not self._device:
                 raise _failure(self._sdl)
@@ -187,7 +187,7 @@ class _SdlStream:
 
     def start(self) -> None:
         with _LIBRARY:
-            # Once closed it is device 0, which does not exist.
+            # A closed stream has device 0, which does not exist.
             self._sdl.SDL_PauseAudioDevice(self._device, 0)
 
     def close(self) -> None:
@@ -197,7 +197,7 @@ class _SdlStream:
             self._opened.close()
 
     def _called(self, _: None, buffer: int, size: int) -> None:
-        # SDL goes on asking, and delivers silence, when the device is gone.
+        # SDL keeps calling, with silence, when the device is gone; it counts as stopped then.
         if self._sdl.SDL_GetAudioDeviceStatus(self._device) == STOPPED:
             memset(buffer, 0, size)
         else:

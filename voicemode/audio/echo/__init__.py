@@ -1,1 +1,1 @@
-"""Acoustic echo: the canceller, its reference, and how loud the echo is."""
+"""Acoustic echo: the canceller, its reference, and the level of the echo."""

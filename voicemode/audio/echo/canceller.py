@@ -1,4 +1,4 @@
-"""Our own voice, removed from what the microphone hears, by WebRTC's audio processing. Its library is loaded at first use."""
+"""Echo cancellation: our own voice is removed from microphone audio by WebRTC's audio processing, loaded at first use."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from voicemode.audio.frames import SAMPLE_BYTES, SILENCE_DB, Frame, level_db
 from voicemode.audio.turns.barge_in import CleanedFrame
 
 RATE = 16_000
-"""Hertz, of what is cleaned."""
+"""Sample rate of the audio that is cleaned, in hertz."""
 STEP_BYTES = round(RATE * STEP_SECONDS) * SAMPLE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processing:
-    """Processing applied to a microphone's sound."""
+    """Processing applied to microphone audio."""
 
     echo: bool = False
     noise_suppression: bool = False
@@ -29,15 +29,15 @@ class Processing:
 
 
 def available() -> bool:
-    """True if the library is installed; it is not loaded."""
+    """Return True if the library is installed, without loading it."""
     return find_spec("livekit") is not None and find_spec("livekit.rtc") is not None
 
 
 class Canceller:
-    """Cleans what one microphone hears. It learns all the time: keep it as long as the devices stay the same."""
+    """Echo canceller of one microphone. It adapts continuously: keep it as long as the devices stay the same."""
 
     def __init__(self, processing: Processing) -> None:
-        """Takes up to a second. Raises ImportError where the library is missing."""
+        """Takes up to a second. Raises ImportError if the library is missing."""
         from livekit.rtc.apm import AudioProcessingModule
         from livekit.rtc.audio_frame import AudioFrame
 
@@ -45,7 +45,7 @@ class Canceller:
         self._module = AudioProcessingModule(
             echo_cancellation=processing.echo,
             noise_suppression=processing.noise_suppression,
-            # Rumble below speech would be taken for sound.
+            # Rumble below speech would count as sound.
             high_pass_filter=True,
             auto_gain_control=processing.gain_control,
         )
@@ -54,17 +54,17 @@ class Canceller:
 
     @property
     def progress(self) -> EchoProgress | None:
-        """None before it is known."""
+        """Progress of echo removal; None before it has been measured."""
         return self._level.progress
 
     def clean(self, frame: Frame, played: Frame, delay_seconds: float) -> CleanedFrame:
-        """10 ms at RATE, while the speaker took the 10 ms `played`, which is heard `delay_seconds` later, more or less."""
+        """Clean a 10 ms `frame` at RATE; the speaker took `played` meanwhile, audible about `delay_seconds` later."""
         if self._echo:
             self._module.process_reverse_stream(self._packed(played))
             self._module.set_stream_delay_ms(round(delay_seconds * 1000))
         packed = self._packed(frame)
         self._module.process_stream(packed)
-        # It puts a faint noise where it hears nothing; digital silence has to stay what it is, to tell a dead microphone.
+        # WebRTC fills silence with faint noise; digital silence must be kept, as it identifies a dead microphone.
         cleaned = bytes(packed.data.cast("B")) if frame.pcm.strip(b"\0") else frame.pcm
         echo_db = SILENCE_DB
         if self._echo:
@@ -76,7 +76,7 @@ class Canceller:
 
 
 class Cleaner:
-    """Cleans one stream of a microphone, from its first sample on; frames of any length go in."""
+    """Cleaner of one microphone stream, from its first sample on; accepts frames of any length."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -84,7 +84,7 @@ class Cleaner:
         self._step = 0
 
     def clean(self, frame: Frame, canceller: Canceller | None) -> Iterator[CleanedFrame]:
-        """The whole steps that `frame` completes, which may be none. Without a canceller anything may be our voice."""
+        """Yield the steps that `frame` completes, if any. Without a canceller all of them could be our own voice."""
         self._pcm += frame.pcm
         while len(self._pcm) >= STEP_BYTES:
             step = Frame(bytes(self._pcm[:STEP_BYTES]), RATE)
@@ -97,5 +97,5 @@ class Cleaner:
                 yield canceller.clean(step, played, self._timeline.delay_seconds)
 
     def skip(self, seconds: float) -> None:
-        """Account for microphone audio that was lost and never comes."""
+        """Account for `seconds` of lost microphone audio."""
         self._step += round(seconds / STEP_SECONDS)

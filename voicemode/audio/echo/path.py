@@ -1,7 +1,7 @@
-"""The way from our speaker to our microphone: how much of what we play comes back, and when.
+"""The echo path from our speaker to our microphone: its gain and delay.
 
-A sweep is played, and what the microphone heard is divided by it: what is left is the echo of a single click. Pure Python:
-it takes a second, and is asked for once.
+A sweep is played, and the recording is deconvolved by it, which leaves the echo of a single click. Pure Python: it takes a
+second, and runs once.
 """
 
 import cmath
@@ -15,23 +15,23 @@ from voicemode.audio.frames import Frame, join, pcm_of, samples_of, silence
 from voicemode.config.installer import to_install
 
 RATE = 16_000
-"""Hertz."""
+"""Sample rate in hertz."""
 LEAD_SECONDS = 0.3
-"""Silence before the sweep: some speakers swallow what comes first."""
+"""Silence before the sweep: some speakers swallow the beginning."""
 SWEEP_SECONDS = 1.0
 LOW, HIGH = 300.0, 3400.0
-"""Hertz: what every speaker and microphone can do."""
+"""Bounds of the sweep in hertz, within the range of every speaker and microphone."""
 LEVEL = 0.15
-"""Of full scale: soft."""
+"""Share of full scale: soft."""
 FADE_SECONDS = 0.02
 BEFORE_SECONDS, AFTER_SECONDS = 0.005, 0.2
-"""Around the loudest echo: with what the room adds to it."""
+"""Window around the loudest echo, reverberation included."""
 CERTAIN = 7.0
-"""An echo stands out from the noise by so many times its root mean square: chance does by five."""
+"""Least ratio of an echo's peak to the RMS of the noise; chance reaches five."""
 WEAK_DB = -45.0
-"""An echo that is no louder is no voice to any detector."""
+"""An echo up to this level is not speech to any VAD."""
 LONG_SECONDS = 0.5
-"""A canceller looks no farther back."""
+"""Longest delay a canceller handles."""
 
 Mode = Literal["auto", "off", "headphones"]
 
@@ -41,15 +41,15 @@ class EchoPath:
     """A measured echo path."""
 
     level_db: float | None
-    """Level of the echo, relative to what was played; None if none was to be heard."""
+    """Level of the echo relative to the audio played; None if there was no echo."""
     begins_seconds: float
-    """Where in what was heard the echo of the sweep begins; 0 if there is none."""
+    """Start of the sweep's echo in the recording; 0 if there is none."""
     floor_db: float
-    """An echo that is softer than this would not have been noticed."""
+    """Level of the softest echo that would have been detected."""
 
 
 def sweep() -> Frame:
-    """A tone that rises for a second, after a silence: what to play."""
+    """Return the audio to play: silence, then a tone that rises for a second."""
     count, fade = round(RATE * SWEEP_SECONDS), round(RATE * FADE_SECONDS)
     tones = array("h")
     for index in range(count):
@@ -61,14 +61,14 @@ def sweep() -> Frame:
 
 
 def find_echo(heard: Frame) -> EchoPath:
-    """The echo of `sweep()` in what a microphone heard, of the same rate; longer than the sweep, and up to some 10 s."""
+    """Find the echo of `sweep()` in `heard`, a recording at RATE, longer than the sweep and up to some 10 s."""
     played, samples = samples_of(sweep().pcm)[round(LEAD_SECONDS * RATE) :], samples_of(heard.pcm)
     size = 1 << (len(samples) + len(played)).bit_length()
     wave, echo = spectrum(played, size), spectrum(samples, size)
     power = [abs(value) ** 2 for value in wave]
     least = 0.01 * max(power)
     clicks = [e * w.conjugate() / (p + least) for e, w, p in zip(echo, wave, power, strict=True)]
-    # The inverse transform, by way of the forward one. An echo that begins later was not heard to its end.
+    # The inverse transform by way of the forward one. The cut drops echoes whose end was not recorded.
     response = [value.real / size for value in transform([value.conjugate() for value in clicks])]
     response = response[: len(samples) - len(played)]
     click = [p / (p + least) for p in power]
@@ -76,12 +76,12 @@ def find_echo(heard: Frame) -> EchoPath:
 
 
 def weigh(response: Sequence[float], peak: float, energy: float) -> EchoPath:
-    """Is there an echo in `response`, and how loud?
+    """Return the echo in `response` and its level.
 
     Args:
-        response: What is heard of a click, sample by sample.
-        peak: The height that the click itself would have in it.
-        energy: The sum of its squares.
+        response: The impulse response, sample by sample.
+        peak: The peak that the click itself would have in it.
+        energy: The sum of the click's squared samples.
     """
     loudest = max(range(len(response)), key=lambda index: abs(response[index]))
     start, end = max(0, loudest - round(BEFORE_SECONDS * RATE)), loudest + round(AFTER_SECONDS * RATE)
@@ -91,7 +91,7 @@ def weigh(response: Sequence[float], peak: float, energy: float) -> EchoPath:
     if response[loudest] ** 2 <= CERTAIN**2 * noise:
         return EchoPath(level_db=None, begins_seconds=0.0, floor_db=floor_db)
     whole = (sum(value**2 for value in around) - noise * len(around)) / energy
-    # What the room adds may drown in noise; the first of it has not.
+    # Reverberation can drown in noise; the peak has not.
     level_db = decibels(max(whole, (response[loudest] / peak) ** 2))
     return EchoPath(level_db=level_db, begins_seconds=loudest / RATE, floor_db=floor_db)
 
@@ -101,7 +101,7 @@ def spectrum(samples: "array[int]", size: int) -> list[complex]:
 
 
 def transform(values: list[complex]) -> list[complex]:
-    """Fourier's, of a power of two values."""
+    """Return the Fourier transform of `values`, whose number must be a power of two."""
     if len(values) == 1:
         return values
     even, odd = transform(values[::2]), transform(values[1::2])
@@ -121,12 +121,12 @@ class Advice:
 
 
 def advise(path: EchoPath, delay_seconds: float, *, canceller: bool) -> Advice:
-    """Advise how people can interrupt us where the echo is like this.
+    """Advise on barge-in with this echo path.
 
     Args:
-        path: What was measured.
-        delay_seconds: From handing sound to the speaker until its echo arrives.
-        canceller: Whether the echo canceller is installed.
+        path: The measured echo path.
+        delay_seconds: From handing audio to the speaker until its echo arrives.
+        canceller: True if the echo canceller is installed.
     """
     if path.level_db is None and path.floor_db > WEAK_DB:
         return Advice("auto", "It is too noisy here to tell whether there is an echo. Try again in a quiet moment.")

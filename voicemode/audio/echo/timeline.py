@@ -1,4 +1,4 @@
-"""The speaker's output aligned with the microphone's input, although each has a clock of its own."""
+"""Alignment of the speaker's output with the microphone's input, although each has its own clock."""
 
 import threading
 import time
@@ -10,28 +10,28 @@ from voicemode.audio.echo.level import STEP_SECONDS
 from voicemode.audio.frames import SAMPLE_BYTES, Frame, silence
 
 USUAL_RATE = 24_000
-"""Hertz, of the silence before anything is played."""
+"""Sample rate of the silence before anything is played, in hertz."""
 WINDOW_SECONDS = 1.0
-"""The most punctual call of a device in so long tells where it is."""
+"""Window whose most punctual callback gives the position of a device."""
 TOLERANCE_SECONDS = 0.03
-"""Clocks may drift apart by so much before one is set by the other: a canceller follows smaller steps by itself."""
+"""Clock drift above which positions are corrected; a canceller follows smaller changes by itself."""
 MARGIN_SECONDS = 0.02
-"""What is taken is placed so much later, lest a call that comes a little late finds its place already asked for."""
+"""Delay added when placing audio, so that a slightly late callback does not find its place already read."""
 EARLY_CALLS = 100
-"""Of a speaker, remembered while a microphone that was opened with it delivers nothing: two seconds or so."""
+"""Speaker callbacks kept while the microphone opened with it delivers nothing: about two seconds."""
 MAX_SECONDS = 120.0
-"""Kept for a listener that lags behind, as of what the microphone heard."""
+"""Most reference audio kept for a reader that lags behind; as much as of microphone audio."""
 
 
 class Punctual:
-    """The least of what a device's calls say of its time: each may come late, none comes early."""
+    """Sliding minimum of the times reported by a device's callbacks: each may be late, none is early."""
 
     def __init__(self) -> None:
         self._before = self._now = inf
         self._turns_at = -inf
 
     def note(self, value: float, now: float) -> None:
-        """A call at `now` says so."""
+        """Account for the `value` of a callback at `now`."""
         if now < self._turns_at:
             self._now = min(self._now, value)
         else:
@@ -49,25 +49,25 @@ class Punctual:
 
 
 class Timeline:
-    """Counts in steps of 10 ms since the microphone was opened. Devices' threads write, the event loop reads."""
+    """Reference signal in steps of 10 ms since the microphone was opened. Device threads write, the event loop reads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._microphone: Punctual | None = None
-        """When it began."""
+        """Estimate of the clock time at which the microphone began."""
         self._begun = inf
-        """When the microphone began, as what is played was placed by."""
+        """Start of the microphone by which the audio played has been placed."""
         self._heard_seconds = 0.0
         self._second_bytes = 1
         self._latency_seconds = 0.0
         self._taken: deque[tuple[float, PlaybackTrack, bytes]] = deque(maxlen=EARLY_CALLS)
-        """By the speaker, and when, and not placed yet."""
+        """(time, track, audio) that the speaker took and that is not placed yet."""
         self._track: PlaybackTrack | None = None
         self._silence = silence(STEP_SECONDS, USUAL_RATE)
 
     def open(self, rate: int, latency_seconds: float) -> None:
-        """A microphone has been opened, from which sound comes so much later; the count begins."""
+        """Restart the count for a microphone just opened, whose audio arrives `latency_seconds` late."""
         with self._lock:
             self._second_bytes = rate * SAMPLE_BYTES
             self._microphone, self._heard_seconds, self._track = Punctual(), 0.0, None
@@ -76,13 +76,13 @@ class Timeline:
             self._latency_seconds = latency_seconds
 
     def close(self) -> None:
-        """Stop keeping the reference: nobody listens any more."""
+        """Stop keeping the reference: the microphone is closed."""
         with self._lock:
             self._microphone = self._track = None
             self._taken.clear()
 
     def hear(self, pcm: bytes) -> None:
-        """The microphone has delivered this."""
+        """Account for `pcm` delivered by the microphone."""
         with self._lock:
             if self._microphone is not None:
                 self._heard_seconds += len(pcm) / self._second_bytes
@@ -91,14 +91,14 @@ class Timeline:
                 self._place()
 
     def play(self, track: "PlaybackTrack", pcm: bytes) -> None:
-        """The speaker has taken `pcm`. A new track takes the place of the one before it."""
+        """Account for `pcm` taken by the speaker. A new track replaces the previous one."""
         with self._lock:
             if self._microphone is not None:
                 self._taken.append((self._clock(), track, pcm))
                 self._place()
 
     def _place(self) -> None:
-        """All that has been taken, as soon as the microphone has told where it is."""
+        """Place all audio taken by the speaker once the microphone's position is known."""
         while self._taken and self._microphone is not None and self._microphone.value < inf:
             at, track, pcm = self._taken.popleft()
             here = at - self._settle(self._microphone.value)
@@ -108,9 +108,9 @@ class Timeline:
             track.write(pcm, here)
 
     def _settle(self, begun: float) -> float:
-        """When the microphone began; what has been placed goes along where `begun` proves that wrong.
+        """Return the microphone's start; if `begun` differs too much, correct it and move the audio placed so far.
 
-        A sound server holds back what a microphone hears first, half a second of it, and then delivers it at once.
+        A sound server holds back the first half second of microphone audio, then delivers it at once.
         """
         if abs(self._begun - begun) >= TOLERANCE_SECONDS:
             if self._track:
@@ -119,54 +119,54 @@ class Timeline:
         return self._begun
 
     def played(self, step: int) -> Frame:
-        """Return what the speaker took while the microphone heard this step. Steps are asked in order, each once."""
+        """Return the audio the speaker took during this step of the microphone. Read steps in order, each once."""
         with self._lock:
             return (self._track and self._track.read(step)) or self._silence
 
     @property
     def delay_seconds(self) -> float:
-        """From being played to being heard, as the devices estimate it, without the way through the air."""
+        """Delay from playing to hearing by the devices' own estimates, without the path through the air."""
         with self._lock:
             return self._latency_seconds + (self._track.latency_seconds if self._track else 0.0)
 
 
 class PlaybackTrack:
-    """The output of one opened speaker, in the microphone's time.
+    """Output of one opened speaker, in the microphone's time.
 
-    A canceller finds an echo that comes late, and none that seems to come before its cause. So a sound is placed where it
-    was taken, give or take less than the speaker needs to make it audible; whatever the speaker may hold back besides.
+    A canceller finds a late echo, but none that seems to precede its cause. So audio is placed where the speaker took it,
+    off by less than its latency, regardless of any further buffering in the speaker.
     """
 
     def __init__(self, rate: int, latency_seconds: float) -> None:
         self.rate = rate
         self.latency_seconds = latency_seconds
-        """From being taken to being audible."""
+        """Delay from being taken to being audible."""
         self._margin = min(MARGIN_SECONDS, latency_seconds / 2)
         self._size = round(rate * STEP_SECONDS) * SAMPLE_BYTES
         self._pcm = bytearray()
         self._step = 0
-        """At the beginning of `_pcm`."""
+        """Step at the beginning of `_pcm`."""
         self._missed_bytes = 0
-        """Asked for before they were taken."""
+        """Bytes read before the speaker took them."""
         self._late = Punctual()
 
     def begin(self, here: float) -> None:
-        """The first of it is taken while the microphone is at `here`, in seconds."""
+        """Start the track where the microphone is: at `here`, in seconds."""
         self._pcm.clear()
         self._missed_bytes = 0
         self._place(floor((here + self._margin) / STEP_SECONDS))
 
     def move(self, seconds: float) -> None:
-        """All of it belongs so much later."""
+        """Shift the whole track later by `seconds`."""
         self._place(self._step + round(seconds / STEP_SECONDS))
 
     def write(self, pcm: bytes, here: float) -> None:
-        """`pcm` is taken while the microphone is at `here`."""
+        """Append `pcm`, taken while the microphone is at `here`, in seconds."""
         late = here + self._margin - self._end
         if late > MAX_SECONDS:
             self.begin(here)
         elif late > self.latency_seconds + TOLERANCE_SECONDS:
-            # The speaker has run dry.
+            # The speaker had an underrun.
             self._wait(late)
         else:
             self._follow(late, here)
@@ -186,16 +186,16 @@ class PlaybackTrack:
 
     @property
     def _end(self) -> float:
-        """Where what is taken next belongs, in seconds."""
+        """Position of the audio taken next, in seconds."""
         return self._step * STEP_SECONDS + (len(self._pcm) - self._missed_bytes) / SAMPLE_BYTES / self.rate
 
     def _follow(self, late: float, here: float) -> None:
-        """Go along where this speaker's clock moves against the microphone's, or where it fills its buffer.
+        """Follow the drift between the clocks of speaker and microphone, and the filling of the speaker's buffer.
 
-        A call may come late, so it is waited for a punctual one; none comes early, so that is believed at once.
+        A callback may be late, so wait for a punctual one; none is early, so follow an early one at once.
         """
         if late <= -STEP_SECONDS:
-            # A step more, for calls more punctual still: each move costs the canceller some of what it has learnt.
+            # One more step, for callbacks even more punctual: each move costs the canceller some of its adaptation.
             self._place(self._step + int(late / STEP_SECONDS) - 1)
             return
         self._late.note(late, here)
@@ -203,7 +203,7 @@ class PlaybackTrack:
             self._wait(self._late.value)
 
     def _wait(self, seconds: float) -> None:
-        """Delay what is taken next by so much."""
+        """Delay the audio taken next by `seconds` of silence."""
         self._add(bytes(round(self.rate * seconds) * SAMPLE_BYTES))
         self._late = Punctual()
 

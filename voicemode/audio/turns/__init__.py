@@ -1,1 +1,1 @@
-"""Turn-taking: pure decisions about whose turn it is, from sound and evidence."""
+"""Turn-taking: pure decisions about whose turn it is, from audio and other evidence."""

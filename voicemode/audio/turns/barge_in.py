@@ -1,4 +1,4 @@
-"""Has somebody begun to talk over us? No clock, no I/O: time is counted in audio."""
+"""Detection of barge-in while we speak. No clock, no I/O: time is counted in audio."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -11,37 +11,37 @@ from voicemode.audio.turns.endpointer import reached
 from voicemode.audio.vad import RATE, Vad
 
 PRE_ROLL_SECONDS = 0.6
-"""Kept from before the first sign of speech: detectors are late, and a word begins softly."""
+"""Seconds of audio kept from before the first sign of speech: detectors are late, and a word begins softly."""
 MAX_SECONDS = 30.0
-"""Kept at most."""
+"""Most audio kept."""
 LOUDER_DB = 10.0
-"""Speech is so much above the room."""
+"""Speech is at least this far above the room noise."""
 REMOVED_DB = 20.0
-"""A canceller that has found the echo leaves less of it than this."""
+"""A converged canceller attenuates our own voice by more than this."""
 BEYOND_DB = 4.0
 BEYOND_SECONDS = 0.02
-"""So much and so long above our own voice is somebody else: a canceller loses the echo when devices stumble.
+"""Audio this far above our own voice for this long is somebody else: a canceller loses the echo when a device glitches.
 
-With a stumble every 7 s, four minutes of our voice interrupt themselves 0 times at 4 dB, 5 times at 0 dB for 60 ms. Simply to
-believe the canceller would be 0.07 s quicker, and would take most stumbles for somebody.
+With a glitch every 7 s, four minutes of our voice interrupt themselves 0 times at 4 dB, 5 times at 0 dB for 60 ms. Trusting
+the canceller alone would be 0.07 s quicker, but would take most glitches for somebody speaking.
 """
 RECENT_SECONDS = 0.15
-"""A sound counts for so long: the detector is late."""
+"""Seconds for which a sound counts: the detector is late."""
 ROOM_FRAMES = 300
-"""The quietest of so many, three seconds or more, are the room."""
+"""Frames, three seconds or more, whose quietest share is the room noise."""
 ROOM_SHARE = 0.2
 FAINTEST_DB, LOUDEST_DB = -60.0, -40.0
-"""No room is quieter; and somebody who has spoken ever since is no room."""
+"""Bounds of the room noise: no room is quieter, and anything louder is somebody who has spoken throughout."""
 LIKELY = 0.3
-"""Probability of speech that counts, where something stands out as well: 0.07 s sooner than 0.5, at the 90th percentile."""
+"""Probability from which a sound that stands out counts as speech: 0.07 s sooner than 0.5 at the 90th percentile."""
 SPEECH_SECONDS = 0.06
-"""Likely speech that is clearly speech; what is shorter is a click or the begin of a cough."""
+"""Likely speech of this length is certainly speech; anything shorter is a click or the start of a cough."""
 NOTHING_SECONDS = 0.25
-"""Without likely speech: it was nothing."""
+"""Seconds without likely speech after which it was a false alarm."""
 PAUSE_SECONDS = 0.3
-"""Without speech: it was short and is over."""
+"""Seconds without speech after which a short interruption is over."""
 TURN_SECONDS = 0.8
-"""Of speech, with its short pauses: longer than "mhm", "yeah, right" and "stop"."""
+"""Seconds of speech, excluding pauses, that take the turn: longer than "mhm", "yeah, right" and "stop"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class CleanedFrame(Frame):
     """A microphone frame with our own voice removed."""
 
     echo_db: float = SILENCE_DB
-    """Highest level of our own voice in it, in decibels below full scale."""
+    """Highest level our own voice can have had before its removal, in dB relative to full scale."""
 
 
 class InterruptionState(Enum):
@@ -58,29 +58,29 @@ class InterruptionState(Enum):
     QUIET = "quiet"
     """No one speaks."""
     MAYBE = "maybe"
-    """Somebody may have begun: we speak softer."""
+    """Somebody may have begun to speak: we lower our voice."""
     SPEECH = "speech"
-    """Clearly speech: our voice waits."""
+    """Certainly speech: our voice pauses."""
     OVER = "over"
-    """It was short and has ended: "mhm", "stop", an answer of a word. What was said decides."""
+    """A short interruption has ended: "mhm", "stop", a one-word answer. Its transcript decides."""
     TURN = "turn"
-    """It goes on: the turn is theirs."""
+    """The interruption continues: the turn is theirs."""
 
 
 class Overlap:
-    """From what is likely to be speech to a call."""
+    """State machine from likely speech to the state of an interruption."""
 
     def __init__(self) -> None:
         self.call = InterruptionState.QUIET
         self._speech = self._run = self._pause = 0.0
 
     def feed(self, likely: bool, seconds: float, *, certain: bool = True) -> InterruptionState:
-        """Account for `seconds` more.
+        """Account for `seconds` more audio.
 
         Args:
-            likely: Whether it is like speech, and stands out.
-            seconds: How long it is.
-            certain: Whether it cannot be our own voice.
+            likely: True if it is probably speech and stands out.
+            seconds: Its length.
+            certain: True if it cannot be our own voice.
         """
         self._count(likely, seconds)
         match self.call:
@@ -117,12 +117,12 @@ class Overlap:
 
 
 class Loudness:
-    """Tells sounds that stand out from the room and from our own voice."""
+    """Level meter for sounds that stand out from room noise and from our own voice."""
 
     def __init__(self) -> None:
         self._room: deque[float] = deque(maxlen=ROOM_FRAMES)
         self._recent: deque[tuple[float, bool, bool]] = deque()
-        """Each frame's (seconds, stands out from the room, stands out from our own voice)."""
+        """(seconds, stands out, beyond our own voice) of each recent frame."""
 
     def hear(self, frame: Frame) -> None:
         level = level_db(frame)
@@ -136,20 +136,20 @@ class Loudness:
 
     @property
     def stands_out(self) -> bool:
-        """True if something lately was louder than the room and than what a canceller leaves of our voice."""
+        """True if a recent sound was louder than the room noise and than the residual echo of our voice."""
         return any(stands_out for _, stands_out, _ in self._recent)
 
     @property
     def beyond(self) -> bool:
-        """True if something lately was louder than our voice can be, even if nothing of it were removed."""
+        """True if recent sounds were louder than our voice can be, even with none of it removed."""
         return reached(sum(seconds for seconds, _, beyond in self._recent if beyond), BEYOND_SECONDS)
 
 
 class InterruptionDetector:
-    """Follows one microphone while we speak."""
+    """Barge-in detector for one microphone, fed while we speak."""
 
     def __init__(self, vad: Vad) -> None:
-        """`vad` has state: it is for this microphone alone."""
+        """`vad` is stateful: it must serve this microphone alone."""
         self._vad = vad
         self._loudness = Loudness()
         self._overlap = Overlap()
@@ -159,31 +159,31 @@ class InterruptionDetector:
 
     @property
     def call(self) -> InterruptionState:
-        """The state so far."""
+        """Current state of the interruption."""
         return self._overlap.call
 
     @property
     def kept(self) -> list[Frame]:
-        """Frames from before the first sound of the interruption on; a pre-roll while there is none."""
+        """Frames of the interruption with a pre-roll before its first sound; the pre-roll alone while there is none."""
         return list(self._kept)
 
     def hear(self, frame: Frame) -> InterruptionState:
-        """Account for `frame`, 16 kHz, as it came from the microphone: of any length up to 40 ms."""
+        """Account for a microphone frame at 16 kHz, of any length up to 40 ms, and return the new state."""
         self._loudness.hear(frame)
         for piece in self._pieces(frame):
             likely = self._vad.is_speech(piece) or self._vad.probability >= LIKELY
-            # What has been told from an echo once may have soft ends.
+            # Speech once told apart from an echo may end softly.
             heeded = self._loudness.stands_out or self.call in (InterruptionState.SPEECH, InterruptionState.OVER)
             self._overlap.feed(likely and heeded, piece.seconds, certain=self._loudness.beyond)
         self._keep(frame)
         return self.call
 
     def resume(self) -> None:
-        """It was nothing: go on as if nobody had said anything."""
+        """Dismiss a false alarm: continue as if nobody had spoken."""
         self._overlap = Overlap()
 
     def _pieces(self, frame: Frame) -> Iterator[Frame]:
-        """Cut audio into the frames that the detector takes."""
+        """Cut audio into frames of the length the VAD takes."""
         self._pending += frame.pcm
         size = round(self._vad.frame_seconds * RATE) * SAMPLE_BYTES
         while len(self._pending) >= size:

@@ -1,4 +1,4 @@
-"""When has the speaker finished? A state machine with no clock, no I/O and no audio."""
+"""Endpointing: a state machine with no clock, no I/O and no audio."""
 
 import math
 from collections.abc import Mapping, MutableSequence, Sequence
@@ -10,13 +10,13 @@ from typing import Any, Literal
 Pace = Literal["quick", "normal", "patient"]
 
 PAUSE_SECONDS = 0.12
-"""Silence within speech is a pause from here on; what is shorter lies between two words. Detectors are 0.15 s late besides."""
+"""Shortest silence that is a pause; anything shorter lies between two words. Detectors add a delay of 0.15 s."""
 RESUME_SECONDS = 0.06
-"""Speech that ends a pause; what is shorter is a click."""
+"""Shortest speech that ends a pause; anything shorter is a click."""
 CERTAIN_SECONDS = 0.001
-"""Onset of a turn of which somebody else knows that it has begun."""
+"""Onset of a turn that is known to have begun."""
 THINKING_SECONDS = 15.0
-"""A pause after "let me think"."""
+"""Seconds of silence that end a turn after "let me think"."""
 
 
 class TurnState(Enum):
@@ -28,9 +28,9 @@ class TurnState(Enum):
     SILENCE = "silence"
     """A long pause followed."""
     SAID = "said"
-    """The last word said so."""
+    """The last word ended the turn."""
     SENT = "sent"
-    """A hand did."""
+    """A button or key ended the turn."""
     NO_SPEECH = "no speech"
     TOO_LONG = "too long"
 
@@ -41,14 +41,14 @@ class TurnState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Evidence at a pause of whether the turn has ended; None is unknown."""
+    """Evidence at a pause that the turn has ended; None is unknown."""
 
     sounds: float | None = None
     """Probability that it sounds finished."""
     reads: float | None = None
     """Probability that it reads finished."""
     reading: bool = False
-    """The text so far is being made. No result comes before it, so ending the turn earlier gains nothing."""
+    """True while the text so far is being transcribed. No result comes before it, so ending earlier gains nothing."""
     hearing: bool = False
     """True while the turn model judges the pause, which takes a moment."""
     thinking: bool = False
@@ -56,18 +56,18 @@ class Evidence:
 
     @property
     def finished(self) -> float | None:
-        """Both together, as odds that multiply."""
+        """Combined probability: log-odds added, those of the sound weighted by SOUNDS_SHARE; or the only one known, or None."""
         if self.sounds is None or self.reads is None:
             return self.reads if self.sounds is None else self.sounds
         return 1 / (1 + math.exp(-SOUNDS_SHARE * log_odds(self.sounds) - log_odds(self.reads)))
 
 
 SOUNDS_SHARE = 0.5
-"""Of what the turn model claims to know: it is surer than it is right, and words that call for more outweigh any sound."""
+"""Weight of the turn model's log-odds: it is overconfident, and an unfinished text outweighs any sound."""
 SUREST = 0.99
-"""What is more certain than this counts no more."""
+"""Highest probability that is believed; anything above counts as this."""
 LIKELY = 0.5
-"""From here on a turn ends as `finished`."""
+"""Probability from which a turn ends as `finished`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +75,22 @@ class Waits:
     """Seconds of silence that end a turn."""
 
     finished: float
-    """Where nothing more can be expected."""
+    """Wait where nothing more is expected."""
     usual: float
-    """Where nothing is known."""
+    """Wait without evidence."""
     unfinished: float
-    """Where more is certain to come."""
+    """Wait where more is certain to come."""
     certain: float
-    """The probability of an end that is as good as certain."""
+    """Probability from which the end counts as certain."""
     hopeless: float
-    """One that is as bad as none. Not far below: a wait in between is too long for an answer, and too short for a thought."""
+    """Probability up to which the end is excluded. Close to `certain`: waits between suit neither an answer nor a thought."""
 
     def after(self, doubt: float) -> float:
-        """From 0, `finished`, to 1, `unfinished`."""
+        """Return the wait for `doubt`, from 0 (`finished`) to 1 (`unfinished`)."""
         return self.finished + (self.unfinished - self.finished) * doubt
 
     def doubt(self, finished: float) -> float:
-        """0 for what is certainly finished, 1 for what is not."""
+        """Return 0 for a turn that is certainly finished, 1 for one that is certainly not."""
         return min(1.0, max(0.0, (self.certain - finished) / (self.certain - self.hopeless)))
 
 
@@ -102,9 +102,9 @@ WAITS: Mapping[Pace, Waits] = MappingProxyType(
     }
 )
 TYPICAL_PAUSE_SECONDS = 0.6
-"""Between the parts of a sentence: whoever pauses longer is given longer, and the other way round."""
+"""Seconds between the parts of a sentence; waits grow or shrink with a speaker's own pauses relative to this."""
 LEAST_SHARE, MOST_SHARE = 0.9, 1.4
-"""Bounds of that."""
+"""Bounds of the factor by which waits change."""
 PAUSES_NEEDED = 3
 
 
@@ -112,9 +112,9 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
     """Return the seconds a pause must last to end the turn.
 
     Args:
-        evidence: What is known at this pause.
-        pace: How soon to take it for the end.
-        pauses: Lengths of the speaker's pauses so far after which more was said, in seconds.
+        evidence: Evidence at this pause.
+        pace: Readiness to take the pause for the end.
+        pauses: Lengths in seconds of the speaker's earlier pauses that did not end a turn.
     """
     waits = WAITS[pace]
     if evidence.thinking:
@@ -129,19 +129,19 @@ def wait_seconds(evidence: Evidence, pace: Pace, pauses: Sequence[float] = ()) -
     else:
         seconds = waits.after(waits.doubt(evidence.finished))
         if evidence.sounds is None:
-            # Whisper puts a full stop after 18 of 23 cut sentences: text alone may ask for more time, never for less.
+            # Whisper puts a full stop after 18 of 23 cut sentences: text alone can lengthen the wait, never shorten it.
             return max(seconds, waits.usual)
     return seconds * share(pauses)
 
 
 def log_odds(probability: float) -> float:
-    """Log-odds of `probability`, clipped to [1 - SUREST, SUREST]."""
+    """Return the log-odds of `probability`, clipped to [1 - SUREST, SUREST]."""
     believed = min(SUREST, max(1 - SUREST, probability))
     return math.log(believed / (1 - believed))
 
 
 def share(pauses: Sequence[float]) -> float:
-    """Return the factor by which a speaker with these pauses is waited for longer than others."""
+    """Return the factor by which the wait for a speaker with these pauses is longer than usual."""
     if len(pauses) < PAUSES_NEEDED:
         return 1.0
     longer = sorted(pauses)[len(pauses) * 3 // 4]
@@ -151,22 +151,22 @@ def share(pauses: Sequence[float]) -> float:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     onset_seconds: float = 0.2
-    """Speech needed before a turn has begun: longer than a click, a cough or our own cue."""
+    """Seconds of speech that begin a turn: longer than a click, a cough or our own cue."""
     pace: Pace = "normal"
-    """Pace: how soon a pause ends the turn."""
+    """Readiness to take a pause for the end of the turn."""
     silence_seconds: float | None = None
-    """A pause of this length ends the turn, whatever else is known; None weighs the evidence."""
+    """Pause that ends the turn regardless of the evidence; None weighs the evidence."""
     patience_seconds: float = 10.0
     """Seconds to wait for the first word."""
     max_seconds: float = 120.0
-    """Longest turn, counted from its first word."""
+    """Longest turn in seconds, counted from its first word."""
 
 
 class Endpointer:
-    """Follows one turn. Time is counted in audio."""
+    """Endpointer of one turn. Time is counted in audio."""
 
     def __init__(self, rules: Rules, pauses: MutableSequence[float] | None = None) -> None:
-        """`pauses` are those that the same speaker has made so far, in seconds; those of this turn are added."""
+        """`pauses` are the same speaker's earlier pauses in seconds; those of this turn are appended to it."""
         self.rules = rules
         self.turn = TurnState.WAITING
         self.pauses: MutableSequence[float] = [] if pauses is None else pauses
@@ -176,43 +176,43 @@ class Endpointer:
 
     @property
     def pause_seconds(self) -> float:
-        """Length of the silence that goes on; 0 where none does."""
+        """Seconds of the current silence within the turn; 0 if there is none."""
         return self._pause
 
     @property
     def speech_seconds(self) -> float:
-        """Length of the speech that goes on; 0 where none does."""
+        """Seconds of the current speech; 0 during silence."""
         return self._speech
 
     @property
     def wait_seconds(self) -> float:
-        """Seconds the pause must last to end the turn, as far as is known now."""
+        """Seconds the pause must last to end the turn, on the evidence so far."""
         if self.rules.silence_seconds is not None:
             return self.rules.silence_seconds
         return wait_seconds(self.evidence, self.rules.pace, self.pauses)
 
     def weigh(self, **news: Any) -> None:
-        """Take fields of `Evidence` into account; what comes when there is no pause is too late."""
+        """Update fields of `Evidence`; ignored outside a pause, when it is too late."""
         if self.turn is TurnState.PAUSED:
             self.evidence = replace(self.evidence, **news)
 
     def expect(self) -> None:
-        """It is known that the person speaks: the first sound begins the turn."""
+        """Let the first speech begin the turn: the person is known to be speaking."""
         self.rules = replace(self.rules, onset_seconds=CERTAIN_SECONDS)
 
     def begin(self) -> None:
-        """The turn begins now, whether or not anything is said."""
+        """Begin the turn now, whether or not anybody speaks."""
         if self.turn is TurnState.WAITING:
             self.turn = TurnState.SPEAKING
             self._elapsed = 0.0
 
     def end(self, turn: TurnState) -> None:
-        """The turn ends now, as `turn` says."""
+        """End the turn now with the state `turn`."""
         if not self.turn.done:
             self.turn = turn
 
     def feed(self, is_speech: bool, seconds: float, *, held: bool = False) -> TurnState:
-        """Account for `seconds` more audio. While it is `held` open no pause ends the turn, nor is it the speaker's own."""
+        """Account for `seconds` more audio. While the turn is `held` open no pause ends it or counts among the speaker's."""
         self._held = held
         self._elapsed += seconds
         self._speech = self._speech + seconds if is_speech else 0.0
@@ -227,7 +227,7 @@ class Endpointer:
         if reached(self._speech, self.rules.onset_seconds):
             self._elapsed = self._speech
             return TurnState.SPEAKING
-        # A word that has just begun is waited for, however late it comes.
+        # Wait for a word that has just begun, however late it comes.
         if not self._speech and reached(self._elapsed, self.rules.patience_seconds):
             return TurnState.NO_SPEECH
         return TurnState.WAITING
@@ -255,5 +255,5 @@ class Endpointer:
 
 
 def reached(seconds: float, limit: float) -> bool:
-    """`seconds >= limit`, forgiving what adding many short frames loses to rounding."""
+    """Return `seconds >= limit`, allowing for the rounding error of adding many short frames."""
     return seconds >= limit - 1e-6

@@ -1,4 +1,4 @@
-"""Whisper's ear: 80 log-mel bands (128 for large-v3), 100 frames a second.
+"""Whisper's input features: 80 log-mel bands (128 for large-v3), 100 frames a second.
 
 Needs numpy: import it only where an engine is loaded.
 """
@@ -15,23 +15,23 @@ RATE = 16_000
 HOP = 160
 """Samples per frame."""
 WINDOW = 400
-"""Samples a frame looks at."""
+"""Samples in the window of a frame."""
 FRAMES_PER_SECOND = RATE // HOP
 
 
 def mel_filters(bands: int = 80) -> Filters:
-    """Slaney's filter bank as librosa computes it and Whisper was trained with: shape (bands, WINDOW // 2 + 1)."""
+    """Return Slaney's filter bank, as computed by librosa and used to train Whisper: shape (bands, WINDOW // 2 + 1)."""
     bins = np.fft.rfftfreq(WINDOW, 1 / RATE)
     edges = _hertz(np.linspace(_mel(0.0), _mel(RATE / 2), bands + 2))
     rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    # Each triangle has the same area, so that white noise is as loud in every band.
+    # Each triangle has the same area, so that white noise is equally loud in every band.
     areas = 2.0 / (edges[2:] - edges[:-2])
     return (np.maximum(0, np.minimum(rising, falling)) * areas[:, None]).astype(np.float32)
 
 
 _LINEAR_UP_TO = 1000.0
-"""Hertz; below it the Slaney scale is linear, above it logarithmic."""
+"""Hertz: the Slaney scale is linear below it and logarithmic above."""
 _HERTZ_PER_MEL = 200 / 3
 _LOG_STEP = np.log(6.4) / 27
 
@@ -48,7 +48,7 @@ def _hertz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def log_mel(samples: Floats, frames: int, filters: Filters) -> Floats:
-    """Shape (bands, frames): `samples` (-1 to 1, 16 kHz) cut or padded with silence to that many frames."""
+    """Return the features, shape (bands, frames), of `samples` (-1 to 1, 16 kHz) cut or padded with silence to `frames`."""
     wanted = frames * HOP
     padded = np.zeros(wanted + WINDOW, np.float32)
     kept = samples[:wanted]
@@ -63,7 +63,7 @@ def log_mel(samples: Floats, frames: int, filters: Filters) -> Floats:
 
 
 def _reflect_ends(padded: Floats) -> None:
-    # As torch's centred STFT does, on which Whisper was trained.
+    # Pad like torch's centred STFT, which Whisper was trained with.
     edge = WINDOW // 2
     padded[:edge] = padded[edge + 1 : 2 * edge + 1][::-1]
     padded[-edge:] = padded[-2 * edge - 1 : -edge - 1][::-1]

@@ -1,6 +1,6 @@
-"""Does it sound as if the speaker had finished? Smart Turn v3.2 (BSD-2, by Daily), a small network on Whisper's features.
+"""The turn model, which judges by sound if the speaker has finished: Smart Turn v3.2 (BSD-2, by Daily) on Whisper's features.
 
-It hears melody and tempo, not words. On read speech it separates only moderately, so it never decides alone.
+A small network that judges melody and tempo, not words. On read speech it separates only moderately, so it never decides alone.
 Needs numpy and onnxruntime; they are imported where the model is loaded.
 """
 
@@ -27,42 +27,42 @@ log = logging.getLogger(__name__)
 FILE = "smart-turn-v3.2-cpu.onnx"
 RATE = 16_000
 SECONDS = 8
-"""It hears the last so many; less is padded with silence before it."""
+"""Length of its input: the last seconds of the audio, padded with silence in front."""
 FRAMES = SECONDS * 100
 TAILS_SECONDS = (0.0, 0.15)
-"""Of silence after the last sound, each asked about: with more, every pause sounds finished; one opinion alone is fickle."""
+"""Silences kept after the last sound, one prediction each: longer ones always sound finished, and a single one is fickle."""
 STEP = RATE // 100
-"""Samples of a moment."""
+"""Samples in a block of 10 ms."""
 QUIET = 0.03
-"""Of the loudest moments: what is softer is no speech."""
+"""Share of the loudest blocks' level; anything softer is not speech."""
 NOISE, NOISY = 2.5, 0.1
-"""Times the quietest moments, and of the loudest: what is softer than both is the room."""
+"""Multiple of the quietest blocks' level and share of the loudest's; anything softer than both is room noise."""
 CLICK = 9
-"""Moments: what does not last for half of so many is a click, or a breath."""
+"""Window in blocks; a sound shorter than half of it is a click or a breath."""
 M_MMAP_THRESHOLD = -3
-"""As glibc's malloc.h has it."""
+"""Value in glibc's malloc.h."""
 LARGE_BYTES = 1 << 18
 
 
 class TurnModel(Protocol):
     def finished(self, audio: Frame) -> float:
-        """The probability, 0 to 1, that whoever speaks in `audio` (16 kHz, up to a short pause) has finished. Blocks."""
+        """Return the probability that the speaker in `audio` (16 kHz, up to a short pause) has finished. Blocks."""
 
 
 class TurnPredictor:
-    """Asks a turn model about each pause, in a thread, and tells what it says if that is not too late.
+    """A turn model run in a thread at each pause; its prediction is reported unless the pause has ended.
 
-    A context manager: nothing goes on after it.
+    A context manager: no prediction is reported after it.
     """
 
     def __init__(self, model: TurnModel | None, tell: Callable[[float | None], None]) -> None:
-        """`tell` takes the probability that the turn has ended, None if the model fails. Without a model nothing is told."""
+        """`tell` is called with the probability that the turn has ended, or None if the model fails; never without a model."""
         self._model = model
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, audio: Frame) -> bool:
-        """There is a pause after `audio`. True if something will be told of it."""
+        """Request a prediction for the pause after `audio`. Return True if one will be reported."""
         if self._model is None:
             return False
         self.forget()
@@ -70,7 +70,7 @@ class TurnPredictor:
         return True
 
     def forget(self) -> None:
-        """The pause is over."""
+        """Cancel a pending prediction: the pause is over."""
         if self._task is not None:
             self._task.cancel()
 
@@ -83,7 +83,7 @@ class TurnPredictor:
         await self.close()
 
     async def close(self) -> None:
-        """Nothing goes on after it."""
+        """Cancel a pending prediction and wait for it to end."""
         self.forget()
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -91,13 +91,13 @@ class TurnPredictor:
     async def _ask(self, model: TurnModel, audio: Frame) -> None:
         try:
             self._tell(await asyncio.to_thread(model.finished, audio))
-        except Exception as error:  # ONNX Runtime's have no public base class; a turn must not fail for want of an opinion
+        except Exception as error:  # ONNX Runtime's have no public base class; a turn must not fail for want of a prediction
             log.warning("The turn model fails: %s", error)
             self._tell(None)
 
 
 class SmartTurn:
-    """120 ms on one thread; may be called from any."""
+    """Smart Turn: 120 ms per prediction on one thread. Thread-safe."""
 
     def __init__(self, session: Any, filters: Any) -> None:
         self._session = session
@@ -125,7 +125,7 @@ class SmartTurn:
 
 
 def last_sound(heard: "NDArray[np.floating[Any]]") -> int:
-    """Return the number of samples of `heard` before silence begins; all, where nothing sounds."""
+    """Return the number of samples of `heard` before the final silence; all of them if there is no sound."""
     import numpy as np
 
     blocks = heard[: len(heard) // STEP * STEP].reshape(-1, STEP)
@@ -139,7 +139,7 @@ def last_sound(heard: "NDArray[np.floating[Any]]") -> int:
 
 
 def load_smart_turn(folder: Path) -> SmartTurn:
-    """The model in `folder`. Takes half a second. Raises ImportError without onnxruntime or numpy, and WeightsError."""
+    """Load the model in `folder`, in half a second. Raises ImportError without onnxruntime or numpy, and WeightsError."""
     from voicemode.audio.turns.log_mel import mel_filters
     from voicemode.onnx import onnxruntime
 
@@ -150,16 +150,16 @@ def load_smart_turn(folder: Path) -> SmartTurn:
     give_back_large_blocks()
     try:
         session = onnxruntime.InferenceSession(str(folder / FILE), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no public base class
+    except Exception as error:  # ONNX Runtime's errors have no public base class
         raise WeightsError(f"The turn model in {folder} cannot be loaded: {error}", hint="Delete that folder.") from error
     return SmartTurn(session, mel_filters())
 
 
 def give_back_large_blocks() -> None:
-    """Have freed memory returned to the system, where it is glibc's.
+    """Have glibc, where it is used, return freed memory to the system.
 
-    A judgement takes 40 MB for a tenth of a second. glibc and ONNX Runtime's arena would keep them, once for each thread that
-    has judged: the MCP server then has 235 MB after a turn instead of 175. It takes 0.03 s longer.
+    A prediction takes 40 MB for a tenth of a second. glibc and ONNX Runtime's arena would keep them, once for each thread that
+    made one: the MCP server then has 235 MB after a turn instead of 175. Predictions take 0.03 s longer.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

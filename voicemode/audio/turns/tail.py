@@ -1,19 +1,19 @@
-"""Quiet ends of words, which a detector takes for silence: the last sound of "sentence", 0.25 s after the one before."""
+"""Quiet ends of words, which a VAD takes for silence: the last sound of "sentence", 0.25 s after the previous one."""
 
 from voicemode.audio.frames import Frame, samples_of
 
 ROOM_TIMES = 3.0
-"""So much louder than the room is a sound."""
+"""A sound is at least this many times louder than the room noise."""
 SPEECH_SHARE = 0.04
-"""So much of the loudness of speech; a breath or a rustle is quieter."""
+"""Least loudness of a sound relative to speech; a breath or a rustle is quieter."""
 LEAST = 8.0
-"""Of 32767: a room without any noise is none."""
+"""Lowest level of room noise, of 32767: digital silence is no room."""
 SOUND_FRAMES = 2
-"""What is shorter is a click."""
+"""Frames in the shortest sound; anything shorter is a click."""
 
 
 class Tail:
-    """Follows the loudness of a turn."""
+    """Detector of quiet word ends, by the loudness of one turn."""
 
     def __init__(self) -> None:
         self._room = 32767.0
@@ -21,7 +21,7 @@ class Tail:
         self._sounding = 0
 
     def ended(self, frame: Frame, *, is_speech: bool, paused: bool) -> bool:
-        """True if `frame` is the first after a sound that nobody took for speech, within a pause."""
+        """Return True if `frame` is the first after a sound within a pause that the VAD did not take for speech."""
         samples = samples_of(frame.pcm)
         level = sum(map(abs, samples)) / len(samples)
         if is_speech:

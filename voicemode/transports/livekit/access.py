@@ -1,4 +1,4 @@
-"""Which LiveKit server our rooms are on, and the tokens that let somebody into one of them. Only here are any made."""
+"""Access to the LiveKit server of our rooms, and the tokens for it, all of which are made here."""
 
 import secrets
 import time
@@ -11,9 +11,9 @@ from voicemode.config.urls import Address
 from voicemode.errors import ConfigError, Remedy, RoomError
 
 TOKEN_SECONDS = 600.0
-"""To join with; whoever is in a room is given new ones by its server."""
+"""Lifetime of a token for joining; the server renews the tokens of those in a room."""
 MARK = "voicemode"
-"""Metadata of rooms that we made, and an attribute of our agents: other programs may have theirs on the same server."""
+"""Metadata of our rooms and attribute of our agents: other programs can have theirs on the same server."""
 NOT_INSTALLED = "There is no LiveKit server whose rooms could be joined."
 INSTALL = Remedy(
     "To use one elsewhere, set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET; to have one on this machine",
@@ -23,17 +23,17 @@ INSTALL = Remedy(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """A LiveKit server, and the key that makes tokens for its rooms."""
+    """A LiveKit server and the key that signs tokens for its rooms."""
 
     url: str
-    """ws, wss, http or https."""
+    """URL of the server: ws, wss, http or https."""
     key: str
-    """The key's name."""
+    """Name of the key."""
     secret: str = field(repr=False)
 
     @property
     def http_url(self) -> str:
-        """Where the server answers requests."""
+        """Base URL of the server's HTTP API."""
         return f"http{self.url.removeprefix('ws').removeprefix('http')}".rstrip("/")
 
     @property
@@ -43,12 +43,12 @@ class Access:
 
 
 def keys_file(settings: Settings) -> Path:
-    """Where the server installed here has its key: one line `KEY: SECRET`, mode 0600."""
+    """Return the file with the key of the server installed here: one line `KEY: SECRET`, mode 0600."""
     return settings.services_dir / "livekit" / "keys.yaml"
 
 
 def find_access(settings: Settings) -> Access | None:
-    """The server of the settings, else the one installed here; None if there is neither. Reads a file."""
+    """Return the server of the settings, else the one installed here; None if there is neither. Reads a file."""
     url = settings.livekit_url or f"ws://127.0.0.1:{settings.livekit_port}"
     key, secret = settings.livekit_api_key, settings.livekit_api_secret
     if not (key and secret) and Address.parse(url).is_here:
@@ -57,7 +57,7 @@ def find_access(settings: Settings) -> Access | None:
 
 
 def access_to(settings: Settings) -> Access:
-    """Return the access. Raises ConfigError saying how to get one."""
+    """Return the access. Raises ConfigError with a remedy if there is none."""
     if access := find_access(settings):
         return access
     if settings.livekit_url:
@@ -67,37 +67,37 @@ def access_to(settings: Settings) -> Access:
 
 
 def unreachable(access: Access) -> RoomError:
-    """The error when the server does not answer."""
+    """Return the error for a server that does not answer."""
     here = Remedy("Start it", "voicemode service start livekit")
     start = here if access.is_here else Remedy("Is LIVEKIT_URL right, and the network up?")
     return RoomError(f"The LiveKit server at {access.url} does not answer.", hint=start)
 
 
 def refused_key(access: Access) -> RoomError:
-    """The error when the server does not take our key."""
+    """Return the error for a server that refuses our key."""
     hint = "Its key belongs in LIVEKIT_API_KEY and LIVEKIT_API_SECRET; the clocks of both machines must agree."
     return RoomError(f"The LiveKit server at {access.url} refuses the key {access.key}.", hint=hint)
 
 
 def person_token(access: Access, room: str, identity: str, name: str, seconds: float = TOKEN_SECONDS) -> str:
-    """For a person: to join this room, be heard, write, and hear the others; nothing else."""
+    """Return a token that lets a person join this room, be heard, write and hear the others; nothing else."""
     return _token(access, _joining(room), seconds, sub=identity, name=name)
 
 
 def agent_token(access: Access, room: str, name: str, identity: str = "") -> str:
-    """For us: to join this room as an agent called `name`, and tell there what we do."""
+    """Return a token that lets us join this room as an agent called `name` and show our state there."""
     grants = _joining(room) | {"canUpdateOwnMetadata": True}
     about = {"name": name, "kind": "agent", "attributes": {MARK: "agent"}}
     return _token(access, grants, TOKEN_SECONDS, sub=identity or new_identity(), **about)
 
 
 def new_identity() -> str:
-    """Return an identity that tells one agent from another."""
+    """Return a unique identity for an agent."""
     return f"agent-{secrets.token_hex(4)}"
 
 
 def server_token(access: Access, seconds: float, **grants: object) -> str:
-    """For a request of ours to the server itself: `roomList`, `roomCreate`, or `roomAdmin` of a `room`."""
+    """Return a token for a request to the server itself: `roomList`, `roomCreate`, or `roomAdmin` of a `room`."""
     return _token(access, grants, seconds)
 
 
@@ -121,7 +121,7 @@ def _token(access: Access, grants: Mapping[str, object], seconds: float, **who: 
 
 
 def _installed_key(file: Path) -> tuple[str, str]:
-    """The first key in the file that LiveKit's server reads its own from; empty if there is none."""
+    """Return the first key and secret in the key file of LiveKit's server; empty strings if there is none."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

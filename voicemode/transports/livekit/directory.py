@@ -1,4 +1,4 @@
-"""Which rooms there are on a LiveKit server, and who is in them."""
+"""Rooms of a LiveKit server and their members."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import httpx2
 
 ANSWER_SECONDS = 5.0
-"""A server answers at once."""
+"""Timeout of a request; a working server answers at once."""
 GLANCE_SECONDS = 0.3
-"""So long a turn waits to know where the person is."""
+"""Time a turn waits to find out if the person is in the room."""
 EMPTY_SECONDS = 300
-"""A room that was made by hand ends when nobody has been in it for so long."""
+"""Seconds after which an empty room that was made by hand ends."""
 TOKEN_SECONDS = 60.0
 AGENT = "AGENT"
 NOT_FOUND = 404
@@ -35,12 +35,12 @@ class Room:
     since: float
     """`time.time()` when it was made."""
     ours: bool
-    """True if VoiceMode made it, or an agent of VoiceMode is in it."""
+    """True if VoiceMode made the room, or an agent of VoiceMode is in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoomMember:
-    """Who is in a room."""
+    """A person or agent in a room."""
 
     identity: str
     name: str
@@ -52,20 +52,20 @@ class RoomMember:
 
 
 class RoomDirectory:
-    """The rooms of one server. Whatever is asked of it raises RoomError if there is no answer, and LocalOnlyError."""
+    """Rooms of one server. Every request raises RoomError if there is no answer, and LocalOnlyError."""
 
     def __init__(self, access: Access, http: "httpx2.AsyncClient") -> None:
         self._access = access
         self._http = http
 
     async def rooms(self, *names: str) -> list[Room]:
-        """Those called `names`, or all, the oldest first."""
+        """Return the rooms called `names`, or all rooms, oldest first."""
         said = await self._ask("ListRooms", {"names": names}, roomList=True) or {}
         rooms = sorted(said.get("rooms", []), key=lambda room: (int(room["creation_time_ms"]), room["name"]))
         return list(await asyncio.gather(*map(self._described, rooms)))
 
     async def people(self, room: str) -> list[RoomMember]:
-        """Who is in `room`, agents too; nobody if there is no such room."""
+        """Return the members of `room`, agents included; none if there is no such room."""
         said = await self._ask("ListParticipants", {"room": room}, roomAdmin=True, room=room) or {}
         return [
             RoomMember(
@@ -79,11 +79,11 @@ class RoomDirectory:
         ]
 
     async def create(self, name: str) -> None:
-        """Make a room. It stays for some minutes though nobody is in it."""
+        """Make a room, which lasts EMPTY_SECONDS while nobody is in it."""
         await self._ask("CreateRoom", {"name": name, "empty_timeout": EMPTY_SECONDS, "metadata": MARK}, roomCreate=True)
 
     async def end(self, name: str) -> bool:
-        """End a room for all who are in it; False if there is no such room."""
+        """End a room for all its members. Return False if there is no such room."""
         return await self._ask("DeleteRoom", {"room": name}, roomCreate=True) is not None
 
     async def _described(self, room: dict[str, Any]) -> Room:
@@ -93,7 +93,7 @@ class RoomDirectory:
         return Room(room["name"], agents.count(False), agents.count(True), int(room["creation_time_ms"]) / 1000, ours)
 
     async def _ask(self, method: str, body: dict[str, object], **grants: object) -> dict[str, Any] | None:
-        """The answer; None if what it is about does not exist."""
+        """Send a request and return the response; None if its object does not exist."""
         import httpx2
 
         token = server_token(self._access, TOKEN_SECONDS, **grants)
@@ -120,13 +120,13 @@ class RoomDirectory:
 
 @asynccontextmanager
 async def open_directory(access: Access) -> AsyncIterator[RoomDirectory]:
-    """The rooms of a server, for who has no HTTP client yet."""
+    """Open the directory of a server with its own HTTP client."""
     async with open_http() as http:
         yield RoomDirectory(access, http)
 
 
 async def somebody_in_room(settings: Settings, http: "httpx2.AsyncClient") -> bool:
-    """True if a person is in the room of the settings. Never fails; whoever does not answer at once has nobody."""
+    """Return True if a person is in the configured room. False if the server does not answer in time; never fails."""
     access = await asyncio.to_thread(find_access, settings)
     if access is None:
         return False

@@ -1,4 +1,4 @@
-"""Audio of one person in a room, on whichever track they send it."""
+"""Audio of one person in a room, from whichever track they currently send."""
 
 import asyncio
 from collections import deque
@@ -12,35 +12,35 @@ from voicemode.errors import VoiceModeError
 from voicemode.tasks import unless
 
 RATE = 16_000
-"""Hertz, of what is delivered to the program."""
+"""Sample rate in hertz of the frames delivered to the program."""
 FRAME_SECONDS = 0.02
 QUIET_SECONDS = 0.04
-"""Somebody who has no microphone on is silent in frames of this length."""
+"""Length of the silent frames that stand in for a person without an active microphone."""
 KEPT_FRAMES = 6000
-"""Kept for a listener that lags behind: two minutes; then the oldest is lost."""
+"""Most frames buffered for a reader that lags behind, two minutes; beyond it the oldest are lost."""
 LOOK_SECONDS = 0.45
-"""So much silence between two looks at whether packets still come: in a silence there is one in 0.4 s."""
+"""Silence between two checks that packets still arrive: during silence there is one every 0.4 s."""
 PATIENCE_SECONDS = 20.0
-"""Without a packet for so long, somebody is taken for silent: a phone that sleeps sends nothing, and says nothing of it."""
+"""Seconds without a packet after which a person counts as silent: a sleeping phone stops sending without notice."""
 
 
 class Gap:
-    """Tells silence from a lost connection. Both sound the same: what stands in for packets that do not come is zeros."""
+    """Detector of lost connections. They look like silence, because missing packets are replaced by zeros."""
 
     def __init__(self, packets: Callable[[], Awaitable[int]]) -> None:
-        """`packets` says how many have come so far."""
+        """`packets` returns the number of packets received so far."""
         self._packets = packets
         self._zeros_seconds = self._looked_at = 0.0
         self._come = -1
         self._lost = False
 
     def over(self) -> None:
-        """Something was heard."""
+        """Reset: audio was received."""
         self._zeros_seconds = self._looked_at = 0.0
         self._come, self._lost = -1, False
 
     async def silence(self, seconds: float) -> bool:
-        """True if `seconds` more of zeros are silence, not a gap."""
+        """Account for `seconds` more of zeros. Return True if they are silence, not a lost connection."""
         if not self._zeros_seconds or self._zeros_seconds - self._looked_at >= LOOK_SECONDS:
             come = await self._packets()
             self._lost, self._come, self._looked_at = come == self._come, come, self._zeros_seconds
@@ -49,10 +49,10 @@ class Gap:
 
 
 class Ear:
-    """Hears one person until they leave. An iterator that may be cancelled and asked again: nothing is lost by that."""
+    """Frames of one person until they leave, an iterator that can be cancelled and resumed without loss."""
 
     def __init__(self, silent: Callable[[], bool]) -> None:
-        """`silent` says whether the person is there without a microphone that is on."""
+        """`silent` returns True if the person is present without an active microphone."""
         self._silent = silent
         self._frames = deque[Frame](maxlen=KEPT_FRAMES)
         self._news = asyncio.Event()
@@ -62,18 +62,18 @@ class Ear:
         self._error: VoiceModeError | None = None
 
     def take(self, track: rtc.Track | None) -> None:
-        """From now on they speak on `track`."""
+        """Listen to the person on `track` from now on."""
         if track is not self._track:
             self._track = track
             self._switched.set()
 
     def end(self, error: VoiceModeError | None = None) -> None:
-        """Nothing more is heard of them, because of `error` if there is one."""
+        """End the frames, with `error` if there is one."""
         self._over, self._error = True, error
         self._news.set()
 
     async def listen(self) -> None:
-        """Take in what they say; for a task that lasts as long as the ear."""
+        """Receive the person's audio; runs in a task for the lifetime of the ear."""
         while True:
             self._switched.clear()
             if self._track is None:
@@ -92,7 +92,7 @@ class Ear:
         return self
 
     async def __anext__(self) -> Frame:
-        """The next 20 or 40 ms; time stands still while their connection is lost. Raises RoomError after all that was heard."""
+        """Return the next 20 or 40 ms; wait while the connection is lost. Raises RoomError after all frames received."""
         while not self._frames:
             if self._error:
                 raise self._error
@@ -112,7 +112,7 @@ class Ear:
 
 
 async def heard(track: rtc.Track, silent: Callable[[], bool]) -> AsyncIterator[Frame]:
-    """Yield the frames of `track`; nothing while no packets come, unless `silent` says that none should."""
+    """Yield the frames of `track`; none while packets are missing, unless `silent` returns True."""
     stream = rtc.AudioStream(
         track, sample_rate=RATE, num_channels=1, frame_size_ms=round(FRAME_SECONDS * 1000), capacity=KEPT_FRAMES
     )
@@ -130,6 +130,6 @@ async def heard(track: rtc.Track, silent: Callable[[], bool]) -> AsyncIterator[F
 
 
 async def packets(track: rtc.Track) -> int:
-    """Return the number of packets of `track` so far."""
+    """Return the number of packets received on `track` so far."""
     stats = await track.get_stats()
     return sum(each.inbound_rtp.received.packets_received for each in stats if each.HasField("inbound_rtp"))

@@ -1,4 +1,4 @@
-"""Who is in a room besides us, and who listens to them."""
+"""People in a room besides us, and the listeners to their microphones."""
 
 import asyncio
 import math
@@ -16,20 +16,20 @@ from voicemode.transports.base import Microphone
 from voicemode.transports.livekit.ear import Ear
 
 RETURN_SECONDS = 15.0
-"""Whoever lost the connection may come back so late, and goes on with what they were saying."""
+"""Time in which a person who lost the connection can return and continue the same utterance."""
 SOMEBODY_SECONDS = 3.0
-"""So long we wait for the first person: a page that is loaded anew takes a moment."""
+"""Time to wait for the first person: reloading a page takes a moment."""
 IDLE_SECONDS = 60.0
-"""So long microphones are still sent to us after a turn, so that the next one begins at once; then it is work for nothing."""
+"""Time for which microphones stay subscribed after a turn, so that the next one starts at once; then they are a waste."""
 OPEN_SECONDS = 1.5
-"""So long we wait for the sound of those who have a microphone on: over a slow network it takes some to and fro."""
+"""Time to wait for the tracks of active microphones: over a slow network the negotiation takes a while."""
 MACHINES = (rtc.ParticipantKind.PARTICIPANT_KIND_AGENT, rtc.ParticipantKind.PARTICIPANT_KIND_EGRESS)
 LEFT = (rtc.DisconnectReason.CLIENT_INITIATED, rtc.DisconnectReason.PARTICIPANT_REMOVED)
-"""What happened to those who will not come back by themselves."""
+"""Disconnect reasons of people who will not return by themselves."""
 
 
 class RoomPerson:
-    """Somebody in the room, also while their connection is lost."""
+    """A person in the room, also while their connection is lost."""
 
     def __init__(self, identity: str, speaker: str) -> None:
         self.identity = identity
@@ -39,16 +39,16 @@ class RoomPerson:
         """False while their connection is lost, or ours."""
         self.microphone: rtc.RemoteTrackPublication | None = None
         self.parting: asyncio.TimerHandle | None = None
-        """Runs while they may come back."""
+        """Timer that runs while they can still return."""
 
     @property
     def silent(self) -> bool:
-        """True if they are there without a microphone that is on."""
+        """True if they are present without an active microphone."""
         return self.present and (self.microphone is None or self.microphone.muted)
 
     @property
     def track(self) -> rtc.Track | None:
-        """Track they are heard on now."""
+        """Current audio track."""
         return self.microphone.track if self.microphone else None
 
     def stays(self) -> None:
@@ -58,7 +58,7 @@ class RoomPerson:
 
 
 class Listening:
-    """One use of the microphones of all people: an iterator of them, as they come, until nobody is there any more."""
+    """One use of all people's microphones: an iterator of them, each as it appears, until the last person has left."""
 
     def __init__(self) -> None:
         self._ears: dict[str, Ear] = {}
@@ -66,7 +66,7 @@ class Listening:
         self._new: asyncio.Queue[Microphone | VoiceModeError | None] = asyncio.Queue()
 
     def hear(self, person: RoomPerson) -> None:
-        """Hear what `person` says, on the track they are on now."""
+        """Listen to `person` on their current track."""
         ear = self._ears.get(person.identity)
         if ear is None:
             ear = self._ears[person.identity] = Ear(lambda: person.silent)
@@ -75,14 +75,14 @@ class Listening:
         ear.take(person.track)
 
     def forget(self, person: RoomPerson, *, last: bool) -> None:
-        """They have left; `last` says whether nobody is there any more."""
+        """End the frames of a person who left; `last` if nobody else is present."""
         if ear := self._ears.pop(person.identity, None):
             ear.end()
         if last:
             self._new.put_nowait(None)
 
     def fail(self, error: VoiceModeError) -> None:
-        """End all listening with an error, told after all that was said."""
+        """End all frames with an error, raised after the audio received."""
         for ear in self._ears.values():
             ear.end(error)
         self._new.put_nowait(None if self._ears else error)
@@ -105,7 +105,7 @@ class Listening:
 
 
 class People:
-    """Everybody in a room who is no machine."""
+    """All people in a room; agents and recorders are not."""
 
     def __init__(self, room_name: str, ours: str) -> None:
         """`ours` is our own name."""
@@ -113,17 +113,17 @@ class People:
         self._ours = ours
         self._here: dict[str, RoomPerson] = {}
         self._names: dict[str, str] = {}
-        """Of each identity that was ever here: nobody gets the name of somebody who is just out."""
+        """Names by identity, including those who left: nobody gets the name of somebody briefly absent."""
         self._listeners: set[Listening] = set()
         self._connected = False
         self._wanted = False
-        """True if microphones are to be sent to us."""
+        """True if we subscribe to microphones."""
         self._resting: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._came = asyncio.Event()
 
     def watch(self, room: rtc.Room) -> None:
-        """Follow who comes and goes. Before `room` is connected."""
+        """Subscribe to the events of `room`, before it is connected."""
         room.on("participant_connected", self._come)
         room.on("participant_disconnected", self._go)
         room.on("track_published", self._publish)
@@ -132,23 +132,23 @@ class People:
         room.on("track_unsubscribed", lambda track, publication, who: self._hear(who.identity))
 
     def meet(self, room: rtc.Room) -> None:
-        """We are in `room` now, for the first time or again: those who are not there any more may be on their way back, too."""
+        """Take stock of `room` after we joined or rejoined it: absent people can still be on their way back, too."""
         self._connected = True
-        # Of two with one name, the first to come has it.
+        # Of two people with the same name, the first to join keeps it.
         for who in sorted(room.remote_participants.values(), key=joined_at):
             self._come(who)
         for identity in self._here.keys() - room.remote_participants.keys():
             self._wait_for(self._here[identity])
 
     def lose(self) -> None:
-        """Our connection is lost: nobody can be heard for now, and who leaves meanwhile is known once we are back."""
+        """Mark everybody absent while our connection is lost; `meet` finds out who left meanwhile."""
         self._connected = False
         for person in self._here.values():
             person.present = False
             person.stays()
 
     def end(self, error: VoiceModeError | None = None) -> None:
-        """We are not in the room any more."""
+        """Forget everybody: we left the room. With `error`, all listeners fail."""
         for person in self._here.values():
             person.stays()
         if self._resting:
@@ -162,15 +162,15 @@ class People:
 
     @property
     def somebody_hears(self) -> bool:
-        """True if somebody's connection is up."""
+        """True if anybody is connected."""
         return any(person.present for person in self._here.values())
 
     def called(self, speaker: str) -> RoomPerson | None:
-        """The person called so."""
+        """Return the person with the name `speaker`."""
         return next((person for person in self._here.values() if person.speaker == speaker), None)
 
     def name_of(self, identity: str) -> str:
-        """Return somebody's name; empty if they are no person in this room."""
+        """Return the name of a person; empty if `identity` is no person in this room."""
         return self._here[identity].speaker if identity in self._here else ""
 
     async def somebody(self) -> None:
@@ -210,7 +210,7 @@ class People:
             self._subscribe(person)
 
     async def _open(self) -> None:
-        """Wait until those who have a microphone on can be heard."""
+        """Wait until every active microphone has a track."""
         with suppress(TimeoutError):
             async with asyncio.timeout(OPEN_SECONDS):
                 while any(person.present and not person.silent and not person.track for person in self._here.values()):
@@ -284,5 +284,5 @@ class People:
 
 
 def joined_at(who: rtc.RemoteParticipant) -> float:
-    """`time.time()` when somebody came; those of whom it is not known came last."""
+    """Return `time.time()` when `who` joined; infinity if unknown."""
     return who.joined_at.timestamp() if who.joined_at else math.inf

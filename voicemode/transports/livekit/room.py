@@ -1,4 +1,4 @@
-"""Being in a room: joining it, joining it again after the network was lost, and leaving it at the end."""
+"""Our presence in a room: joining it, rejoining it after a network failure, and leaving it."""
 
 import asyncio
 import logging
@@ -25,24 +25,24 @@ T = TypeVar("T")
 
 JOIN_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
-"""Between attempts to join a room again."""
+"""Seconds between attempts to rejoin a room."""
 GIVE_UP_SECONDS = 30.0
-"""After so long without a connection the turn fails."""
+"""Seconds without a connection after which the turn fails."""
 ENDED = {
     rtc.DisconnectReason.ROOM_DELETED: "The room {} has been ended.",
     rtc.DisconnectReason.ROOM_CLOSED: "The room {} has closed: everybody had left.",
     rtc.DisconnectReason.PARTICIPANT_REMOVED: "We have been sent out of the room {}.",
     rtc.DisconnectReason.DUPLICATE_IDENTITY: "Somebody else is in the room {} in our name.",
 }
-"""After which we do not come back by ourselves."""
+"""Messages by disconnect reason after which we do not rejoin by ourselves."""
 AGAIN_HINT = Remedy("To talk there again, call converse again once somebody is in it", "voicemode frontend open")
 
 
 class Presence:
-    """Us in one room."""
+    """Our presence in one room."""
 
     def __init__(self, access: Access, room_name: str, called: str, controls: Controls) -> None:
-        """`called` is our name there."""
+        """`called` is our name in the room."""
         self._access = access
         self._room_name = room_name
         self._called = called
@@ -54,17 +54,17 @@ class Presence:
         self._joining: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
         self._giving_up: asyncio.TimerHandle | None = None
-        # It tells of each attempt to connect; we, of what comes of them.
+        # The library logs each connection attempt; we log the outcome.
         logging.getLogger("livekit").setLevel(logging.CRITICAL)
         self._over = asyncio.Event()
         self._error: VoiceModeError = RoomError("The room has not been joined.")
 
     async def enter(self) -> None:
-        """Be in the room, with somebody. Raises RoomError and LocalOnlyError."""
+        """Join the room if needed and wait for a person. Raises RoomError and LocalOnlyError."""
         if self._joining is None or self._over.is_set():
             self._over.clear()
             self._joining = asyncio.create_task(self._join())
-        # Not cancelled with who waits: a connection that is given up half made would stay open, with nobody to close it.
+        # Not cancelled with the caller: an abandoned connection attempt would stay open, with nobody to close it.
         await asyncio.shield(self._joining)
         if self._over.is_set():
             raise self._error
@@ -78,7 +78,7 @@ class Presence:
         return result
 
     async def close(self) -> None:
-        """Leave."""
+        """Leave the room."""
         self._keep_trying()
         await ended(*filter(None, [self._joining, self._ending]))
         room, self._room = self._room, None
@@ -122,14 +122,14 @@ class Presence:
         self.screen.enter(room)
 
     def _changed(self, room: rtc.Room, state: "rtc.ConnectionState.ValueType") -> None:
-        """The library says how its connection is: it mends what can be mended by itself."""
+        """Follow the state of the connection, which the library restores by itself where it can."""
         if room is self._room and state == rtc.ConnectionState.CONN_RECONNECTING:
             self._miss()
         elif room is self._room and state == rtc.ConnectionState.CONN_CONNECTED:
             self._back(room)
 
     def _lost(self, room: rtc.Room, reason: "rtc.DisconnectReason.ValueType") -> None:
-        """The library has given up."""
+        """Rejoin the room, or end: the library has given up the connection."""
         if room is not self._room:
             return
         self._move(None)
@@ -146,14 +146,14 @@ class Presence:
             await asyncio.sleep(AGAIN_SECONDS)
 
     def _miss(self) -> None:
-        """The connection is lost, for now."""
+        """Start the timeout for a lost connection."""
         self.people.lose()
         if self._giving_up is None:
             loop = asyncio.get_running_loop()
             self._giving_up = loop.call_later(GIVE_UP_SECONDS, self._end, unreachable(self._access))
 
     def _back(self, room: rtc.Room) -> None:
-        """We are connected, for the first time or again."""
+        """Stop the timeout: we are connected, for the first time or again."""
         self._keep_trying()
         self.people.meet(room)
 
@@ -163,7 +163,7 @@ class Presence:
             self._giving_up = None
 
     def _end(self, error: VoiceModeError) -> None:
-        """It is over, unless somebody enters again."""
+        """End the presence with `error`, until the next `enter`."""
         self._keep_trying()
         self._error = error
         self._over.set()
@@ -180,7 +180,7 @@ class Presence:
 
 
 def options(access: Access) -> rtc.RoomOptions:
-    """How we join. To a server on this machine there is a way, and nobody elsewhere is asked for another."""
+    """Return the options for joining. For a server on this machine no STUN server elsewhere is contacted."""
     port = Address.parse(access.url).port
     itself = rtc.RtcConfiguration(ice_servers=[rtc.IceServer(urls=[f"stun:127.0.0.1:{port}"])])
     return rtc.RoomOptions(auto_subscribe=False, rtc_config=itself if access.is_here else None)

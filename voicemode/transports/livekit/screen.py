@@ -1,7 +1,7 @@
-"""Our state as people see it in a room, and what they press and write there.
+"""Our state and transcripts shown to people in a room, and their buttons and written messages.
 
-As LiveKit's own agents do it, so that any client of theirs shows it: an attribute for what we do, streams of text for what
-is said, and for what is written. For buttons, a remote procedure call.
+Compatible with LiveKit's own agents, so that any LiveKit client shows it: an attribute for our state, text streams for
+transcripts and written messages, and a remote procedure call for buttons.
 """
 
 import asyncio
@@ -29,17 +29,17 @@ STATES: dict[Doing, str] = {
     "transcribing": "thinking",
 }
 MOST_NEWS = 200
-"""Kept for a network that is slow; then the oldest is lost."""
+"""Most items queued for a slow network; beyond it the oldest is lost."""
 SEND_SECONDS = 5.0
 MOST_WRITTEN = 20_000
-"""Characters of one message."""
+"""Most characters of a written message; the rest is cut off."""
 
 
 class Screen:
-    """One for all rooms that we are in, one after the other."""
+    """Screen of all rooms that we join, one after the other."""
 
     def __init__(self, controls: Controls, people: People, our_track: Callable[[], str]) -> None:
-        """`our_track` is the id of the track our voice is on."""
+        """`our_track` returns the ID of the track with our voice."""
         self._controls = controls
         self._people = people
         self._our_track = our_track
@@ -50,7 +50,7 @@ class Screen:
         self._reading: set[asyncio.Task[None]] = set()
 
     def enter(self, room: rtc.Room | None) -> None:
-        """We are in `room` now, or in none."""
+        """Switch to `room`, or to none."""
         self._room = room
         if room:
             room.register_text_stream_handler(CHAT, self._read)
@@ -59,7 +59,7 @@ class Screen:
             self.show(self._doing)
 
     def show(self, news: News) -> None:
-        """Send it as soon as that can be done."""
+        """Queue `news` for sending; while we are in no room, only remember the state."""
         if not isinstance(news, Words):
             self._doing = news
         if self._room:
@@ -77,7 +77,7 @@ class Screen:
                 try:
                     async with asyncio.timeout(SEND_SECONDS):
                         await self._tell(room.local_participant, news)
-                except Exception as error:  # the library raises no narrower one; what is seen must not cost what is heard
+                except Exception as error:  # the library raises nothing narrower; a display error must not end the audio
                     log.info("People in the room could not be shown %s: %s", type(news).__name__, error)
 
     async def _tell(self, we: rtc.LocalParticipant, news: News) -> None:
@@ -90,7 +90,7 @@ class Screen:
         await stream.aclose()
 
     def _described(self, words: Words) -> tuple[str | None, dict[str, str]]:
-        """In whose name `words` are sent, and what is said of them."""
+        """Return the identity of the sender of `words` and the attributes of the stream."""
         attributes = {"lk.transcription_final": str(words.final).lower(), "lk.segment_id": words.segment}
         person = self._people.called(words.speaker) if words.speaker else None
         track = (person.microphone.sid if person and person.microphone else "") if words.speaker else self._our_track()
@@ -108,7 +108,7 @@ class Screen:
         task.add_done_callback(self._reading.discard)
 
     async def _take(self, stream: rtc.TextStreamReader, identity: str) -> None:
-        """Take what a person has written; machines have nothing to say here."""
+        """Pass on a message written by a person; those of machines are ignored."""
         try:
             text = await stream.read_all()
         except ConnectionError as error:
@@ -118,14 +118,14 @@ class Screen:
             self._controls.write(text[:MOST_WRITTEN], speaker)
 
     async def _press(self, call: rtc.RpcInvocationData) -> str:
-        """A button: {"do": …} → {"done": whether there was something to do it to}."""
+        """Handle a button: {"do": …} → {"done": true if it had an effect}."""
         if not self._people.name_of(call.caller_identity):
             raise rtc.RpcError(rtc.RpcError.ErrorCode.APPLICATION_ERROR, "only people may use the controls")
         return json.dumps({"done": done(self._controls, call.payload)})
 
 
 def done(controls: Controls, payload: str) -> bool:
-    """Do what `payload` asks for. Raises RpcError if that is nothing that can be done."""
+    """Perform the action in `payload` and return True if it had an effect. Raises RpcError for an unknown action."""
     try:
         wish = json.loads(payload)["do"]
     except (ValueError, RecursionError, TypeError, KeyError):

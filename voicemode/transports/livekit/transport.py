@@ -1,4 +1,4 @@
-"""A LiveKit room: people talk to us from a browser or a phone, wherever they are."""
+"""LiveKit transport: people talk to us in a room from a browser or a phone, wherever they are."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class LiveKitTransport:
-    """Joins the room when it is first used, and stays until it is closed."""
+    """A LiveKit room, joined at first use and left on closing."""
 
     name = "livekit"
     echoes = False
-    """Browsers remove what they play from what they hear."""
+    """Browsers cancel the echo of their own playback."""
 
     def __init__(self, find: Callable[[], Access], room_name: str, called: str, controls: Controls) -> None:
-        """`find` gives the server, `called` is our name in the room; what people press and write there goes to `controls`."""
+        """`find` returns the server, `called` is our name in the room; buttons and messages from people go to `controls`."""
         self._find = find
         self._room_name = room_name
         self._called = called

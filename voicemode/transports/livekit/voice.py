@@ -1,4 +1,4 @@
-"""Our voice in a room: a track that is there while we speak, and for a while after."""
+"""Our voice in a room: a track published while we speak and for a while after."""
 
 import asyncio
 import logging
@@ -16,20 +16,20 @@ from voicemode.transports.speaker import OpenDevice
 log = logging.getLogger(__name__)
 
 RATE = 24_000
-"""Hertz: what speech engines make."""
+"""Sample rate in hertz, that of speech engines."""
 STEP_SECONDS = 0.02
 AHEAD_SECONDS = 0.06
-"""Given to the library before its time, so that an event loop that is busy for a moment is not heard."""
+"""Audio queued in the library ahead of time, so that a briefly busy event loop causes no gap."""
 QUEUE_SECONDS = 0.2
 SUBSCRIBED_SECONDS = 1.0
-"""What is said before anybody receives the track is not heard; whoever wants no sound never does."""
+"""Longest wait for a subscriber: earlier speech would be lost, but clients without audio never subscribe."""
 IDLE_SECONDS = 60.0
-"""A track that is silent still costs both sides some work."""
+"""Seconds after which a silent track is unpublished: it still costs both sides some work."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceTrack:
-    """Where our voice goes."""
+    """Published track with our voice."""
 
     room: rtc.Room
     source: rtc.AudioSource
@@ -37,28 +37,28 @@ class VoiceTrack:
 
 
 class RoomVoice:
-    """One use at a time."""
+    """Our voice in a room, for one use at a time."""
 
     def __init__(self, audible: Callable[[], bool]) -> None:
-        """`audible` says whether anybody could hear us now."""
+        """`audible` returns True if anybody can hear us now."""
         self._audible = audible
         self._room: rtc.Room | None = None
         self._track: VoiceTrack | None = None
         self._resting: asyncio.Task[None] | None = None
 
     def enter(self, room: rtc.Room | None) -> None:
-        """We are in `room` now, or in none."""
+        """Switch to `room`, or to none."""
         if room is not self._room:
             self._room, self._track = room, None
 
     @property
     def track_id(self) -> str:
-        """Empty while there is no track."""
+        """ID of the track; empty while there is none."""
         return self._track.publication.sid if self._track else ""
 
     @asynccontextmanager
     async def speaking(self, fill: Fill) -> AsyncIterator[OpenDevice]:
-        """Say what `fill` gives; while nobody could hear it, nothing is taken."""
+        """Play the audio from `fill`; take none while nobody can hear it."""
         await self._wake()
         feeding = asyncio.create_task(self._feed(fill))
         try:
@@ -68,7 +68,7 @@ class RoomVoice:
             self._resting = asyncio.create_task(self._rest())
 
     def hush(self) -> float:
-        """Fall silent at once; how many seconds were still to be sounded."""
+        """Fall silent at once. Return the seconds of audio discarded."""
         if self._track is None:
             return 0.0
         rest = self._track.source.queued_duration
@@ -93,7 +93,7 @@ class RoomVoice:
                 await asyncio.sleep(ahead - AHEAD_SECONDS + STEP_SECONDS / 2)
 
     async def _publish(self, room: rtc.Room, fill: Fill) -> None:
-        """Have a track, and somebody who receives it. Meanwhile `fill` is shown that we are alive."""
+        """Publish a track and wait for a subscriber; meanwhile call `fill`, so that we do not count as lost."""
         publishing = asyncio.create_task(self._published(room))
         try:
             while not publishing.done():
@@ -102,7 +102,7 @@ class RoomVoice:
             if room is self._room:
                 self._track = publishing.result()
         except PublishTrackError as error:
-            # The room is just being lost; in the next one it is tried again.
+            # The connection is just being lost; the next one tries again.
             log.info("Our voice cannot be published: %s", error)
             await asyncio.sleep(STEP_SECONDS)
         finally:
