@@ -95,7 +95,7 @@ class EngineHost(Generic[E]):
         self._shelf.get(self._shelf.default).add_done_callback(lambda _: loading.close())
 
     async def close(self) -> None:
-        """Cancel all waiting and running jobs, and wait for their threads; a thread that is loading is left behind."""
+        """Cancel all jobs and wait for the running ones to end. A thread that is loading a model is left behind."""
         pending = [*self._jobs]
         for task in pending:
             task.cancel()
