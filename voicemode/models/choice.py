@@ -47,7 +47,7 @@ def choose_whisper_model(hardware: Hardware, language: str = "") -> Choice:
     """Return the best Whisper model that still responds at once on `hardware`.
 
     Args:
-        hardware: The machine's hardware.
+        hardware: Hardware to choose a model for.
         language: ISO 639-1 code of the language that will be spoken; empty if unknown.
     """
     if uses_card(hardware):

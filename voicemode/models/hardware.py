@@ -35,7 +35,7 @@ class Hardware:
     cpus: int
     """Logical CPUs available at once."""
     cores: int
-    """Physical cores behind them."""
+    """Physical cores behind those CPUs."""
     memory_bytes: int
     """Memory of the machine, or of the container if it is limited."""
     gpu_bytes: int = 0
@@ -63,7 +63,7 @@ def usable_cpus(root: Path = ROOT) -> int:
 
 
 def usable_cores(root: Path = ROOT) -> int:
-    """Return the number of physical cores behind them: two hardware threads of a core do the work of one."""
+    """Return the number of physical cores behind those CPUs: two hardware threads of a core do the work of one."""
     return max(1, min(usable_cpus(root), _cores_behind(_affinity(), root)))
 
 

@@ -25,7 +25,7 @@ from voicemode.tasks import reporting_in_thread
 ONLINE = Sources()
 
 LOCK_SECONDS = 0.5
-"""Interval of attempts to lock a model, and of reports on the process that holds the lock."""
+"""Interval between attempts to lock a model, and between reports on the process that holds the lock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Store:
         return absent
 
     def wrong(self, files: tuple[File, ...]) -> list[str]:
-        """Return the names of those of `files` that are present with other than the official bytes."""
+        """Return the names of those of `files` that are present, but not the official bytes."""
         return [file.name for file in self.missing(files) if (self.folder / file.name).exists()]
 
     def accept(self, file: File, candidate: Path, source: str) -> None:

@@ -49,7 +49,7 @@ _SCRIPTS = MappingProxyType(
 _FOREIGN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]+(?:[\s、，。]+[^\W\d_\u0000-\u024f\u1e00-\u1eff]+)*")
 _READABLE = re.compile(r"[^\nA-Za-z0-9 .,;:!?'\"“”()\[\]{}—–/$£€%&+@#-]")
 _TOO_LONG = re.compile(r"(\w{40})\w+")
-"""Words cut off after 40 characters: keys need not be read out in full."""
+"""Words of more than 40 characters, cut off there: nobody reads out a key to its end."""
 _GLUED = re.compile(r"\S{48}")
 """Runs without a space, broken up at 48 characters: the dictionary takes far too long for longer ones."""
 

@@ -91,7 +91,7 @@ class KokoroApi:
         return JSONResponse({"voices": list(NAMES)})
 
     async def speech(self, request: Request) -> Response:
-        """Stream the audio during synthesis. A failure midway breaks the connection, so that partial audio looks partial."""
+        """Stream the audio during synthesis. A later failure breaks the connection: the client sees that audio is missing."""
         ask = await read_ask(request)
         key, kept = await asyncio.to_thread(self._look_up, ask)
         sound = self._made(ask, key, peer_of(request)) if kept is None else whole(kept)

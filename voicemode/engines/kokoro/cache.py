@@ -84,7 +84,7 @@ class SoundCache:
         return sound
 
     def put(self, key: str, sound: bytes) -> None:
-        """Cache complete audio, within the size limit. An error of the disk is logged, not raised."""
+        """Cache complete audio, within the size limit. A disk error is logged, not raised."""
         if not 0 < len(sound) <= self.largest_bytes:
             return
         try:

@@ -17,7 +17,7 @@ from voicemode.errors import VoiceModeError
 FIRST = 26
 """Symbols in the first chunk: four to six words."""
 WHOLE = 44
-"""Symbols (about nine words) up to which a sentence is not cut: the gain is not worth its intonation."""
+"""Symbols (about nine words) up to which a sentence is not cut: an earlier start is not worth the broken intonation."""
 SMALLEST = 14
 """Fewest symbols in a part of a sentence; a shorter part sounds like a word in a list."""
 LARGEST = 200

@@ -27,7 +27,7 @@ class About:
     model: str
     """Name of the default model."""
     models: Callable[[], Sequence[str]]
-    """Returns the model names that requests can use, for /v1/models. Called in a thread."""
+    """Callback for the model names that requests can use, for /v1/models. Called in a thread."""
     news: EngineProgress = field(default_factory=EngineProgress)
     """Progress of loading the engine."""
     max_body_bytes: int = 1024 * 1024

@@ -19,7 +19,7 @@ from voicemode.loopback import is_loopback
 Address = tuple[str, int]
 """Host and port of one end of a connection."""
 Owners = Mapping[Address, int]
-"""Process ids."""
+"""Process ids by connection end."""
 
 STALE_SECONDS = 5.0
 """Lifetime of the cached owners: a port can change owner, but not this quickly."""

@@ -32,7 +32,7 @@ def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Seq
 
     The default model starts loading when the application starts; requests that need it wait.
     """
-    # Known paths are counted each, all others together, so that no client can fill the memory with new paths.
+    # Known paths are counted separately, all others together, so that no client can fill the memory with new paths.
     paths = {route.path for route in routes}
 
     @asynccontextmanager

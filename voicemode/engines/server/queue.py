@@ -42,7 +42,7 @@ class JobSignals(threading.Event):
         self._waiting: Future[None] | None = None
 
     def give_way(self) -> None:
-        """Let short jobs go first; for long jobs to call between their steps. Raises GivenUpError."""
+        """Let short jobs go first; long jobs call this between their steps. Raises GivenUpError."""
         self._waiting = asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
         try:
             self._waiting.result()

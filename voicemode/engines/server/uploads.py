@@ -16,9 +16,9 @@ from voicemode.http_server.guards import promised_bytes
 TURN_BYTES = 8 * 1024 * 1024
 """Largest upload of a turn: four minutes of speech as WAV. Larger ones are files, which no turn waits for."""
 TURNS, FILES = 64, 2
-"""Most of each at a time, from the first byte to the response."""
+"""Most turns and files held at a time, from the first byte to the response."""
 WAITING = 32
-"""Most of each that wait for a place."""
+"""Most uploads of each kind that wait for a place."""
 RETRY_SECONDS = 10
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from voicemode.engines.whisper.words import STEP_SECONDS
 
 MISSED_SECONDS = 0.65
-"""Seconds of sound in one token beside a pause that mean missing words. 2 of 243 complete transcripts have more."""
+"""Seconds of sound in one token beside a pause that indicate missing words. 2 of 243 complete transcripts exceed them."""
 WORDLESS_SECONDS = 1.0
 """Seconds of sound in one token, beside a pause or not, that no word reaches."""
 PAUSE_SECONDS = 0.2

@@ -45,7 +45,7 @@ RESCUE_TEMPERATURE = 0.6
 UNINTELLIGIBLE_SECONDS = 0.5
 """Least seconds of voice in a wordless part that is reported as unintelligible speech."""
 MOST_CUTS = 3
-"""Nested cuts of a stretch. Sung notes, for example, look like missed words wherever they are cut."""
+"""Most nested cuts of a stretch. Sung notes, for example, look like missed words wherever they are cut."""
 
 
 @dataclass(frozen=True, slots=True)

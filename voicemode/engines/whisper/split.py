@@ -18,7 +18,7 @@ PAUSE_SECONDS = 0.3
 SPEECH_SECONDS = 0.15
 """Least speech in a stretch; anything shorter is a click or a breath."""
 SOUND_SHARE = 0.35
-"""Threshold of sound between quiet (0) and loud (1), in decibels: weak consonants count, breath does not."""
+"""Threshold of sound on a decibel scale from quiet (0) to loud (1): weak consonants count, breath does not."""
 STEP = RATE // 50
 """Samples over which loudness is measured: 20 ms."""
 FULL_SCALE = 32768.0
@@ -42,7 +42,7 @@ class Stretch:
         return np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 
     def loud(self) -> list[bool]:
-        """Return for each 20 ms True if it has sound, relative to the quietest and loudest parts of the stretch."""
+        """Return True for each 20 ms with sound, measured against the quietest and loudest parts of the stretch."""
         decibels = 10 * np.log10(_power(self.pcm) + 1.0)
         quiet, peak = np.percentile(decibels, [10, 95]) if len(decibels) else (0.0, 0.0)
         return [bool(loud) for loud in decibels > quiet + SOUND_SHARE * (peak - quiet)]

@@ -10,7 +10,7 @@ from voicemode.engines.whisper.transcript import TimedWord
 STEP_SECONDS = 0.02
 """Duration of an encoder step, and of an entry of `loud`."""
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo"})
-"""Languages written without spaces between words: every character counts as one."""
+"""Languages written without spaces between words: every character counts as a word."""
 OPENING = frozenset("\"'“¿([{-«「『")
 CLOSING = frozenset("\"'.,!?:”)]}»-" + "\u3001\u3002\uff0c\uff01\uff1f\uff1a\u300d\u300f")  # the latter Chinese and Japanese
 SENTENCE_ENDS = (".", "?", "!", "…", "\u3002", "\uff01", "\uff1f")
