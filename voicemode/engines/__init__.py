@@ -1,1 +1,1 @@
-"""Our own speech engines, as servers of the OpenAI audio API."""
+"""VoiceMode's own speech engines, served over the OpenAI audio API."""

@@ -1,1 +1,1 @@
-"""Weights: which there are, where they come from, and which suit this machine."""
+"""Weights: the available models, their sources, and the choice for this machine."""

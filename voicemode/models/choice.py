@@ -1,4 +1,4 @@
-"""Which Whisper suits a machine, and why; how fast each is there. Pure, `chosen` apart."""
+"""Choice of the Whisper model for a machine, with the reason and the speed of each model. Pure, except `chosen`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,44 +11,44 @@ from voicemode.progress import size_text
 Speed = Literal["fastest", "fast", "medium", "slow"]
 
 CARD_BYTES = 4e9
-"""large-v3-turbo takes up to 2.5 GB of a card; others want some of it, too."""
+"""Least memory of a card: large-v3-turbo takes up to 2.5 GB, and other programs need some too."""
 SMALL_CPUS = 8
 SMALL_MEMORY_BYTES = 7.5e9
-"""A machine sold with 8 GB has a little less to give."""
+"""Least memory for small: a machine sold with 8 GB has slightly less available."""
 BASE_MEMORY_BYTES = 0.9e9
 
 BASE_SECONDS = 0.35
-"""What Whisper base takes for an utterance of 3 s on one core, as measured (bench/)."""
+"""Time Whisper base takes for an utterance of 3 s on one core, as measured (bench/)."""
 GPU_CORES = 40
-"""Cores that an NVIDIA card is worth, guessed low."""
+"""CPU cores that an NVIDIA card is equivalent to, a conservative guess."""
 FASTEST_SECONDS, FAST_SECONDS, MEDIUM_SECONDS = 0.15, 0.5, 1.5
-"""To answer such an utterance; what takes longer is slow."""
+"""Upper limits of the response time for such an utterance; anything longer is slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Weights, by their name in the settings, and the reason for them as a clause."""
+    """A model, by its name in the settings, and the reason for it as a clause."""
 
     model: str
     reason: str
 
 
 def chosen(settings: Settings) -> Choice:
-    """The Whisper that these settings mean on this machine. Blocks: it looks at the hardware if they leave that to us."""
+    """Return the Whisper model for these settings on this machine. Blocks: `auto` looks at the hardware."""
     return _named(settings) or choose_whisper_model(look(), settings.language)
 
 
 def whisper_choice(settings: Settings, hardware: Hardware) -> Choice:
-    """The Whisper that these settings mean on `hardware`."""
+    """Return the Whisper model for these settings on `hardware`."""
     return _named(settings) or choose_whisper_model(hardware, settings.language)
 
 
 def choose_whisper_model(hardware: Hardware, language: str = "") -> Choice:
-    """The best Whisper that still answers at once on `hardware`.
+    """Return the best Whisper model that still responds at once on `hardware`.
 
     Args:
-        hardware: What there is to compute with.
-        language: What will be spoken, as an ISO 639-1 code; empty where that is not known.
+        hardware: Hardware to choose a model for.
+        language: ISO 639-1 code of the language that will be spoken; empty if unknown.
     """
     if uses_card(hardware):
         return Choice("large-v3-turbo", f"the NVIDIA card has {size_text(hardware.gpu_bytes)} of memory")
@@ -63,12 +63,12 @@ def choose_whisper_model(hardware: Hardware, language: str = "") -> Choice:
 
 
 def uses_card(hardware: Hardware) -> bool:
-    """True if Whisper is to run on the NVIDIA card."""
+    """True if Whisper should run on the NVIDIA card."""
     return hardware.cuda and hardware.gpu_bytes >= CARD_BYTES
 
 
 def speed(model: Model, hardware: Hardware) -> Speed | Literal[""]:
-    """Estimate the response time of `model` on `hardware`; empty for a model that does not work by itself."""
+    """Estimate the speed of `model` on `hardware`; empty for a model other than Whisper."""
     if not model.work:
         return ""
     cores = GPU_CORES if uses_card(hardware) else min(MOST_THREADS, hardware.cores)
@@ -81,7 +81,7 @@ def speed(model: Model, hardware: Hardware) -> Speed | Literal[""]:
 
 
 def _named(settings: Settings) -> Choice | None:
-    """The one that the settings name themselves."""
+    """Return the model that the settings name, if any."""
     auto = settings.whisper_model == "auto"
     return None if auto else Choice(settings.whisper_model, "VOICEMODE_WHISPER_MODEL names it")
 

@@ -1,4 +1,4 @@
-"""Files over HTTP, continued where a connection broke or came to a standstill. Blocks: call it in a thread of its own."""
+"""HTTP downloads, resumed after a connection broke or stalled. Blocks: call it in a thread of its own."""
 
 import asyncio
 import errno
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     import httpx2
 
 SILENCE_SECONDS = 5.0
-"""How long a host may take to connect, and to send the next bytes."""
+"""Timeout for connecting to a host, and for its next bytes."""
 
 PARTIAL_CONTENT = 206
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What the system says where there is no room left."""
+"""Error numbers of a full disk or an exhausted quota."""
 
 Advance = Callable[[float], None]
-"""Told how many bytes were gained; negative where a download had to begin again."""
+"""Callback for the number of bytes gained; negative if a download had to start over."""
 
 
 class BrokenError(WeightsError):
-    """A connection ended before the file did; what has come of it is kept."""
+    """The connection failed before the end of the file; the bytes received are kept."""
 
 
 def host(url: str) -> str:
-    """Host and port of `url`, without the credentials it may carry."""
+    """Return host and port of `url`, without any credentials."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def download(url: str, to: Path, size_bytes: int, advance: Advance) -> None:
-    """Fetch `size_bytes` of `url` into `to`, continuing what is already there.
+    """Fetch `size_bytes` of `url` into `to`, resuming a partial download.
 
-    A break is followed by another try for as long as each try gets further.
+    Retries after a broken connection as long as each attempt gains bytes.
 
     Raises:
-        WeightsError: It cannot be had from there.
-        OSError: There is no room for it.
+        WeightsError: The file is not available from `url`.
+        OSError: The file cannot be written, for example to a full disk.
     """
     if _size(to) > size_bytes:
         to.unlink()
@@ -62,15 +62,15 @@ def remote_bytes(url: str) -> int:
 
 
 def is_full(error: Exception) -> bool:
-    """True if the disk has no room left: no other source could help."""
+    """True if the disk has no space left, so that no other source could help."""
     return isinstance(error, OSError) and error.errno in FULL
 
 
 def reason(error: BaseException) -> str:
-    """Return the reason in the words of the system, without addresses or objects."""
+    """Return the reason in the operating system's words, without addresses or objects."""
     said = str(error)
     if isinstance(error, OSError) and error.errno:
-        # Libraries put words of their own, with addresses in them, where those of the system were.
+        # Libraries replace the system's message with their own, which contains addresses.
         said = os.strerror(error.errno) if error.errno in errno.errorcode else str(error.strerror)
     return said or type(error).__name__
 
@@ -82,7 +82,7 @@ async def _continue(url: str, to: Path, size_bytes: int, advance: Advance) -> No
             advance(-have)
             have = 0
         with to.open("ab" if have else "wb") as file:
-            # Each piece is written as it comes: whatever happens next, it is there.
+            # Each piece is written as it arrives, so that an interruption loses nothing.
             async for piece in response.aiter_raw():
                 have += len(piece)
                 if have > size_bytes:
@@ -103,7 +103,7 @@ async def _remote_bytes(url: str) -> int:
 
 @asynccontextmanager
 async def _opened(url: str, offset: int) -> AsyncIterator["httpx2.Response"]:
-    """The answer with the file from `offset` on. Raises WeightsError, also for what goes wrong within."""
+    """Open the response with the file from `offset` on. Raises WeightsError, also for HTTP errors within the block."""
     import httpx2
 
     if urlsplit(url).scheme not in {"http", "https"}:
@@ -126,11 +126,11 @@ async def _opened(url: str, offset: int) -> AsyncIterator["httpx2.Response"]:
 
 
 def cause(error: BaseException) -> BaseException:
-    """The failure of the system at the bottom of `error`; `error` itself if there is none."""
+    """Return the OSError at the root of `error`; `error` itself if there is none."""
     found, below = error, error.__cause__ or error.__context__
     while below is not None:
         found = below if isinstance(below, OSError) and below.strerror else found
-        # Several addresses were tried, and failed.
+        # Several addresses were tried and failed; follow the first.
         below = below.exceptions[0] if isinstance(below, BaseExceptionGroup) else below.__cause__ or below.__context__
     return found
 

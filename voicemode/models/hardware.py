@@ -1,7 +1,7 @@
-"""Hardware this process may use: processors, memory, an NVIDIA card.
+"""Hardware available to this process: CPUs, memory, an NVIDIA card.
 
-"Cores" are what the scheduler grants: affinity and container limits count, not what is soldered in. No engine is
-imported to find out.
+CPUs and cores are counted within affinity and container limits, not as built into the machine. No engine is imported
+to count them.
 """
 
 import os
@@ -17,35 +17,35 @@ from types import MappingProxyType
 ROOT = Path("/")
 
 MOST_THREADS = 4
-"""More do not make a short utterance faster."""
+"""Most threads of an engine; more do not speed up a short utterance."""
 
 NVIDIA_SECONDS = 10.0
-"""Given to the driver to answer; the first question after a start takes some seconds."""
+"""Timeout for the driver; its first response after boot takes some seconds."""
 
 CUDA_LIBRARIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"linux": ("libcublas.so.12", "libcudnn.so.9"), "win32": ("cublas64_12.dll", "cudnn64_9.dll")}
 )
-"""What CTranslate2 loads beside the driver. It has no CUDA on other systems."""
+"""Libraries CTranslate2 loads besides the driver. It has no CUDA support on other systems."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """Processors, memory and graphics card to compute with."""
+    """CPUs, memory and graphics card available to this process."""
 
     cpus: int
-    """Logical processors we may use at once."""
+    """Logical CPUs available at once."""
     cores: int
-    """Physical ones behind them."""
+    """Physical cores behind those CPUs."""
     memory_bytes: int
-    """Memory of the machine, or of the container we run in."""
+    """Memory of the machine, or of the container if it is limited."""
     gpu_bytes: int = 0
-    """Memory of the largest NVIDIA card; 0 where there is none."""
+    """Memory of the largest NVIDIA card; 0 if there is none."""
     cuda: bool = False
-    """True if CTranslate2 can use that card: CUDA's libraries are here."""
+    """True if CTranslate2 can use that card: the CUDA libraries are installed."""
 
 
 def look(root: Path = ROOT) -> Hardware:
-    """Return the hardware we may use. Blocks: where there is an NVIDIA card, its driver is asked, up to a second."""
+    """Return the available hardware. Blocks: an NVIDIA card's driver is queried, for at most NVIDIA_SECONDS."""
     gpu_bytes = nvidia_bytes()
     return Hardware(
         cpus=usable_cpus(root),
@@ -57,29 +57,29 @@ def look(root: Path = ROOT) -> Hardware:
 
 
 def usable_cpus(root: Path = ROOT) -> int:
-    """Logical processors this process may use at once, at least 1."""
+    """Return the number of logical CPUs available at once, at least 1."""
     granted = len(_affinity()) or os.cpu_count() or 1
     return max(1, min([granted, *_quotas(root)]))
 
 
 def usable_cores(root: Path = ROOT) -> int:
-    """Physical cores behind them: two hardware threads of one core do the work of one."""
+    """Return the number of physical cores behind those CPUs: two hardware threads of a core do the work of one."""
     return max(1, min(usable_cpus(root), _cores_behind(_affinity(), root)))
 
 
 def usable_memory(root: Path = ROOT) -> int:
-    """Bytes of memory this process may fill."""
+    """Return the bytes of memory available to this process."""
     limits = [_read(path) for path in _cgroup_files(root, "memory.max")]
     return min([_memory(), *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def choose_threads(setting: int, cores: int) -> int:
-    """Threads of an engine: the setting, or by the cores where that is 0."""
+    """Return the number of threads for an engine: `setting`, or by `cores` if it is 0."""
     return setting or max(1, min(MOST_THREADS, cores))
 
 
 def nvidia_bytes() -> int:
-    """Memory of the largest NVIDIA card, as its driver says; 0 where there is none."""
+    """Return the memory of the largest NVIDIA card, as reported by its driver; 0 if there is none."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return 0
@@ -92,7 +92,7 @@ def nvidia_bytes() -> int:
 
 
 def has_cuda_libraries() -> bool:
-    """True if the system's loader finds what CTranslate2 needs to use a card."""
+    """True if the system's loader finds the libraries CTranslate2 needs to use a card."""
     import ctypes
 
     names = CUDA_LIBRARIES.get(sys.platform)
@@ -103,7 +103,7 @@ def has_cuda_libraries() -> bool:
 
 
 def _memory() -> int:
-    """Bytes of memory of this machine."""
+    """Return the bytes of memory of this machine."""
     import psutil
 
     try:
@@ -113,7 +113,7 @@ def _memory() -> int:
 
 
 def _affinity() -> set[int]:
-    """The processors we may run on; empty where the system does not say."""
+    """Return the CPUs this process can run on; empty if the system does not report them."""
     ask = getattr(os, "sched_getaffinity", None)
     return set(ask(0)) if ask else set()
 
@@ -129,13 +129,13 @@ def _cores_behind(cpus: set[int], root: Path) -> int:
 
 
 def _quotas(root: Path) -> list[int]:
-    """Processors that container limits grant, rounded up; one entry for each limit there is."""
+    """Return the CPUs granted by each container limit, rounded up."""
     limits = [_read(path).split() for path in _cgroup_files(root, "cpu.max")]
     return [-(-int(limit[0]) // int(limit[1])) for limit in limits if len(limit) == 2 and limit[0].isdigit()]
 
 
 def _cgroup_files(root: Path, name: str) -> list[Path]:
-    """The files called `name` of our own control group and of those above it."""
+    """Return the files called `name` of this process's control group and its ancestors."""
     base = root / "sys/fs/cgroup"
     own = next((line[3:].strip("/") for line in _read(root / "proc/self/cgroup").splitlines() if line.startswith("0::")), "")
     group = base / own

@@ -1,9 +1,9 @@
-"""The models VoiceMode uses: their files as published, and who carries the same bytes.
+"""The models VoiceMode uses: their files as published, and the sources of the same bytes.
 
-The hashes are those of the Hugging Face repositories and the GitHub release named here, each at the revision named. Those
-of tiny.en, base, Kokoro and Smart Turn were compared with the bytes; the others are as at least two independent public
-projects record them for that revision. The 54 voices joined by `numpy.savez` in order of their names are `voices-v1.0.bin`
-of that release, byte for byte.
+The hashes are those of the Hugging Face repositories and the GitHub release named here, at the given revisions. Those of
+tiny.en, base, Kokoro and Smart Turn were checked against the bytes; the others match the records of at least two
+independent public projects for that revision. The 54 voices, joined by `numpy.savez` in order of their names, are
+`voices-v1.0.bin` of that release, byte for byte.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from voicemode.models.sources import DataWheels, File, GitHubRelease, HubRepository, NpmPackage, WeightsSource
 
 WHISPER = "whisper-"
-"""What the names of the models for speech to text begin with; the settings name them without it."""
+"""Prefix of the names of speech-to-text models; the settings omit it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +24,13 @@ class Model:
     title: str
     licence: str
     languages: str
-    """Languages it understands or speaks, in words."""
+    """Languages the model understands or speaks, in words."""
     work: float = 0.0
-    """Time it takes for an utterance on the processors, where Whisper base takes 1: estimated by the size of its encoder
-    and decoder. 0 for what does not work by itself."""
+    """CPU time for an utterance relative to Whisper base (1), estimated from the size of encoder and decoder; 0 for
+    models other than Whisper."""
     files: tuple[File, ...]
     sources: tuple[WeightsSource, ...]
-    """In the order they are asked: what is on this machine first."""
+    """Sources in the order they are tried: those on this machine first."""
 
     @property
     def size_bytes(self) -> int:
@@ -38,7 +38,7 @@ class Model:
 
     @property
     def short_name(self) -> str:
-        """As people write it: small, kokoro."""
+        """Name as people write it: small, kokoro."""
         return self.name.removeprefix(WHISPER)
 
     @property
@@ -47,7 +47,7 @@ class Model:
 
 
 VOICE_BYTES = 522_240
-"""510 x 1 x 256 numbers of 32 bits."""
+"""Size of a voice: 510 x 1 x 256 numbers of 32 bits."""
 
 VOICES = """
 af_alloy c4a6b876047fd7fb472edf4ebd63cfac7c3b958a7cae7c106e8f038ca6308c45
@@ -307,4 +307,4 @@ MODELS: Mapping[str, Model] = MappingProxyType(
         )
     }
 )
-"""Every model by its name."""
+"""All models by name."""

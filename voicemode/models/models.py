@@ -1,7 +1,7 @@
-"""Weights: from whichever source is at hand, checked against the official bytes, into the models directory.
+"""Download of weights from any available source into the models directory, verified against the official bytes.
 
-Everything here blocks, `fetch` apart; call it in a thread. A process that is killed leaves nothing that counts as
-complete, and two processes that want the same model fetch it once.
+Everything here except `fetch` blocks; call it in a thread. A killed process leaves nothing that counts as complete, and
+two processes that need the same model fetch it once.
 """
 
 import shutil
@@ -25,7 +25,7 @@ from voicemode.tasks import reporting_in_thread
 ONLINE = Sources()
 
 LOCK_SECONDS = 0.5
-"""Between two tries for the lock of a model, and reports of the process that has it."""
+"""Interval between attempts to lock a model, and between reports on the process that holds the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class ModelStatus:
     licence: str
     folder: Path
     size_bytes: int
-    """All of its files together, here or not."""
+    """Size of all its files together, present or not."""
     missing: tuple[str, ...]
-    """Names of the files that are absent or not the official ones."""
+    """Names of the files that are absent or differ from the official ones."""
     incoming_bytes: int
-    """Bytes of a download that did not end; it goes on from there."""
+    """Bytes of an interrupted download, which resumes from there."""
     sources: tuple[str, ...]
-    """Where the files came from; empty if they were put there by hand."""
+    """Sources of the files; empty if they were put there by hand."""
 
     @property
     def present(self) -> bool:
@@ -60,7 +60,7 @@ def sources_from(settings: Settings) -> Sources:
 
 
 def find(name: str) -> Model:
-    """The model called `name`: whisper-small, or small as in the settings. WeightsError with the valid names."""
+    """Return the model `name`: whisper-small, or small as in the settings. Raises WeightsError with the valid names."""
     model = MODELS.get(name) or MODELS.get(WHISPER + name)
     if model is None:
         known = ", ".join(model.short_name for model in MODELS.values())
@@ -85,7 +85,7 @@ def status(name: str, models_dir: Path) -> ModelStatus:
 
 
 async def fetch(model: str | Model, models_dir: Path, policy: Sources, report: Report) -> Path:
-    """`ensure` without blocking. Cancelled, it ends soon; what is here by then is not fetched again.
+    """`ensure` without blocking. Cancellation ends it soon; the bytes already received are not fetched again.
 
     Raises:
         WeightsError: As `ensure` does.
@@ -94,10 +94,10 @@ async def fetch(model: str | Model, models_dir: Path, policy: Sources, report: R
 
 
 def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, report: Report = nobody) -> Path:
-    """The folder that holds the verified files of `model`, fetched if need be.
+    """Return the folder with the verified files of `model`, fetching missing ones.
 
     Raises:
-        WeightsError: No source has the files, or there is no room for them; it lists what was tried, and what would help.
+        WeightsError: No source has the files (the message lists attempts and remedies), or they cannot be stored.
     """
     wanted = find(model) if isinstance(model, str) else model
     store = Store(models_dir / wanted.name)
@@ -116,7 +116,7 @@ def ensure(model: str | Model, models_dir: Path, policy: Sources = ONLINE, repor
 
 
 def remove(model: str | Model, models_dir: Path) -> int:
-    """Delete a model from this disk; return the bytes that frees. Raises WeightsError."""
+    """Delete a model from this disk; return the bytes freed. Raises WeightsError."""
     wanted = find(model) if isinstance(model, str) else model
     store = Store(models_dir / wanted.name)
     if not store.folder.is_dir():
@@ -136,7 +136,7 @@ def _lock(model: Model, models_dir: Path) -> Path:
 
 @contextmanager
 def _alone(model: Model, models_dir: Path, report: Report) -> Iterator[None]:
-    """While nobody else fetches the same model; reports how far they are until then."""
+    """Hold the lock of `model`; until it is free, report the progress of the process that holds it."""
     lock = FileLock(_lock(model, models_dir))
     store = Store(models_dir / model.name)
     while not lock.is_locked:
@@ -169,7 +169,7 @@ def _fill(model: Model, store: Store, policy: Sources, report: Report) -> None:
 
 
 def _need_room(store: Store, model: Model) -> None:
-    """Raise WeightsError now rather than after an hour if the disk is too small."""
+    """Raise WeightsError now, rather than after an hour, if the disk has too little space."""
     needed = sum(file.size_bytes for file in store.missing(model.files)) - store.incoming_bytes()
     free = shutil.disk_usage(store.folder).free
     if free < needed:
@@ -194,7 +194,7 @@ def _fetch(source: WeightsSource, files: list[File], store: Store, job: Job) -> 
             store.accept(file, path, job.source)
     except OSError as error:
         if is_full(error):
-            # The half of a model on a full disk helps nobody.
+            # A partial model on a full disk is useless.
             store.give_up()
         raise
     finally:

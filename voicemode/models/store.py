@@ -1,7 +1,7 @@
-"""The files of one model on this disk: which are there, and whether they are the official bytes.
+"""The files of one model on this disk, and their verification against the official bytes.
 
-What was hashed once is remembered beside the files with its size and time, so that a second start does not hash
-150 MB; a file that changed since is hashed again.
+Hashes are stored beside the files with size and modification time, so that a second start does not hash 150 MB; a file
+that has changed since is hashed again.
 """
 
 import contextlib
@@ -18,18 +18,18 @@ from voicemode.models.sources import File, sha256
 NOTES = ".verified.json"
 
 INCOMING = ".incoming"
-"""Where files wait until they are complete and checked."""
+"""Folder of files that are not yet complete and verified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Size and time of a file when it was hashed."""
+    """Hash of a file, with its size and modification time when it was hashed."""
 
     size_bytes: int
     mtime_ns: int
     sha256: str
     source: str = ""
-    """Where it came from; empty if it was already there."""
+    """Source of the file; empty if it was already present."""
 
 
 class Store:
@@ -41,7 +41,7 @@ class Store:
         self._notes = _load_notes(folder / NOTES)
 
     def missing(self, files: tuple[File, ...]) -> list[File]:
-        """Those of `files` that are not here, or not the official bytes."""
+        """Return those of `files` that are absent or not the official bytes."""
         before = dict(self._notes)
         absent = [file for file in files if not self._holds(file)]
         if self._notes != before:
@@ -49,7 +49,7 @@ class Store:
         return absent
 
     def wrong(self, files: tuple[File, ...]) -> list[str]:
-        """Names of those of `files` that are here with other bytes than the official ones."""
+        """Return the names of those of `files` that are present, but not the official bytes."""
         return [file.name for file in self.missing(files) if (self.folder / file.name).exists()]
 
     def accept(self, file: File, candidate: Path, source: str) -> None:
@@ -64,7 +64,7 @@ class Store:
         self._remember(file, digest, source)
 
     def save(self) -> None:
-        """Write down what was hashed. A folder that cannot be written is hashed at every start instead."""
+        """Save the hashes. The files of a read-only folder are hashed at every start instead."""
         temporary = self.folder / f"{NOTES}.{os.getpid()}"
         notes = {name: [note.size_bytes, note.mtime_ns, note.sha256, note.source] for name, note in self._notes.items()}
         with contextlib.suppress(OSError):
@@ -75,11 +75,11 @@ class Store:
                 temporary.unlink(missing_ok=True)
 
     def incoming_bytes(self) -> int:
-        """Return the bytes of unfinished downloads."""
+        """Return the size of unfinished downloads in bytes."""
         return sum(_own_bytes(path) for path in self.incoming.rglob("*")) if not self.incoming.is_symlink() else 0
 
     def give_up(self) -> None:
-        """Delete what is left of downloads, and the folder if it is empty then."""
+        """Delete unfinished downloads, and the folder if it is then empty."""
         if self.incoming.is_symlink():
             self.incoming.unlink()
         shutil.rmtree(self.incoming, ignore_errors=True)
@@ -87,9 +87,9 @@ class Store:
             self.folder.rmdir()
 
     def remove(self, files: tuple[File, ...]) -> int:
-        """Delete `files` and what we keep beside them; return the bytes that frees. Whatever else is here stays.
+        """Delete `files`, hashes and unfinished downloads; return the bytes freed. Any other file stays.
 
-        Of a link, the link is deleted and never what it points to.
+        For a link, only the link is deleted, never its target.
         """
         if self.folder.is_symlink():
             self.folder.unlink()
@@ -103,7 +103,7 @@ class Store:
         return freed
 
     def sources(self) -> list[str]:
-        """Where the files here came from, each once."""
+        """Return the sources of the files, each once."""
         return sorted({note.source for note in self._notes.values() if note.source})
 
     def _holds(self, file: File) -> bool:
@@ -122,7 +122,7 @@ class Store:
 
 
 def _own_bytes(path: Path) -> int:
-    """Return the bytes that deleting `path` frees: none if it is a link."""
+    """Return the bytes freed by deleting `path`: 0 for a link."""
     return path.stat().st_size if path.is_file() and not path.is_symlink() else 0
 
 
@@ -136,5 +136,5 @@ def _load_notes(path: Path) -> dict[str, Note]:
         notes: dict[str, list[Any]] = json.loads(path.read_text())
         return {name: Note(*values) for name, values in notes.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        # Notes only save time: without them the files are hashed again.
+        # The notes only save time: without them the files are hashed again.
         return {}

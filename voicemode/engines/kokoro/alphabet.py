@@ -1,4 +1,4 @@
-"""Text in the letters the pronouncing dictionary has. How it is said was decided before, by `text.spoken`."""
+"""Conversion of text to the letters of the pronouncing dictionary, after `text.spoken` has chosen the wording."""
 
 import re
 import unicodedata
@@ -45,17 +45,17 @@ _CHARACTERS = str.maketrans(
 _SCRIPTS = MappingProxyType(
     {"CJK": "Chinese", "HIRAGANA": "Japanese", "KATAKANA": "Japanese", "HANGUL": "Korean", "DEVANAGARI": "Hindi"}
 )
-"""Where people call it otherwise than Unicode does."""
+"""Unicode script name -> common name, where the two differ."""
 _FOREIGN = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]+(?:[\s、，。]+[^\W\d_\u0000-\u024f\u1e00-\u1eff]+)*")
 _READABLE = re.compile(r"[^\nA-Za-z0-9 .,;:!?'\"“”()\[\]{}—–/$£€%&+@#-]")
 _TOO_LONG = re.compile(r"(\w{40})\w+")
-"""Nobody reads out a key to its end."""
+"""Words of more than 40 characters, cut off there: nobody reads out a key to its end."""
 _GLUED = re.compile(r"\S{48}")
-"""The dictionary takes for ever over longer ones."""
+"""Runs without a space, broken up at 48 characters: the dictionary takes far too long for longer ones."""
 
 
 def pronounceable(text: str) -> str:
-    """`text` as it is said, ready for the dictionary; empty if it has no word in our letters."""
+    """Return the spoken form of `text`, ready for the dictionary; empty if it has no word in Latin letters or digits."""
     said = spoken(text, language="en")
     if not any(character.isascii() and character.isalnum() for character in unicodedata.normalize("NFKD", said)):
         return ""
@@ -63,13 +63,13 @@ def pronounceable(text: str) -> str:
 
 
 def _named(foreign: re.Match[str]) -> str:
-    """What stands in a script we cannot read: a hole would turn the sentence round."""
+    """Return a mention of words in an unreadable script: a gap could reverse the meaning of the sentence."""
     script = unicodedata.name(foreign[0][0], "another").split()[0]
     return f" {'words' if ' ' in foreign[0] else 'a word'} in {_SCRIPTS.get(script, script.capitalize())} "
 
 
 def to_ascii(text: str) -> str:
-    """Letters without their accents; other characters become spaces."""
+    """Return `text` without accents; unreadable characters become spaces."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_CHARACTERS))
     bare = "".join(character for character in decomposed if not unicodedata.combining(character))
     return _READABLE.sub(" ", bare.translate(_CHARACTERS))

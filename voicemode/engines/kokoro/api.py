@@ -42,11 +42,11 @@ class SpeechEngine(Protocol):
 
 
 def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
-    """Serve until asked to end or idle for so long; None is never. `port` None is the one in the settings.
+    """Serve until terminated, or idle for `idle_minutes` if given. Without a `port`, use the configured one.
 
-    Raises ServiceError if the port cannot be had.
+    Raises ServiceError if the port is not available.
     """
-    # Synthesis gains from the second hardware thread of a core: 0.71 s instead of 1.25 for a short sentence.
+    # Synthesis gains from the second hardware thread of a core: 0.71 s instead of 1.25 s for a short sentence.
     threads = choose_threads(settings.kokoro_threads, usable_cpus())
 
     cache = SoundCache(settings.cache_dir / "kokoro", 1_000_000 * settings.kokoro_cache_mb)
@@ -68,14 +68,14 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
 
 
 def kokoro_app(shelf: LoadedModels[SpeechEngine], cache: SoundCache, news: EngineProgress | None = None) -> Starlette:
-    """The application."""
+    """Return the application."""
     room, tally = EngineHost(shelf), Counters()
     about = About(service="voicemode-kokoro", model=shelf.default, models=lambda: MODELS, news=news or EngineProgress())
     return create_app(about, room, tally, KokoroApi(room, cache, tally).routes)
 
 
 class KokoroApi:
-    """The routes. What was said before is answered at once; the rest comes from one engine, one request at a time."""
+    """The routes. Cached speech is returned at once; the rest comes from one engine, one request at a time."""
 
     def __init__(self, room: EngineHost[SpeechEngine], cache: SoundCache, tally: Counters) -> None:
         self._room = room
@@ -91,7 +91,7 @@ class KokoroApi:
         return JSONResponse({"voices": list(NAMES)})
 
     async def speech(self, request: Request) -> Response:
-        """The sound, while it is made. What fails after its start breaks the connection off: half is not taken for all."""
+        """Stream the audio during synthesis. A later failure breaks the connection: the client sees that audio is missing."""
         ask = await read_ask(request)
         key, kept = await asyncio.to_thread(self._look_up, ask)
         sound = self._made(ask, key, peer_of(request)) if kept is None else whole(kept)
@@ -100,14 +100,14 @@ class KokoroApi:
         return await streamed(request, sound, media_type=CONTENT_TYPES[ask.format])
 
     def _look_up(self, ask: SpeechRequest) -> tuple[str, bytes | None]:
-        """Return the cache key of the sound, and the sound if it is cached. Blocks."""
+        """Return the cache key of the audio, and the audio if it is cached. Blocks."""
         key = key_of(ask, self._engine)
         sound = self._cache.get(key)
         self._tally.lookups.add(result="miss" if sound is None else "hit")
         return key, sound
 
     async def _made(self, ask: SpeechRequest, key: str, peer: Peer) -> AsyncGenerator[bytes, None]:
-        """The sound as it is made; kept once all of it is there, and not if anything ended it before."""
+        """Yield the audio during synthesis; cache it once it is complete, and not if it ends early."""
         draft = bytearray()
         job = partial(encoded, ask, self._tally)
         async with aclosing(self._room.stream(job, peer=peer)) as sound:
@@ -119,12 +119,12 @@ class KokoroApi:
 
 
 async def whole(sound: bytes) -> AsyncGenerator[bytes, None]:
-    """`sound` at once."""
+    """Yield `sound` in one piece."""
     yield sound
 
 
 def encoded(ask: SpeechRequest, tally: Counters, engine: SpeechEngine, cancelled: threading.Event) -> Iterator[bytes]:
-    """Yield speech as bytes of the format asked for. Called in the engine's thread. Raises ApiError."""
+    """Yield speech as bytes in the requested format. Called in the engine's thread. Raises ApiError."""
     encoder = open_encoder(ask.format, RATE)
     try:
         with tally.work() as work:
@@ -139,7 +139,7 @@ def encoded(ask: SpeechRequest, tally: Counters, engine: SpeechEngine, cancelled
 
 
 async def events(sound: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """`sound` as OpenAI's server-sent events."""
+    """Yield `sound` as OpenAI's server-sent events."""
     async with aclosing(sound):
         async for chunk in sound:
             yield event({"type": "speech.audio.delta", "audio": base64.b64encode(chunk).decode()})

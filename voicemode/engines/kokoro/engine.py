@@ -1,6 +1,6 @@
 """Kokoro-82M, quantised to 8 bits, on ONNX Runtime: text in, frames out, chunk by chunk.
 
-Imported where the engine is loaded only: needs numpy and onnxruntime.
+Imported only to load the engine: needs numpy and onnxruntime.
 """
 
 import ctypes
@@ -31,28 +31,28 @@ FETCH = Remedy("Fetch it", "voicemode models download kokoro")
 
 Samples = NDArray[np.float32]
 Style = NDArray[np.float32]
-"""How a voice speaks texts of 1, 2, ... 510 symbols: a row of 256 for each."""
+"""Style vectors of a voice: a row of 256 numbers for each text length of 1, 2, ... 510 symbols."""
 
 _SLOWEST, _FASTEST = 0.8, 1.2
-"""Speeds the model speaks clearly at. At 0.5 one word in ten is lost, at 2.0 one in six; stretched, one in fifty and in
-sixteen (as heard by Whisper base)."""
+"""Range of speeds at which the model speaks clearly. At 0.5 it loses one word in ten, at 2.0 one in six; time-stretching
+loses one in fifty and one in sixteen (as transcribed by Whisper base)."""
 _QUIET = 0.01
-"""Amplitude below which the ends of a chunk are cut off."""
+"""Amplitude below which the ends of a chunk are trimmed."""
 _MARGIN = RATE // 50
-"""Samples kept around the rest: what begins or ends softly, and the fades."""
+"""Samples kept around the trimmed chunk: soft onsets and endings, and the fades."""
 _WATCH_SECONDS = 0.05
-"""How soon a cancelled synthesis ends."""
+"""Interval at which the thread that waits for cancellation checks that the synthesis is over."""
 _M_MMAP_THRESHOLD = -3
-"""As malloc.h has it."""
+"""Value of M_MMAP_THRESHOLD in malloc.h."""
 _LARGE_BYTES = 128 * 1024
-"""Where glibc begins by itself."""
+"""Fixed mmap threshold: the initial value in glibc."""
 
 
 class KokoroEngine:
     """The loaded model. One `speak` at a time is as fast as several."""
 
     def __init__(self, model_dir: Path, voices_dir: Path, *, threads: int) -> None:
-        """Load everything but the voices, which are read as they are asked for; takes 1 s. Raises WeightsError."""
+        """Load everything but the voices, which are read on first use; takes 1 s. Raises WeightsError."""
         return_large_blocks()
         self._session = open_session(model_dir / MODEL_FILE, threads)
         self._phonemizer = Phonemizer()
@@ -65,9 +65,9 @@ class KokoroEngine:
             pass
 
     def speak(self, text: str, voice: Mix, *, speed: float = 1.0, cancelled: threading.Event | None = None) -> Iterator[Frame]:
-        """`text` as frames at 24 kHz, each as soon as it is made.
+        """Yield `text` as frames at 24 kHz, each as soon as it is synthesised.
 
-        Setting `cancelled` ends it at once, in the middle of a chunk too. Raises NothingToSayError.
+        Setting `cancelled` ends synthesis at once, even within a chunk. Raises NothingToSayError.
         """
         style, pause_seconds = self.style(voice), None
         model_speed = min(max(speed, _SLOWEST), _FASTEST)
@@ -98,7 +98,7 @@ class KokoroEngine:
         return self._styles[name]
 
     def _synthesize(self, chunk: Chunk, style: Style, speed: float, options: ort.RunOptions) -> Samples | None:
-        """The sound of `chunk`; None if `options` ended it."""
+        """Return the samples of `chunk`; None if `options` terminated the run."""
         numbers = [NUMBERS[symbol] for symbol in chunk.sound]
         feeds = {
             "tokens": np.array([[0, *numbers, 0]], np.int64),
@@ -107,7 +107,7 @@ class KokoroEngine:
         }
         try:
             samples: Samples = self._session.run(None, feeds, options)[0]
-        except Exception:  # ONNX Runtime has no narrower type for a run that was ended
+        except Exception:  # ONNX Runtime has no narrower type for a terminated run
             if options.terminate:
                 return None
             raise
@@ -115,9 +115,9 @@ class KokoroEngine:
 
 
 def return_large_blocks() -> None:
-    """Have memory go back to the system when it is freed.
+    """Make malloc return freed memory to the system.
 
-    glibc keeps ever larger blocks once it has seen some: 290 MB became 380 within thirty sentences. It costs no time.
+    By default glibc keeps ever larger blocks: 290 MB grew to 380 within thirty sentences. Returning them costs no time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
@@ -125,14 +125,14 @@ def return_large_blocks() -> None:
 
 
 def open_session(model: Path, threads: int) -> ort.InferenceSession:
-    """Raises WeightsError."""
+    """Open the model with `threads` CPU threads. Raises WeightsError."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Every chunk has another length, so there is no pattern; kept, patterns cost 30 MB.
+    # Chunks differ in length, so memory patterns are never reused; they would cost 30 MB.
     options.enable_mem_pattern = False
-    # Spinning threads are 5 % faster and take the cores from whoever plays the sound.
+    # Spinning threads are 5 % faster, but take the cores from playback.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if not model.is_file():
         raise WeightsError(f"The Kokoro model {model} is missing.", hint=FETCH)
@@ -140,7 +140,7 @@ def open_session(model: Path, threads: int) -> ort.InferenceSession:
 
 
 def load_style(file: Path) -> Style:
-    """Raises WeightsError if `file` is not a voice."""
+    """Return the style vectors in `file`. Raises WeightsError if it is not a voice."""
     if not file.is_file() or file.stat().st_size != 4 * STYLE_SHAPE[0] * STYLE_SHAPE[1]:
         raise WeightsError(f"{file} is missing or not a Kokoro voice.", hint=FETCH)
     return np.fromfile(file, dtype="<f4").reshape(STYLE_SHAPE)
@@ -148,9 +148,9 @@ def load_style(file: Path) -> Style:
 
 @contextmanager
 def terminable(cancelled: threading.Event) -> Iterator[ort.RunOptions]:
-    """Options of runs that end once `cancelled` is set."""
+    """Yield options for runs that terminate once `cancelled` is set."""
     options, over = ort.RunOptions(), threading.Event()
-    # Memory of a long chunk is not kept: 290 MB at rest instead of up to 500.
+    # Memory for a long chunk is released after the run: 290 MB at rest instead of up to 500 MB.
     options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def watch() -> None:
@@ -167,7 +167,7 @@ def terminable(cancelled: threading.Event) -> Iterator[ort.RunOptions]:
 
 
 def smoothed(samples: Samples) -> Samples:
-    """`samples` without the silence around them, faded in and out so that nothing clicks."""
+    """Return `samples` without the silence around them, faded in and out to avoid clicks."""
     loud = np.flatnonzero(np.abs(samples) > _QUIET)
     if not loud.size:
         return samples[:0]

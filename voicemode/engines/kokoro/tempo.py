@@ -1,6 +1,6 @@
-"""Speech slower or faster at the same pitch: pieces of it are laid over each other where they fit best (WSOLA).
+"""Time-stretching of speech at the same pitch: pieces are overlapped where they fit best (WSOLA).
 
-Imported with the engine only: needs numpy.
+Imported only with the engine: needs numpy.
 """
 
 import numpy as np
@@ -12,11 +12,11 @@ _HOP = 480
 """Samples from one piece to the next: 20 ms at 24 kHz."""
 _PIECE = 2 * _HOP
 _SEARCH = 360
-"""Samples within which the best fit is looked for: one period of the lowest voice."""
+"""Samples to search for the best fit: one period of the lowest voice."""
 
 
 def at_tempo(samples: Samples, speed: float) -> Samples:
-    """`samples`, `speed` times as fast."""
+    """Return `samples`, `speed` times as fast."""
     if speed == 1:
         return samples
     pieces = max(1, round(len(samples) / speed / _HOP))
@@ -32,6 +32,6 @@ def at_tempo(samples: Samples, speed: float) -> Samples:
 
 
 def best_fit(padded: Samples, earliest: int, continuation: Samples) -> int:
-    """Where, from `earliest` on, `padded` is most like `continuation`."""
+    """Return the position from `earliest` on where `padded` is most like `continuation`."""
     region = padded[earliest : earliest + _SEARCH + _PIECE]
     return earliest + int(np.argmax(np.correlate(region, continuation, "valid")))

@@ -1,7 +1,7 @@
-"""Cutting text for synthesis. Pure: no clock, no engine; everything is counted in phoneme symbols.
+"""Splitting of text for synthesis. Pure: no clock, no engine; sizes are in phoneme symbols.
 
-Speech begins with a short chunk, so that it begins soon. Each later chunk is a sentence, or as much of one as can be
-made while what is already there is heard.
+The first chunk is short so that speech starts soon. Each later chunk is a sentence, or as much of one as can be
+synthesised while earlier chunks are playing.
 """
 
 import re
@@ -15,24 +15,24 @@ from itertools import accumulate
 from voicemode.errors import VoiceModeError
 
 FIRST = 26
-"""Symbols of the first chunk: four to six words."""
+"""Symbols in the first chunk: four to six words."""
 WHOLE = 44
-"""Symbols, about nine words, up to which a sentence is not cut: it gains less than its melody is worth."""
+"""Symbols (about nine words) up to which a sentence is not cut: an earlier start is not worth the broken intonation."""
 SMALLEST = 14
-"""Symbols of a part of a sentence; a shorter one is read like a word in a list."""
+"""Fewest symbols in a part of a sentence; a shorter part sounds like a word in a list."""
 LARGEST = 200
-"""Symbols of any chunk. The model could do 510, with twice the memory."""
+"""About the most symbols in a chunk. The model accepts 510, with twice the memory."""
 LONGEST_SENTENCE = 400
-"""Characters."""
+"""Characters after which a sentence is broken."""
 SLACK = 1.2
-"""What a chunk may exceed its size by, to end where it should."""
+"""Factor by which a chunk can exceed its size to end at a better place."""
 
 SPOKEN_SECONDS = 0.053
-"""Speech in one symbol, at speed 1."""
+"""Seconds of speech per symbol, at speed 1."""
 WORK_SECONDS = 0.023
-"""Work for one symbol, on two slow cores."""
+"""Seconds of synthesis per symbol, on two slow cores."""
 START_SECONDS = 0.5
-"""Work for any chunk before its first symbol, on two slow cores."""
+"""Seconds of synthesis per chunk, besides its symbols, on two slow cores."""
 
 SENTENCE_PAUSE_SECONDS = 0.25
 CLAUSE_PAUSE_SECONDS = 0.1
@@ -57,11 +57,11 @@ _OTHERS = """
 not very too quite i you he she it we they let's there what how why dr mr mrs ms st
 """
 _LINKS = frozenset((_CONJUNCTIONS + _PREPOSITIONS + _AUXILIARIES).split())
-"""Words that open a phrase: better to stop before one of these."""
+"""Words that open a phrase: a cut before one of them is good."""
 _LEADING = _LINKS | frozenset((_DETERMINERS + _OTHERS).split())
-"""Words that belong to what follows: better not to stop after one of these."""
+"""Words that belong to the next word: a cut after one of them is bad."""
 _NAMING = frozenset(_DETERMINERS.split())
-"""Words after which two more may belong together: "the dark blue"."""
+"""Words after which the next two can belong together: "the dark blue"."""
 
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+")
 _OPEN_END = re.compile(r"(?<=[\w\"'”’)\]%])[ \t]*$", re.MULTILINE)
@@ -83,39 +83,39 @@ class WrittenWord:
 
     text: str
     sound: str
-    """Its symbols."""
+    """Phoneme symbols of the word."""
 
     @property
     def bare(self) -> str:
-        """The word alone, in small letters."""
+        """The word without punctuation, in lower case."""
         return self.text.strip(".,;:!?\"'“”‘’()[]").lower()
 
     @property
     def mark(self) -> str:
-        """The punctuation it is spoken with; empty is none."""
+        """The punctuation mark at the end of its sound; empty if there is none."""
         end = self.sound.rstrip('"()“”')[-1:]
         return end if end in MARKS else ""
 
 
 class NothingToSayError(VoiceModeError):
-    """The text has nothing that can be pronounced."""
+    """The text has nothing to pronounce."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Text synthesised in one go."""
+    """Text synthesised in one run of the model."""
 
     sound: str
-    """Symbols."""
+    """Phoneme symbols of the chunk."""
     pause_seconds: float
     """Silence before the next chunk, at speed 1."""
 
 
 def sentences(text: str) -> Iterator[str]:
-    """`text` in sentences. A line that ends without punctuation is one too: headings, items of a list.
+    """Split `text` into sentences. A line without a final punctuation mark is one too: headings, list items.
 
-    An abbreviation may end one as well: whether it really does is for its pronunciation to say. What goes on for longer
-    than anybody speaks is broken, so that nothing waits for the pronunciation of all of it.
+    Text is also split after abbreviations; their pronunciation decides whether a chunk ends there. Overlong sentences
+    are broken, so that the first chunk does not wait for the pronunciation of all of them.
     """
     for line in _OPEN_END.sub(".", text).splitlines():
         for part in _SENTENCE.split(line):
@@ -123,9 +123,9 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def plan(words: Iterable[WrittenWord], *, speed: float = 1.0, model_speed: float = 1.0) -> Iterator[Chunk]:
-    """`words` in chunks, looking ahead no further than it must.
+    """Yield `words` in chunks, with the least possible look-ahead.
 
-    `speed` is that of the speech, `model_speed` the one it is made at: the faster, the less work.
+    `speed` is the speed of the speech, `model_speed` the speed of the model: the faster, the less work.
     """
     source, ahead = iter(words), deque[WrittenWord]()
     allowed, lead_seconds = FIRST, 0.0
@@ -138,7 +138,7 @@ def plan(words: Iterable[WrittenWord], *, speed: float = 1.0, model_speed: float
 
 
 def look_ahead(ahead: deque[WrittenWord], source: Iterator[WrittenWord]) -> bool:
-    """Have the largest chunk there could be in `ahead`, and a word more; false if nothing is left."""
+    """Fill `ahead` with the largest possible chunk and one word more; return False if no word is left."""
     size = sum(len(word.sound) + 1 for word in ahead)
     while size <= LARGEST and (word := next(source, None)):
         ahead.append(word)
@@ -157,7 +157,7 @@ def work_seconds(chunk: Chunk, speed: float) -> float:
 def best_cut(words: Sequence[WrittenWord], allowed: int) -> int:
     """Return the number of `words` in the next chunk: a sentence, or about `allowed` symbols of it.
 
-    Where that would tear a phrase it takes more: a gap is better between phrases than no gap within one.
+    To keep a phrase whole, the chunk gets longer: a gap between phrases is better than a break within one.
     """
     sizes = list(accumulate(len(word.sound) + 1 for word in words))
     end = sentence_end(words, sizes)
@@ -184,7 +184,7 @@ def natural(words: Sequence[WrittenWord], index: int) -> Cut:
 
 
 def sentence_end(words: Sequence[WrittenWord], sizes: Sequence[int]) -> int:
-    """The index of the last word of the first sentence; an exclamation like "Sure!" is taken together with the next."""
+    """Return the index of the last word of the first sentence; a short one like "Sure!" is joined with the next."""
     ends = (index for index, word in enumerate(words) if word.mark in ENDS and sizes[index] >= SMALLEST - 2)
     return next(ends, len(words) - 1)
 

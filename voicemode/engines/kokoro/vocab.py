@@ -1,6 +1,6 @@
-"""The symbols Kokoro reads: IPA as misaki writes it, punctuation, intonation arrows.
+"""Input symbols of Kokoro: IPA as misaki writes it, punctuation, intonation arrows.
 
-The numbers are those of `config.json` in hexgrad/Kokoro-82M (Apache-2.0); they belong to the weights.
+The numbers are from `config.json` in hexgrad/Kokoro-82M (Apache-2.0) and belong to the weights.
 """
 
 # ruff: noqa: RUF001 - these symbols are IPA, not Latin letters gone wrong
@@ -24,4 +24,4 @@ NUMBERS: Mapping[str, int] = MappingProxyType(
     }
 )
 # fmt: on
-"""Symbol -> its number; 0 pads both ends."""
+"""Symbol -> token number; 0 pads both ends."""

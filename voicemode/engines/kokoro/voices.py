@@ -1,4 +1,4 @@
-"""Kokoro's voices: their names, mixes of them, and the names that clients of OpenAI send. Pure."""
+"""Kokoro's voices: names, mixes, and aliases for OpenAI's voices. Pure."""
 
 import difflib
 import re
@@ -11,7 +11,7 @@ from voicemode.models.manifests import MODELS
 
 BRITISH = "b"
 ENGLISH = ("a", BRITISH)
-"""First letters of voices that speak English. Whatever comes in is pronounced as English, so others are not offered."""
+"""First letters of English voices. All text is pronounced as English, so other voices are not offered."""
 
 LANGUAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,7 +26,7 @@ LANGUAGES: Mapping[str, str] = MappingProxyType(
 )
 ALL = tuple(file.name.removesuffix(".bin") for file in MODELS["kokoro-voices"].files)
 NAMES = tuple(name for name in ALL if name.startswith(ENGLISH))
-"""What can be asked for, mixes and aliases aside."""
+"""Voices that requests can name, besides mixes and aliases."""
 DEFAULT = "af_sky"
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -45,14 +45,14 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "verse": "am_puck",
     }
 )
-"""OpenAI's voices -> the one here that is nearest in name or character."""
+"""OpenAI's voice -> the Kokoro voice nearest in name or character."""
 
 MOST_PARTS = 8
 _PART = re.compile(r"(?P<name>\w+)(?:\((?P<weight>\d{1,6}(?:\.\d{1,6})?|\.\d{1,6})\))?", re.ASCII)
 
 
 class UnknownVoiceError(VoiceModeError):
-    """There is no such voice here."""
+    """No such voice or mix is available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class VoiceShare:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Who speaks: one voice or several at once."""
+    """One voice, or a weighted mix of several."""
 
     parts: tuple[VoiceShare, ...]
 
@@ -76,7 +76,7 @@ class Mix:
 
 
 def parse_voice(text: str) -> Mix:
-    """`af_sky`, `nova`, `af_sky+af_bella`, `af_sky(2)+af_bella(1)`; empty is the default. Raises UnknownVoiceError."""
+    """Parse `af_sky`, `nova`, `af_sky+af_bella` or `af_sky(2)+af_bella(1)`; empty is DEFAULT. Raises UnknownVoiceError."""
     found = [_PART.fullmatch(part.strip()) for part in (text.strip().lower() or DEFAULT).split("+")]
     parts = tuple(VoiceShare(known(match["name"]), float(match["weight"] or 1)) for match in found if match)
     if len(parts) < len(found) or len(parts) > MOST_PARTS or not sum(part.weight for part in parts):
@@ -87,7 +87,7 @@ def parse_voice(text: str) -> Mix:
 
 
 def known(name: str) -> str:
-    """The name of the voice that `name` stands for. Raises UnknownVoiceError with what comes near."""
+    """Return the voice that `name` stands for. Raises UnknownVoiceError with similar names."""
     voice = ALIASES.get(name, name)
     if voice in NAMES:
         return voice

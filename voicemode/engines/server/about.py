@@ -1,4 +1,4 @@
-"""Status of a server: /health, /metrics and its models."""
+"""Status endpoints of a server: /health, /metrics and /v1/models."""
 
 import asyncio
 import os
@@ -20,22 +20,22 @@ from voicemode.http_server.errors import ApiError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """Facts about a server before it has done anything."""
+    """Constant facts about a server."""
 
     service: str
-    """For /health: `voicemode-whisper`, `voicemode-kokoro`."""
+    """Name in /health: `voicemode-whisper`, `voicemode-kokoro`."""
     model: str
-    """The default one."""
+    """Name of the default model."""
     models: Callable[[], Sequence[str]]
-    """Names that requests may use, for /v1/models. Called in a thread."""
+    """Callback for the model names that requests can use, for /v1/models. Called in a thread."""
     news: EngineProgress = field(default_factory=EngineProgress)
-    """Work done while the engine loads."""
+    """Progress of loading the engine."""
     max_body_bytes: int = 1024 * 1024
-    """Larger requests are refused with 413."""
+    """Size limit of a request; larger ones are refused with 413."""
 
 
 class AboutApi:
-    """The routes. None of them waits for the engine."""
+    """The routes. None waits for the engine."""
 
     def __init__(self, about: About, room: EngineHost[Any], tally: Counters) -> None:
         self._about = about
@@ -49,7 +49,7 @@ class AboutApi:
         ]
 
     async def health(self, request: Request) -> Response:
-        """200 when the default model is loaded, otherwise 503: `status` says if it is `loading` or `failed`, `error` why."""
+        """Return 200 if the default model is loaded, otherwise 503 with `status` `loading` or `failed`, and the `error`."""
         state, latest = self._room.state, self._about.news.latest
         answer = {
             "service": self._about.service,
@@ -70,7 +70,7 @@ class AboutApi:
         return JSONResponse(answer, 200 if state.status == "ready" else 503)
 
     async def metrics(self, _request: Request) -> Response:
-        """For Prometheus."""
+        """Return the metrics in Prometheus's text format."""
         metrics = [*self._tally.metrics(), *room_metrics(self._about.service, self._room)]
         return PlainTextResponse(render(metrics), media_type=CONTENT_TYPE)
 
@@ -86,7 +86,7 @@ class AboutApi:
 
 
 def room_metrics(service: str, room: EngineHost[Any]) -> list[Metric]:
-    """Return the metrics of the engines at this moment."""
+    """Return the current metrics of the engines."""
     labels = ({"service": service, "model": model, "version": __version__} for model in room.loaded)
     loaded = tuple(Sample(1, tuple(each.items())) for each in labels)
     return [
@@ -97,7 +97,7 @@ def room_metrics(service: str, room: EngineHost[Any]) -> list[Metric]:
 
 
 def listed(name: str) -> dict[str, object]:
-    """A model as OpenAI's API lists it."""
+    """Return a model in the form of OpenAI's API."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "voicemode"}
 
 

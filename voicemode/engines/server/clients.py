@@ -1,9 +1,9 @@
-"""Who asks. To be fair between clients, the server has to know which requests come from the same one.
+"""Client identification: fairness between clients requires knowing which requests come from the same client.
 
-Connections do not say: whoever sends fifty requests at once opens fifty of them, and would get fifty shares. Names do not
-either: all VoiceModes of a machine have the same User-Agent. So for a connection from this machine the process at its other
-end is looked up, where the system tells (Linux and Windows for processes of the same user). For others, and elsewhere, a
-client is a program (User-Agent) on a machine. Nothing is looked up unless somebody has to wait.
+Connections do not identify a client: one that sends fifty requests at once opens fifty, and would get fifty shares. Nor do
+names: all VoiceModes on a machine have the same User-Agent. So for a local connection the process at the other end is
+looked up, where the system reveals it (see `sockets`). For any other connection, a client is a program (User-Agent) on a
+machine. Nothing is looked up unless a request has to wait.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from voicemode.loopback import is_loopback
 Address = tuple[str, int]
 """Host and port of one end of a connection."""
 Owners = Mapping[Address, int]
-"""Process ids."""
+"""Process ids by connection end."""
 
 STALE_SECONDS = 5.0
-"""A port may get another owner; none gets one that soon."""
+"""Lifetime of the cached owners: a port can change owner, but not this quickly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Peer:
 
     address: Address = ("", 0)
     agent: str = ""
-    """Name the client gives itself."""
+    """User-Agent of the client."""
 
     @property
     def program(self) -> str:
@@ -44,7 +44,7 @@ def peer_of(request: Request) -> Peer:
 
 
 class Clients:
-    """Names of clients, remembered for a moment."""
+    """Names of clients, with the owners of their connections cached briefly."""
 
     def __init__(self, find: Callable[[], Owners], clock: Callable[[], float] = time.monotonic) -> None:
         self._find = find
@@ -54,14 +54,14 @@ class Clients:
         self._finding = asyncio.Lock()
 
     async def name(self, peer: Peer) -> str:
-        """Return a name that all requests of one client share, and no other client has."""
+        """Return a name shared by all requests of one client and by no other client."""
         if not is_loopback(peer.address[0]):
             return peer.program
         pid = await self._owner(peer.address)
         return f"process {pid}" if pid else peer.program
 
     async def _owner(self, address: Address) -> int:
-        """0 if it cannot be known."""
+        """Return the process id that owns `address`; 0 if unknown."""
         async with self._finding:
             if address not in self._known or self._clock() >= self._stale_at:
                 self._known = {**await asyncio.to_thread(self._find)}
@@ -70,5 +70,5 @@ class Clients:
 
 
 def owners() -> Owners:
-    """Who has which end of the connections of this machine. Takes 5 ms; empty where the system does not tell."""
+    """Return the owner of each connection end on this machine; empty if the system reveals none. Takes 5 ms."""
     return {(end.host, end.port): end.pid for end in tcp_sockets() if end.pid and not end.listening}

@@ -1,4 +1,4 @@
-"""Counters since the server started, for /health and /metrics. Numbers and reasons, never content."""
+"""Counters since the server's start, for /health and /metrics. Numbers and reasons, never content."""
 
 import os
 import time
@@ -40,7 +40,7 @@ def lookups() -> Counter:
 
 @dataclass(slots=True)
 class Counters:
-    """May be written from any thread."""
+    """All counters of a server; writable from any thread."""
 
     requests: Counter = field(default_factory=requests)
     errors: Counter = field(default_factory=errors)
@@ -48,7 +48,7 @@ class Counters:
     real_time: Histogram = field(default_factory=real_time)
     lookups: Counter = field(default_factory=lookups)
     last_error: str = ""
-    """When, where and why a request failed last; nothing of what was said."""
+    """Time, path and reason of the last failed request; never content."""
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -57,14 +57,14 @@ class Counters:
 
     @contextmanager
     def work(self) -> Iterator["Work"]:
-        """One job of the engine; work that fails or is given up does not count."""
+        """Measure one engine job; failed and abandoned jobs do not count."""
         work, began = Work(), time.perf_counter()
         yield work
         if work.audio_seconds:
             self.real_time.observe((time.perf_counter() - began) / work.audio_seconds)
 
     def count(self, record: AccessRecord, path: str) -> None:
-        """Count one request under the name `path`."""
+        """Count one request under `path`."""
         self.requests.add(path=path, status=str(record.status))
         if record.first_byte_seconds is not None:
             self.first_byte.observe(record.first_byte_seconds, path=path)
@@ -72,8 +72,8 @@ class Counters:
             self.errors.add(path=path)
 
     def note(self, path: str, error: Exception) -> None:
-        """Remember why a request to `path` failed. Of a crash only its kind: its text may hold content."""
-        # Starlette wraps what fails after an answer has begun.
+        """Record why a request to `path` failed. For a crash, only the exception type: its text can hold content."""
+        # Starlette wraps exceptions raised after the response has started.
         origin = error if isinstance(error, VoiceModeError) else error.__cause__ or error
         reason = str(origin) if isinstance(origin, VoiceModeError) else type(origin).__name__
         self.last_error = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {path}: {reason}"
@@ -91,14 +91,14 @@ class Counters:
 
 @dataclass(slots=True)
 class Work:
-    """A job under way."""
+    """A job in progress."""
 
     audio_seconds: float = 0.0
-    """Seconds of sound made or heard."""
+    """Seconds of audio synthesised or transcribed."""
 
 
 def memory_bytes() -> int:
-    """Resident memory of this process."""
+    """Return the resident memory of this process; 0 if unknown."""
     with suppress(psutil.Error, OSError):
         return int(psutil.Process(os.getpid()).memory_info().rss)
     return 0

@@ -1,4 +1,4 @@
-"""Who waits, and who comes next: the clients in turn, however much one of them asks for. Pure: no clock, no I/O."""
+"""Round-robin queue: clients take turns, however many jobs one of them submits. Pure: no clock, no I/O."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """Waiting jobs, a queue for each client. One job is taken from each client in turn."""
+    """Waiting jobs in one queue per client. Jobs are taken from the clients in turn."""
 
     def __init__(self, limit: int) -> None:
-        """At most `limit` things wait."""
+        """At most `limit` jobs wait."""
         self._limit = limit
         self._lines: dict[str, deque[T]] = {}
 
@@ -23,9 +23,9 @@ class FairQueue(Generic[T]):
         return len(self) >= self._limit
 
     def join(self, client: str, thing: T) -> T | None:
-        """Let `thing` wait. Returns what had to leave for it: the latest of the client that has most waiting.
+        """Add `thing`. Return the entry evicted to make room: the latest of the client with the most entries, if any.
 
-        That is `thing` itself if no other client has more waiting than its own.
+        The evicted entry is `thing` itself if no other client has more entries than its own.
         """
         self._lines.setdefault(client, deque()).append(thing)
         if len(self) <= self._limit:
@@ -36,7 +36,7 @@ class FairQueue(Generic[T]):
         return latest
 
     def leave(self, thing: T) -> None:
-        """`thing` waits no longer, if it did."""
+        """Remove `thing` if it is waiting."""
         for client, things in self._lines.items():
             if thing in things:
                 things.remove(thing)
@@ -45,7 +45,7 @@ class FairQueue(Generic[T]):
                 return
 
     def take(self, fit: Callable[[T], bool]) -> T | None:
-        """The first that is `fit` of the client whose turn it is, or of the next that has one; None if nobody has."""
+        """Take the first entry that is `fit` from the next client that has one; None if there is none."""
         for client, things in self._lines.items():
             if thing := next(filter(fit, things), None):
                 self.leave(thing)

@@ -1,6 +1,6 @@
-"""Application that both engine servers share: middleware around their routes, and streams that stop when nobody listens.
+"""Application shared by both engine servers: middleware around their routes, and streams that stop on disconnect.
 
-Beside it: `queue` (the engines and who waits for them), `about` (health, metrics, models), `server` (which runs it).
+See also `queue` (engines and waiting jobs), `about` (health, metrics, models) and `server` (which runs it).
 """
 
 import asyncio
@@ -28,11 +28,11 @@ T = TypeVar("T")
 
 
 def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Sequence[Route]) -> Starlette:
-    """The application of a server: `routes`, those about itself, limits, guards, OpenAI-shaped errors.
+    """Return the application of a server: `routes`, status endpoints, limits, guards and errors in OpenAI's format.
 
-    The default model is loaded from the application's start on; requests that need it wait for it.
+    The default model starts loading when the application starts; requests that need it wait.
     """
-    # By name; all others together, so that nobody can fill the memory with new ones.
+    # Known paths are counted separately, all others together, so that no client can fill the memory with new paths.
     paths = {route.path for route in routes}
 
     @asynccontextmanager
@@ -62,7 +62,7 @@ def create_app(about: About, room: EngineHost[Any], tally: Counters, routes: Seq
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, which is cancelled when the client hangs up. Read the request's body first.
+    """Return the result of `work`, which is cancelled if the client disconnects. Read the request's body first.
 
     Raises ClientDisconnect, which `create_app` handles, and whatever `work` raises.
     """
@@ -92,9 +92,9 @@ async def streamed(
     media_type: str,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer of `chunks` as they come, begun once the first is there: what fails before it has a status of its own.
+    """Return a response that streams `chunks`, started after the first chunk: an earlier error gets its own status.
 
-    `chunks` is closed when the client hangs up.
+    `chunks` is closed when the client disconnects.
     """
 
     async def head() -> bytes:
@@ -112,12 +112,12 @@ async def streamed(
 
 
 def event(data: dict[str, Any]) -> bytes:
-    """A server-sent event."""
+    """Return a server-sent event."""
     return f"data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 class ClosingResponse(StreamingResponse):
-    """Closes its generator at once when it ends early, not when the garbage is collected."""
+    """A response that closes its generator at once when it ends early, instead of at garbage collection."""
 
     body_iterator: AsyncGenerator[bytes, None]
 

@@ -1,4 +1,4 @@
-"""The models that are loaded: the default one stays, others come with their first use and go some time after their last."""
+"""Loaded models: the default one stays, others are loaded on first use and unloaded some time after their last use."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ IDLE_SECONDS = 300.0
 
 @dataclass(slots=True, eq=False)
 class Held(Generic[E]):
-    """A model, loaded or about to be."""
+    """A model, loaded or loading."""
 
     engine: asyncio.Future[E]
     users: int = 0
@@ -44,7 +44,7 @@ class LoadedModels(Generic[E]):
     """Models by their names. All of it is used from one event loop."""
 
     def __init__(self, load: Callable[[str], E], default: str, *, idle_seconds: float = IDLE_SECONDS) -> None:
-        """`load` is called in a thread with a name; what it raises is told to whoever wanted that model."""
+        """`load` is called in a thread with a model's name; its exception reaches all requests for that model."""
         self.default = default
         self._load = load
         self._idle_seconds = idle_seconds
@@ -52,21 +52,21 @@ class LoadedModels(Generic[E]):
 
     @property
     def loaded(self) -> list[str]:
-        """Names of the models that could be used at once."""
+        """Names of the models that are ready for use."""
         return [name for name, held in self._held.items() if held.loaded]
 
     def get(self, model: str) -> asyncio.Future[E]:
-        """`model`, being loaded if it was not there. After a load that failed, again: what was missing may be there now."""
+        """Return the engine of `model`, loading it if necessary. A failed load is retried: its cause can be gone by now."""
         return self._find(model).engine
 
     def peek(self, model: str) -> asyncio.Future[E] | None:
-        """Return the engine of `model`, loaded or on the way, if anybody has wanted it yet."""
+        """Return the engine of `model` if it is loaded, loading or failed; None otherwise."""
         held = self._held.get(model)
         return held.engine if held else None
 
     @contextmanager
     def using(self, model: str) -> Iterator[asyncio.Future[E]]:
-        """As `get`; `model` stays as long as this is open."""
+        """As `get`; `model` stays loaded inside the block."""
         held = self._find(model)
         held.claim()
         try:
@@ -77,7 +77,7 @@ class LoadedModels(Generic[E]):
                 held.expiry = asyncio.get_running_loop().call_later(self._idle_seconds, self._drop, model)
 
     async def close(self) -> None:
-        """Wait for nothing any more. A thread that loads is left behind."""
+        """Cancel all loads and timers. A thread that is loading a model is left behind."""
         for held in self._held.values():
             held.engine.cancel()
             if held.expiry:
@@ -94,7 +94,7 @@ class LoadedModels(Generic[E]):
     async def _loading(self, model: str) -> E:
         try:
             return await in_thread(lambda: self._load(model))
-        except ApiError:  # the client asked for what there is not
+        except ApiError:  # the client requested an unavailable model
             raise
         except Exception:
             log.exception("The model %s could not be loaded.", model)
@@ -103,5 +103,5 @@ class LoadedModels(Generic[E]):
     def _drop(self, model: str) -> None:
         if model in self._held and not self._held[model].users:
             log.debug("Nobody has used %s for %g s.", model, self._idle_seconds)
-            # In a thread: to free a gigabyte takes a while.
+            # In a thread: freeing a gigabyte takes a while.
             threading.Thread(target=[self._held.pop(model)].clear, name="unload", daemon=True).start()

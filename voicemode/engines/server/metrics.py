@@ -1,7 +1,7 @@
 """Metrics in Prometheus's text format.
 
-By hand: the format is a page, and its client library keeps a registry for the whole process and costs 0.1 s at every start.
-Everything here may be called from any thread.
+Written by hand: the format fills a page, and the client library has a process-wide registry and costs 0.1 s per start.
+Everything here can be called from any thread.
 """
 
 import threading
@@ -18,7 +18,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line."""
+    """One line of a metric."""
 
     value: float
     labels: Labels = ()
@@ -28,7 +28,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """Lines that belong together."""
+    """A metric with all its samples."""
 
     name: str
     meaning: str
@@ -43,12 +43,12 @@ class Metric:
 
 
 def render(metrics: Iterable[Metric]) -> str:
-    """`metrics` as a scraper reads them."""
+    """Return `metrics` in the text format."""
     return "".join(f"{line}\n" for metric in metrics for line in metric.lines())
 
 
 def gauge(name: str, meaning: str, value: float, /, **labels: str) -> Metric:
-    """Something that is as it is now."""
+    """Return a gauge with its current value."""
     return Metric(name, meaning, "gauge", (Sample(value, tuple(labels.items())),))
 
 
@@ -64,7 +64,7 @@ def number(value: float) -> str:
 
 @dataclass(slots=True)
 class Counter:
-    """Counts events by label. `initial` labels are told from the start, as zero."""
+    """Counter of events by label. `initial` labels are exported as zero from the start."""
 
     name: str
     meaning: str
@@ -92,7 +92,7 @@ class Counter:
 
 @dataclass(slots=True)
 class Histogram:
-    """Counts sizes by upper bound; `bounds` ascend."""
+    """Histogram of values by upper bound; `bounds` ascend."""
 
     name: str
     meaning: str
@@ -115,10 +115,10 @@ class Histogram:
 
 @dataclass(slots=True)
 class Seen:
-    """Counts of one histogram under one set of labels."""
+    """Counts of a histogram for one set of labels."""
 
     counts: list[int]
-    """In each bucket alone; the last is for what is larger than all bounds."""
+    """Count per bucket, not cumulative; the last is for values above all bounds."""
     sum: float = 0.0
 
     def samples(self, bounds: Sequence[float], labels: Labels) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""Progress of a server before its engine is loaded, for /health and the log."""
+"""Progress of loading the engine, for /health and the log."""
 
 import logging
 
@@ -8,13 +8,13 @@ log = logging.getLogger(__name__)
 
 
 class EngineProgress:
-    """A `Report` that keeps the latest. Written by the loading thread, read by the event loop."""
+    """A `Report` that keeps the latest progress. Written by the loading thread, read by the event loop."""
 
     def __init__(self) -> None:
         self.latest: Progress | None = None
 
     def fetched(self) -> None:
-        """All weights are here; what is left takes a second or two."""
+        """Report that all weights are here; the rest takes a second or two."""
         self.latest = Progress("loading", "the engine") if self.latest else None
 
     def __call__(self, progress: Progress) -> None:

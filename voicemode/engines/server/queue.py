@@ -1,6 +1,6 @@
-"""The room the engines work in: some models, one job at a time, a short queue before the door.
+"""Execution of jobs on engines: several models, one job at a time, a short queue.
 
-Parts: `shelf` (the models that are loaded), `turns` and `line` (whose turn it is), `clients` (who asks).
+Parts: `loaded_models`, `scheduler` and `fair_queue` (the order of jobs), `clients` (client identification).
 """
 
 import asyncio
@@ -23,26 +23,26 @@ E = TypeVar("E")
 T = TypeVar("T")
 
 WAITING = 32
-"""Jobs that may wait while one is worked on."""
+"""Most jobs that wait while one is running."""
 NOBODY = Peer()
 
 
 class GivenUpError(Exception):
-    """Nobody wants the result any more. Ends a job that was about to go on."""
+    """The result is no longer needed. Ends a job that was about to continue."""
 
 
 class JobSignals(threading.Event):
-    """Signals to a job in its thread. Set once nobody wants its result any more."""
+    """Signals to a job in its thread. Set once its result is no longer needed."""
 
     def __init__(self, turn: Callable[[], Awaitable[None]]) -> None:
-        """`turn` waits on the event loop until the job may go on."""
+        """`turn` waits on the event loop until the job can continue."""
         super().__init__()
         self._turn = turn
         self._loop = asyncio.get_running_loop()
         self._waiting: Future[None] | None = None
 
     def give_way(self) -> None:
-        """Let jobs go first that are soon done; for long ones, between their steps. Raises GivenUpError."""
+        """Let short jobs go first; long jobs call this between their steps. Raises GivenUpError."""
         self._waiting = asyncio.run_coroutine_threadsafe(self._wait(), self._loop)
         try:
             self._waiting.result()
@@ -50,7 +50,7 @@ class JobSignals(threading.Event):
             raise GivenUpError from None
 
     def give_up(self) -> None:
-        """Set, and wake a job that waits. Called on the event loop."""
+        """Set this event and wake the job if it is waiting. Called on the event loop."""
         self.set()
         if self._waiting:
             self._waiting.cancel()
@@ -67,21 +67,21 @@ class ModelState:
 
     status: Literal["loading", "ready", "failed"]
     error: str = ""
-    """Why it failed."""
+    """Reason of a failed load."""
     remedy: Remedy = NO_REMEDY
 
 
 class EngineHost(Generic[E]):
-    """Jobs for engines that are loaded in the background; all of it is used from one event loop.
+    """Runs jobs on engines that are loaded in the background; used from one event loop only.
 
-    A job is called in a thread with the engine and its signals; once they are set nobody wants the result any more,
-    so it should look at them between its steps. A job that waits leaves the queue when its caller is cancelled.
+    A job is called in a thread with the engine and its signals, which it should check between its steps: once they are
+    set, its result is no longer needed. A waiting job leaves the queue when its caller is cancelled.
     """
 
     def __init__(
         self, shelf: LoadedModels[E], *, waiting: int = WAITING, name: Callable[[Peer], Awaitable[str]] | None = None
     ) -> None:
-        """At most `waiting` jobs wait. `name` tells clients apart; without it their processes do."""
+        """At most `waiting` jobs wait. `name` identifies clients; the default is `Clients.name`."""
         self._shelf = shelf
         self._turns = Scheduler(waiting)
         self.name = name or Clients(owners).name
@@ -95,7 +95,7 @@ class EngineHost(Generic[E]):
         self._shelf.get(self._shelf.default).add_done_callback(lambda _: loading.close())
 
     async def close(self) -> None:
-        """Give up whatever is still waiting or worked on. A thread that does not look at its event is left behind."""
+        """Cancel all jobs and wait for the running ones to end. A thread that is loading a model is left behind."""
         pending = [*self._jobs]
         for task in pending:
             task.cancel()
@@ -115,16 +115,16 @@ class EngineHost(Generic[E]):
 
     @property
     def loaded(self) -> list[str]:
-        """Names of the models that could be used at once."""
+        """Names of the models that are ready for use."""
         return self._shelf.loaded
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait."""
+        """Number of waiting jobs."""
         return self._turns.waiting
 
     async def run(self, job: Callable[[E, JobSignals], T], *, model: str = "", peer: Peer = NOBODY) -> T:
-        """Run `job` once its turn has come and return its result. An empty `model` is the default one; `peer` is the client.
+        """Run `job` when its turn comes and return its result. An empty `model` is the default one; `peer` is the client.
 
         Raises ApiError 429 if too many are waiting, 503 if the model cannot be loaded, and whatever the job raises.
         """
@@ -137,7 +137,7 @@ class EngineHost(Generic[E]):
     async def stream(
         self, job: Callable[[E, JobSignals], Iterable[T]], *, model: str = "", peer: Peer = NOBODY
     ) -> AsyncGenerator[T, None]:
-        """Yield the items of `job` as they come; close the generator to stop the job. Raises as `run`, at the first item."""
+        """Yield the items of `job` as they come; closing the generator stops the job. Raises the same errors as `run`."""
         items: asyncio.Queue[T | asyncio.Task[None]] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
@@ -157,7 +157,7 @@ class EngineHost(Generic[E]):
             task.cancel()
 
     def _begin(self, job: Callable[[E, JobSignals], T], model: str, peer: Peer) -> asyncio.Task[T]:
-        # The task outlives a caller that gives up: it keeps the turn until the thread has noticed.
+        # The task outlives a cancelled caller: it keeps the turn until the thread has stopped.
         task = asyncio.create_task(self._work(job, model or self._shelf.default, peer))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
@@ -178,7 +178,7 @@ class EngineHost(Generic[E]):
 
 
 async def ready(loading: asyncio.Future[E]) -> E:
-    """The engine once it is loaded. Raises ApiError."""
+    """Return the engine once it is loaded. Raises ApiError."""
     try:
         return await asyncio.shield(loading)
     except ApiError:
@@ -189,7 +189,7 @@ async def ready(loading: asyncio.Future[E]) -> E:
 
 
 def failure(error: BaseException) -> VoiceModeError:
-    """Why a model could not be loaded, for a client."""
+    """Return why a model could not be loaded, as an error fit for clients."""
     if isinstance(error, VoiceModeError):
         return error
     return VoiceModeError(f"The engine could not be loaded ({type(error).__name__}); the log of the server has the details.")

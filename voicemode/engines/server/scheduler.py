@@ -1,4 +1,4 @@
-"""Turns at the processors: one job at a time, fair between clients, and an honest word to whom there is no room for."""
+"""Scheduling of jobs: one at a time, fair between clients, with 429 and Retry-After when the queue is full."""
 
 import asyncio
 import math
@@ -12,37 +12,37 @@ from voicemode.engines.server.fair_queue import FairQueue
 from voicemode.http_server.errors import ApiError
 
 FIRST_GUESS_SECONDS = 1.0
-"""What a job takes, before any was seen."""
+"""Estimated duration of a job before any has run."""
 LATEST_WEIGHT = 0.2
-"""How much the latest job counts in what jobs are taken to last."""
+"""Weight of the latest job in the moving average of job durations."""
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One job."""
+    """One job in the scheduler."""
 
     client: str
     ready: asyncio.Future[Any]
-    """Done when what it works with is there, or cannot be had."""
+    """Done when the job's engine is loaded or has failed to load."""
     called: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     long: bool = False
-    """It has given way before."""
+    """True once the job has given way."""
 
     @property
     def fit(self) -> bool:
-        """Could it be worked on now?"""
+        """True if the job could run now."""
         return self.ready.done() and not self.called.done()
 
 
 class Scheduler:
-    """Turns at the processors. All of it is used from one event loop.
+    """Assigns the CPU to jobs in turn; used from one event loop only.
 
-    A job that gives way between its steps is a long one: it goes on only while nobody else has or wants a turn. As a step
-    cannot be broken off, the next turn begins beside the one that is under way.
+    A job that gives way between its steps is a long one: it continues only while no other job has or wants a turn. As a
+    step cannot be interrupted, the next turn can begin beside a step in progress.
     """
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """At most `limit` jobs wait while one has its turn, and as many long ones."""
+        """At most `limit` short jobs and `limit` long ones wait while one has its turn."""
         self._line: FairQueue[Ticket] = FairQueue(limit)
         self._long_line: FairQueue[Ticket] = FairQueue(limit)
         self._clock = clock
@@ -56,19 +56,19 @@ class Scheduler:
 
     @property
     def taken(self) -> bool:
-        """Has somebody the turn?"""
+        """True if a job has the turn."""
         return bool(self._at_work or self._long_at_work)
 
     @property
     def full(self) -> bool:
-        """Would another job be turned away, or turn one away?"""
+        """True if another job would be rejected, or evict a waiting one."""
         return self._line.full
 
     @asynccontextmanager
     async def turn(self, client: str, ready: asyncio.Future[Any]) -> AsyncIterator[Ticket]:
-        """Hold the processors. Entered once `ready` is done, whatever came of it.
+        """Hold the turn. Entered once `ready` is done, successfully or not.
 
-        Raises ApiError 429, also while waiting: when there is no room the client with most waiting gives way.
+        Raises ApiError 429, also while waiting: a full queue evicts the latest job of the client with the most jobs.
         """
         ticket = Ticket(client, ready)
         await self._wait(ticket)
@@ -81,7 +81,7 @@ class Scheduler:
             self._pass_on(ticket)
 
     async def give_way(self, ticket: Ticket) -> None:
-        """Between two steps of a job: let all go first who are not long, and the other long ones in turn.
+        """Between two steps of a job: let all short jobs go first, and the other long ones in turn.
 
         Raises ApiError 429 if there are too many long jobs already.
         """
@@ -110,7 +110,7 @@ class Scheduler:
             raise
 
     def _pass_on(self, ticket: Ticket) -> None:
-        """Take the turn from `ticket`, if it has it."""
+        """Take the turn from `ticket` if it has one, and call the next job."""
         if self._at_work is ticket:
             self._at_work = None
         if self._long_at_work is ticket:
@@ -118,7 +118,7 @@ class Scheduler:
         self._call()
 
     def _call(self) -> None:
-        """Give the turn to the next, if it is free and somebody can use it."""
+        """Give the turn, if it is free, to the next job that could run."""
         if not self._at_work and (ticket := self._line.take(lambda each: each.fit)):
             self._at_work = ticket
             ticket.called.set_result(None)
@@ -127,7 +127,7 @@ class Scheduler:
             ticket.called.set_result(None)
 
     def _too_many(self) -> ApiError:
-        # By then all that waits now has been worked off, as fast as the latest jobs were.
+        # Time to finish all short jobs that wait now, at the pace of recent jobs.
         seconds = max(1, math.ceil((len(self._line) + self.taken) * self._usual_seconds))
         return ApiError(
             429,

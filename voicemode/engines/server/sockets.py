@@ -1,4 +1,4 @@
-"""TCP sockets of this machine and whose they are, as far as the system tells. Blocks for some milliseconds."""
+"""TCP sockets of this machine and their owners, where the system reveals them. Blocks for some milliseconds."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class TcpSocket:
-    """One end of a connection, or a socket that listens."""
+    """One end of a connection, or a listening socket."""
 
     host: str
-    """The address it is bound to, as text."""
+    """Address the socket is bound to, as text."""
     port: int
     pid: int
-    """0 where the system does not say: it is another user's, or in a container."""
+    """Process id; 0 if the system does not reveal it: for another user's process, or one in a container."""
     listening: bool
 
 
 def tcp_sockets() -> list[TcpSocket]:
-    """Return all there are; only those of this user on macOS, none where there is no /proc."""
+    """Return all TCP sockets; only those of this user on macOS, none without /proc."""
     import psutil
 
     found: list[tuple[Any, int | None]]
     try:
         found = [(end, end.pid) for end in psutil.net_connections("tcp")]
-    except psutil.AccessDenied:  # macOS: only root may ask for all at once
+    except psutil.AccessDenied:  # macOS: only root can list all at once
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""Uploads are taken in once there is a place for them: what waits beyond that waits with its sender, not on our disk."""
+"""Backpressure on uploads: an upload beyond the limit waits at its sender, not on the server's disk."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,16 +14,16 @@ from voicemode.http_server.errors import ApiError
 from voicemode.http_server.guards import promised_bytes
 
 TURN_BYTES = 8 * 1024 * 1024
-"""Four minutes of speech as WAV. What is larger is a file, and no turn of a conversation waits for it."""
+"""Largest upload of a turn: four minutes of speech as WAV. Larger ones are files, which no turn waits for."""
 TURNS, FILES = 64, 2
-"""How many of each are here at a time, from the first byte until they are answered."""
+"""Most turns and files held at a time, from the first byte to the response."""
 WAITING = 32
-"""How many of each may wait for a place."""
+"""Most uploads of each kind that wait for a place."""
 RETRY_SECONDS = 10
 
 
 class Places:
-    """Places for a few at a time, fair between clients."""
+    """A limited number of places, shared fairly between clients."""
 
     def __init__(self, count: int, waiting: int = WAITING) -> None:
         self._free = count
@@ -31,7 +31,7 @@ class Places:
 
     @asynccontextmanager
     async def place(self, name: Callable[[], Awaitable[str]]) -> AsyncIterator[None]:
-        """Hold a place. `name` is asked for the client if it has to wait. Raises ApiError 429 when too many do."""
+        """Hold a place. `name` is called for the client's name only if it has to wait. Raises ApiError 429 if too many wait."""
         client = "" if self._free else await name()
         if self._free:
             self._free -= 1
@@ -65,7 +65,7 @@ class UploadGate:
     """Middleware: a request with a body waits for a place before any of it is read."""
 
     def __init__(self, app: ASGIApp, *, name: Callable[[Peer], Awaitable[str]]) -> None:
-        """`name` tells clients apart."""
+        """`name` identifies clients."""
         self._app = app
         self._name = name
         self._turns, self._files = Places(TURNS), Places(FILES)

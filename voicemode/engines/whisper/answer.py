@@ -1,4 +1,4 @@
-"""Responses of Whisper: a transcript in each of the formats of OpenAI's API."""
+"""Whisper's responses: a transcript in each format of OpenAI's API."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,12 +14,12 @@ from voicemode.engines.whisper.subtitles import Cue, srt, vtt
 from voicemode.engines.whisper.transcript import Segment, TimedWord
 
 FRAMES_PER_SECOND = 100
-"""Of Whisper's spectrogram, in which OpenAI counts `seek`."""
+"""Frame rate of Whisper's spectrogram; OpenAI's `seek` counts these frames."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """Frames that pass through, and how long they have been in all."""
+    """Pass-through iterator that adds up the duration of its frames."""
 
     frames: Iterable[Frame]
     seconds: float = 0.0
@@ -33,18 +33,18 @@ class Meter:
 @dataclass(frozen=True, slots=True)
 class Result:
     heard: list[Segment]
-    """All that the engine made of the recording."""
+    """The engine's segments, those without a text included."""
     seconds: float
-    """Length of the recording."""
+    """Duration of the recording."""
 
     @property
     def segments(self) -> list[Segment]:
-        """The transcript."""
+        """The segments with a text: the transcript."""
         return [segment for segment in self.heard if segment.text]
 
     @property
     def unintelligible(self) -> list[dict[str, float]]:
-        """Seconds in which somebody speaks and no words were recognised, as `start` and `end`."""
+        """Passages of unrecognised speech, as `start` and `end` in seconds."""
         return [times(segment) for segment in self.heard if not segment.text]
 
 
@@ -53,7 +53,7 @@ def text_of(segments: Iterable[Segment]) -> str:
 
 
 def render(ask: TranscriptionRequest, result: Result) -> Response:
-    """`result` as `ask` wants it."""
+    """Return `result` in the format that `ask` requests."""
     match ask.format:
         case "json":
             return JSONResponse(

@@ -35,7 +35,7 @@ from voicemode.models.models import ensure, sources_from, status
 
 RATE = 16_000
 LARGEST_UPLOAD = 1024**3
-"""Bytes; an hour of CD sound is 635 million."""
+"""Most bytes in an upload; an hour of CD audio is 635 million."""
 
 
 class TranscriptionEngine(Protocol):
@@ -47,13 +47,13 @@ class TranscriptionEngine(Protocol):
 
 
 def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1", idle_minutes: float | None = None) -> None:
-    """Serve until asked to end or idle for so long; None is never. `port` None is the one in the settings.
+    """Serve until terminated, or idle for `idle_minutes` if given. Without a `port`, use the configured one.
 
-    Raises ServiceError if the port cannot be had.
+    Raises ServiceError if the port is not available.
     """
     hardware = look()
     default, folder, news = whisper_choice(settings, hardware).model, settings.models_path, EngineProgress()
-    # One core is left to the rest: threads that wait for each other on a busy machine are many times slower than one.
+    # One core stays free: threads that wait for each other on a busy machine are many times slower than one thread.
     threads = choose_threads(settings.whisper_threads, hardware.cores - 1)
 
     def load(name: str) -> TranscriptionEngine:
@@ -75,7 +75,7 @@ def run(settings: Settings, *, port: int | None = None, host: str = "127.0.0.1",
 def whisper_app(
     shelf: LoadedModels[TranscriptionEngine], others: Callable[[], Sequence[str]] = tuple, news: EngineProgress | None = None
 ) -> Starlette:
-    """The application. `others` are the models that are installed besides the default one; it is called in a thread."""
+    """Return the application. `others` returns the names of the installed models; it is called in a thread."""
     room, tally = EngineHost(shelf), Counters()
     about = About(
         service="voicemode-whisper",
@@ -88,10 +88,10 @@ def whisper_app(
 
 
 class WhisperApi:
-    """The routes. One request is worked on at a time; one for a long file gives way to the others."""
+    """The routes. One request is processed at a time; a long file gives way to other requests."""
 
     def __init__(self, room: EngineHost[TranscriptionEngine], default: str, tally: Counters) -> None:
-        """`default` is the model for who has no choice."""
+        """`default` is the model for requests that name none, or one of OpenAI's."""
         self._room = room
         self._default = default
         self._tally = tally
@@ -116,7 +116,7 @@ class WhisperApi:
     def _heard(
         self, ask: TranscriptionRequest, meter: Meter, engine: TranscriptionEngine, signals: JobSignals
     ) -> Iterator[Segment]:
-        """Called in the engine's thread."""
+        """Yield the transcript's segments. Called in the engine's thread."""
         with self._tally.work() as work:
             yield from engine.transcribe(meter, ask.options, signals, signals.give_way)
             work.audio_seconds = meter.seconds
@@ -129,7 +129,7 @@ class WhisperApi:
         return await self._room.run(job, model=ask.model, peer=peer)
 
     async def _events(self, ask: TranscriptionRequest, peer: Peer) -> AsyncGenerator[bytes, None]:
-        """Server-sent events: the text in parts, then all of it."""
+        """Yield server-sent events: the text in parts, then the whole text."""
         meter = Meter(())
 
         def job(engine: TranscriptionEngine, signals: JobSignals) -> Iterator[Segment]:

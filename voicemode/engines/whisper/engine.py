@@ -1,4 +1,4 @@
-"""Whisper on CTranslate2. Imports numpy and CTranslate2: import this module only where an engine is loaded."""
+"""Whisper on CTranslate2. Imports numpy and CTranslate2: import this module only to load an engine."""
 
 import logging
 import os
@@ -33,11 +33,11 @@ def load_whisper(
     """Load the weights in `model_dir` (CTranslate2 format). Takes a second. Raises WeightsError.
 
     Args:
-        model_dir: Where they are.
-        name: What they are called.
-        threads: How many the processors work with.
-        least_seconds: The shortest window that is encoded.
-        card: Whether an NVIDIA card is to be used. Where it turns out not to work, the processors are.
+        model_dir: Folder of the weights.
+        name: Short name of the model.
+        threads: Number of CPU threads.
+        least_seconds: Shortest window to encode.
+        card: Use an NVIDIA card; without a working one, fall back to the CPU.
     """
 
     def load(**device: Any) -> WhisperEngine:
@@ -46,21 +46,21 @@ def load_whisper(
 
     try:
         return (card and on_card(load)) or on_processors(load, model_dir, threads)
-    except Exception as error:  # those of ctranslate2 and tokenizers have no base class in common
+    except Exception as error:  # ctranslate2 and tokenizers share no exception base class
         raise WeightsError(
             f"Whisper {name} cannot be loaded from {model_dir}: {error}", hint="Delete that folder to fetch it again."
         ) from error
 
 
 def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
-    """The engine on an NVIDIA card; None if there is none, or it cannot be used."""
+    """Return the engine on an NVIDIA card; None if there is no usable card."""
     if not ctranslate2.get_cuda_device_count():
         return None
     try:
         engine = load(device="cuda", compute_type="int8_float16")
-        # Some of CUDA's libraries are only loaded by the first transcription.
+        # Some CUDA libraries are loaded only by the first transcription.
         engine.warm_up()
-    except (RuntimeError, ValueError) as error:  # a card that cannot reckon in int8_float16 is a ValueError
+    except (RuntimeError, ValueError) as error:  # a card without int8_float16 raises ValueError
         log.warning("The NVIDIA card cannot be used, so the processors are: %s", error)
         return None
     return engine
@@ -90,7 +90,7 @@ def at_low_priority(load: Callable[[], Any]) -> Any:
 
 
 class WhisperEngine:
-    """Recordings in, text out. The engine keeps nothing of it; two can be transcribed side by side."""
+    """A loaded model. Keeps no state between recordings; two can be transcribed concurrently."""
 
     def __init__(self, name: str, model: Any, vocabulary: Vocabulary, least_seconds: float = LEAST_SECONDS) -> None:
         self.name = name
@@ -110,9 +110,9 @@ class WhisperEngine:
         cancelled: threading.Event | None = None,
         give_way: Callable[[], None] = nothing,
     ) -> Iterator[Segment]:
-        """Segments of `frames` (16 kHz), as they are recognised; nothing for silence and noise.
+        """Yield the segments of `frames` (16 kHz) as they are recognised; none for silence and noise.
 
-        Stops early once `cancelled` is set. `give_way` is called before each step, once there is more than one stretch.
+        Stops early once `cancelled` is set. `give_way` is called before each step from the second stretch on.
         """
         cancelled = cancelled or threading.Event()
         reader = Reader(self._weights, options, cancelled, give_way)

@@ -1,4 +1,4 @@
-"""The languages of the multilingual weights: ISO 639 code -> the name OpenAI's API gives."""
+"""Languages of the multilingual weights: ISO 639 code -> name in OpenAI's API."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -22,7 +22,7 @@ LANGUAGES: Mapping[str, str] = MappingProxyType(dict(zip(_NAMES[::2], _NAMES[1::
 
 
 def language_code(asked: str) -> str:
-    """The code of a language given as a code (`de`, `de-AT`) or by name; empty if it is not known."""
+    """Return the code of a language given as a code (`de`, `de-AT`) or by name; empty if unknown."""
     wanted = asked.strip().lower()
     code = wanted.replace("_", "-").split("-")[0]
     if code in LANGUAGES:

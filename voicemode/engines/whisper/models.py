@@ -1,4 +1,4 @@
-"""The names clients give the models they want, and the models here. Pure, but for what is installed."""
+"""Model names in requests, and the models they stand for. Pure, except `installed`."""
 
 import re
 from pathlib import Path
@@ -10,15 +10,15 @@ from voicemode.models.manifests import MODELS, WHISPER
 from voicemode.models.models import status
 
 NAMES = tuple(model.short_name for name, model in MODELS.items() if name.startswith(WHISPER))
-"""Every model there is, installed or not."""
+"""Short names of all models, installed or not."""
 ANY = "whisper-1"
-"""OpenAI's name; here it is the default model."""
+"""OpenAI's model name; here it stands for the default model."""
 _OPENAI = re.compile(r"whisper-\d+|gpt-[\w.-]+-transcribe[\w-]*")
-"""Models at OpenAI, now and soon: who has one in their settings wants a transcript, not that one."""
+"""Present and future OpenAI models: clients configured for them get the default model."""
 
 
 def model_for(asked: str, default: str) -> str:
-    """The short name of the model that `asked` means: small, whisper-small, Systran/faster-whisper-small. Raises ApiError."""
+    """Return the short name for `asked`: small, whisper-small, Systran/faster-whisper-small. Raises ApiError."""
     name = asked.rpartition("/")[2].removeprefix("faster-").removeprefix(WHISPER)
     if name in NAMES:
         return name
@@ -32,7 +32,7 @@ def english_only(name: str) -> bool:
 
 
 def installed(folder: Path) -> list[str]:
-    """Short names of the models whose weights are all in `folder`. Blocks."""
+    """Return the short names of the models with all weights in `folder`. Blocks."""
     return [name for name in NAMES if status(WHISPER + name, folder).present]
 
 

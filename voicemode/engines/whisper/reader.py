@@ -1,8 +1,8 @@
-"""Reads stretches of speech with an encoder window as short as the speech allows.
+"""Recognition of speech with an encoder window as short as the speech allows.
 
-Whisper pads everything to 30 s. Encoding only the speech and 4 s after it is two to four times faster for a typical
-turn, at the same word error rate as long as the result is checked and, where it looks wrong, the full window is used.
-Whatever the window, Whisper may leave out something that is said and be sure of the rest: then it is read apart.
+Whisper pads all audio to 30 s. Encoding only the speech and 4 s after it is two to four times faster for a typical
+turn, at the same word error rate provided that each result is checked and a suspect one decoded with the full window.
+With any window, Whisper can leave out speech and be confident of the rest: the missed part is then read separately.
 """
 
 import math
@@ -26,51 +26,51 @@ from voicemode.engines.whisper.words import Piece, cues, tightened, words_of
 BEAM = 5
 FULL_WINDOW = 30 * FRAMES_PER_SECOND
 MARGIN_SECONDS = 4.0
-"""What the encoder must see beyond the end of the speech; with less, the decoder loops."""
+"""Seconds the encoder must see beyond the end of the speech; with less, the decoder loops."""
 LEAST_SECONDS = 11.5
-"""The shortest window that reads well. 30 is what Whisper was trained on, and twice as slow."""
+"""Shortest window with good results. Whisper was trained on 30 s, which takes twice as long."""
 MOST_TOKENS = 220
 LOOPING_RATIO = 2.4
-"""Text that compresses better than this repeats itself."""
+"""Compression ratio above which a text repeats itself."""
 TRUSTED_SCORE = -0.4
-"""Mean log probability of a token below which the full window is asked, too: one clip in ten."""
+"""Mean log probability of a token below which the full window is decoded too: one clip in ten."""
 SILENT_SCORE = -1.0
 SILENT_NO_SPEECH = 0.6
-"""Both together are silence, as in OpenAI's own decoder."""
+"""Thresholds that together mean silence, as in OpenAI's own decoder."""
 DOUBT_SCORE = -0.9
 DOUBT_NO_SPEECH = 0.3
-"""Beyond these a voice detector is asked. Speech measures -0.75 to 0 and 0 to 0.11, noise -1.2 to -3.6 and 0.4 to 1."""
+"""Beyond either, a voice detector decides. Speech measures -0.75 to 0 and 0 to 0.11, noise -1.2 to -3.6 and 0.4 to 1."""
 RESCUE_TEMPERATURE = 0.6
-"""Breaks a loop that even the full window does not."""
+"""Sampling temperature against a loop that persists with the full window."""
 UNINTELLIGIBLE_SECONDS = 0.5
-"""So much of what has no words must be a voice."""
+"""Least seconds of voice in a wordless part that is reported as unintelligible speech."""
 MOST_CUTS = 3
-"""Of a stretch, one within the other: sung notes, for one, look like words left out wherever they are cut."""
+"""Most nested cuts of a stretch. Sung notes, for example, look like missed words wherever they are cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Encoder output of a stretch: half of the work for a short one, so it is done once."""
+    """Encoder output of a stretch, reused because encoding a short stretch is half of the work."""
 
     features: Any
     window: int
-    """Frames it saw."""
+    """Spectrogram frames in the encoder's window."""
     seconds: float
-    """Length of the stretch."""
+    """Duration of the stretch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One reading of a stretch."""
+    """Result of decoding a stretch once."""
 
     encoded: Encoded
-    """Kept for timing the words."""
+    """Encoder output, kept for timing the words."""
     language: str
     """ISO 639-1 code."""
     tokens: list[int]
     text: str
     cut_off: bool
-    """The text was longer than such speech can be."""
+    """True if the text is longer than speech of this duration can be."""
     score: float
     no_speech: float
     temperature: float
@@ -91,17 +91,17 @@ class Reading:
 
     @property
     def doubtful(self) -> bool:
-        """Perhaps nobody spoke."""
+        """True if perhaps nobody spoke."""
         return self.no_speech > DOUBT_NO_SPEECH or self.score < DOUBT_SCORE
 
     @property
     def understood(self) -> "Reading":
-        """This reading, without a text that is no better than a guess."""
+        """This reading, with its text removed if that is no better than a guess."""
         guessed = self.no_speech > SILENT_NO_SPEECH and self.score < SILENT_SCORE
         return replace(self, text="", tokens=[]) if guessed or not self.text.strip() else self
 
     def segment(self, start_seconds: float, seconds: float) -> Segment:
-        """All of it as one segment."""
+        """Return the whole reading as one segment."""
         return Segment(
             start_seconds=start_seconds,
             end_seconds=start_seconds + seconds,
@@ -115,7 +115,7 @@ class Reading:
         )
 
     def cue(self, words: Sequence[TimedWord]) -> Segment:
-        """The part of it that `words` are."""
+        """Return the segment that consists of `words`."""
         start = words[0].start_seconds
         return replace(
             self.segment(start, words[-1].end_seconds - start),
@@ -127,22 +127,22 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A stretch in which somebody speaks, and what was read there."""
+    """A stretch with speech, and its reading."""
 
     stretch: Stretch
     heard: Reading
     steps: Steps
-    """When each token was heard; of a translation that nobody wants timed, nothing."""
+    """Encoder steps of each token; empty for a translation without timestamps."""
     loud: Sequence[bool]
-    """For each step of the stretch, whether there is sound in it."""
+    """True for each step of the stretch with sound."""
 
     def words(self, pieces: Iterable[Piece]) -> list[TimedWord]:
-        """The words that `pieces` make, with the time they were said."""
+        """Return the words that `pieces` form, timed from the start of the recording."""
         words = tightened(words_of(pieces, self.steps, self.heard.language), self.loud)
         return [word.later(self.stretch.start_seconds) for word in words]
 
     def unintelligible(self) -> Iterator[Segment]:
-        """The parts in which somebody speaks and no word was read, as segments without a text."""
+        """Yield the parts with speech but no recognised word, as segments without a text."""
         for span in wordless(self.steps, self.loud):
             part = self.stretch.part(span.start, span.stop)
             if has_speech(part.pcm, UNINTELLIGIBLE_SECONDS):
@@ -156,18 +156,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a model knows; nothing of it changes."""
+    """A loaded model and its constant data."""
 
     model: Any
-    """CTranslate2's."""
+    """CTranslate2's Whisper model."""
     vocabulary: Vocabulary
     filters: Floats
     least_seconds: float
-    """The shortest window that is encoded."""
+    """Shortest window to encode."""
 
 
 class Reader:
-    """Reads one recording."""
+    """Reads one recording, stretch by stretch."""
 
     def __init__(self, weights: Weights, options: Options, cancelled: threading.Event, give_way: Callable[[], None]) -> None:
         self._model = weights.model
@@ -184,15 +184,15 @@ class Reader:
         self._model = model
 
     def read(self, stretch: Stretch) -> Iterator[Segment]:
-        """Segments of `stretch`; nothing for silence and noise."""
+        """Yield the segments of `stretch`; none for silence and noise."""
         if stretch.start_seconds:
-            # So much is no turn of a conversation.
+            # A recording of several stretches is no conversational turn.
             self._before_step = self._give_way
         encoded = self._encode(stretch)
         asked = replace(self._options, language=self._options.language or self._detect(encoded))
         for passage in self._passages(stretch, encoded, asked, MOST_CUTS):
             if passage.heard.text:
-                # What is spoken where somebody speaks for the first time holds for the rest.
+                # The language of the first speech applies to the rest.
                 self._options = asked
                 yield from self._segments(passage)
             if not asked.translate:
@@ -205,18 +205,18 @@ class Reader:
         return str(token).strip("<|>")
 
     def _passages(self, stretch: Stretch, encoded: Encoded, asked: Options, cuts: int) -> list[Passage]:
-        """Read `stretch`, in parts if Whisper leaves some of it out otherwise; nothing if nobody speaks in it."""
+        """Read `stretch`, in parts where Whisper would leave speech out; return an empty list if it has no speech."""
         heard = self._best(stretch, encoded, asked)
         if heard is None:
             return []
         whole = Passage(stretch, heard, self._steps(stretch, heard, asked), stretch.loud())
-        # A translation comes in another order than what was said: nothing can be aligned.
+        # The word order of a translation differs from the speech: it cannot be aligned.
         parts = parts_of(whole) if cuts and not asked.translate else ()
         read = [self._passages(part, self._encode(part), asked, cuts - 1) for part in parts if not self._cancelled.is_set()]
         return max([whole], list(chain.from_iterable(read)), key=letters)
 
     def _best(self, stretch: Stretch, encoded: Encoded, asked: Options) -> Reading | None:
-        """The best reading of `stretch` as a whole; None if nobody speaks in it."""
+        """Return the best reading of `stretch` as a whole; None if it has no speech."""
         heard = self._read(encoded, asked)
         if (heard.doubtful or not heard.text.strip()) and not has_speech(stretch.pcm):
             return None
@@ -252,7 +252,7 @@ class Reader:
         )
 
     def _encode(self, stretch: Stretch, window: int = 0) -> Encoded:
-        """`window` 0 is as short as `stretch` allows."""
+        """Encode `stretch`; a `window` of 0 is as short as `stretch` allows."""
         window = window or reduced_window(stretch.seconds, self._least_seconds)
         mel = log_mel(stretch.samples, window, self._filters)
         self._before_step()
@@ -287,29 +287,29 @@ def nothing() -> None:
 
 
 def parts_of(whole: Passage) -> tuple[Stretch, ...]:
-    """The stretch of `whole`, cut so that what was left out is read by itself; nothing if nothing was."""
+    """Return the stretch of `whole`, cut to isolate missed speech; empty if none was missed or a part has no speech."""
     at = missed(whole.steps, whole.loud)
     parts = () if at is None else whole.stretch.cut(at)
     return parts if all(has_speech(part.pcm) for part in parts) else ()
 
 
 def letters(passages: Sequence[Passage]) -> int:
-    """Count the letters read. Marks do not count: where a sentence is cut, Whisper puts a full stop."""
+    """Count letters and digits. Punctuation does not count: Whisper adds a full stop where a sentence is cut."""
     return sum(character.isalnum() for passage in passages for character in passage.heard.text)
 
 
 def reduced_window(seconds: float, least_seconds: float = LEAST_SECONDS) -> int:
-    """Frames the encoder should see of a recording of `seconds`; an even number."""
+    """Return the encoder window, in frames, for a recording of `seconds`; an even number."""
     return min(FULL_WINDOW, 2 * math.ceil(max(seconds + MARGIN_SECONDS, least_seconds) * FRAMES_PER_SECOND / 2))
 
 
 def most_tokens(seconds: float) -> int:
-    """More tokens than anybody says in `seconds`."""
+    """Return the upper limit of tokens for `seconds` of speech."""
     return min(MOST_TOKENS, int(12 + 6.5 * seconds))
 
 
 def otherwise(asked: Options) -> Options:
-    """Return other search options after a loop: without the prompt that may have started it, or with some chance."""
+    """Return the options for a retry after a loop: without the prompt that can have caused it, or with sampling."""
     return replace(asked, prompt="") if asked.prompt else replace(asked, temperature=RESCUE_TEMPERATURE)
 
 

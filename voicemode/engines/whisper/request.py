@@ -19,22 +19,22 @@ TRUE, FALSE = ("true", "1"), ("false", "0", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptionRequest:
-    """One request, valid. Whoever has it closes `file`."""
+    """One valid request. Its owner closes `file`."""
 
     model: str
-    """Short name of a model there is, installed or not."""
+    """Short name of a known model, installed or not."""
     file: BinaryIO
     format: Format
     granularities: frozenset[str]
     """Granularities of verbose_json: `segment`, `word`."""
     stream: bool
     progress: bool
-    """A stream that says how far it is, and ends with the answer in `format`, whichever that is."""
+    """Stream with progress that ends with the response in `format`, whichever that is."""
     options: Options
 
 
 async def read_ask(request: Request, default: str, *, translate: bool) -> TranscriptionRequest:
-    """Read and check the form; `default` is the model for who has no choice. Raises ApiError, naming the field at fault."""
+    """Read and check the form; `default` is the model if the form chooses none. Raises ApiError, naming the field."""
     form = await request.form(max_files=1, max_fields=64)
     try:
         return checked(form, default, translate=translate)
@@ -68,7 +68,7 @@ def checked(form: FormData, default: str, *, translate: bool) -> TranscriptionRe
 
 
 def text(form: FormData, name: str, default: str = "") -> str:
-    """A text field; `default` where it is missing or empty."""
+    """Return a text field; `default` if it is missing or empty. Raises ApiError."""
     value = form.get(name) or default
     if not isinstance(value, str):
         raise ApiError(400, f"The field {name!r} must be text, not a file.", param=name)

@@ -1,4 +1,4 @@
-"""Cuts a recording of any length into stretches that Whisper takes whole. Needs numpy, as `log_mel` does."""
+"""Cuts a recording of any length into stretches that fit Whisper's window. Needs numpy, as `log_mel` does."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from voicemode.audio.turns.log_mel import RATE, Floats
 from voicemode.audio.vad import create_vad
 
 LONGEST_SECONDS = 26.0
-"""With the 4 s that the encoder wants beyond the end, this fills Whisper's window of 30 s."""
+"""Longest stretch: with the 4 s the encoder needs beyond the end, it fills Whisper's window of 30 s."""
 SHORTEST_SECONDS = 12.0
-"""A stretch is cut at the quietest place after this."""
+"""Shortest stretch: it is cut at the quietest place after this."""
 PAUSE_SECONDS = 0.3
-"""A cut is in the middle of so much quiet."""
+"""Length of the quiet interval in whose middle a cut is made."""
 SPEECH_SECONDS = 0.15
-"""Less speech than this in a stretch is none: a click, a breath."""
+"""Least speech in a stretch; anything shorter is a click or a breath."""
 SOUND_SHARE = 0.35
-"""How far between the quiet and the loud (in decibels) sound begins: weak consonants count, breath does not."""
+"""Threshold of sound on a decibel scale from quiet (0) to loud (1): weak consonants count, breath does not."""
 STEP = RATE // 50
 """Samples over which loudness is measured: 20 ms."""
 FULL_SCALE = 32768.0
@@ -38,17 +38,17 @@ class Stretch:
 
     @property
     def samples(self) -> Floats:
-        """From -1 to 1."""
+        """The samples as floats from -1 to 1."""
         return np.frombuffer(self.pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 
     def loud(self) -> list[bool]:
-        """For each 20 ms: is there sound in it, measured against the quietest and the loudest of the stretch?"""
+        """Return True for each 20 ms with sound, measured against the quietest and loudest parts of the stretch."""
         decibels = 10 * np.log10(_power(self.pcm) + 1.0)
         quiet, peak = np.percentile(decibels, [10, 95]) if len(decibels) else (0.0, 0.0)
         return [bool(loud) for loud in decibels > quiet + SOUND_SHARE * (peak - quiet)]
 
     def cut(self, step: int) -> "tuple[Stretch, Stretch]":
-        """Split before the 20 ms frame with that number."""
+        """Split before the 20 ms frame with number `step`."""
         return self.part(0, step), self.part(step, len(self.pcm))
 
     def part(self, first: int, end: int) -> "Stretch":
@@ -58,7 +58,7 @@ class Stretch:
 
 
 def stretches(frames: Iterable[Frame]) -> Iterator[Stretch]:
-    """All of `frames` (16 kHz), cut at pauses; never more than one stretch is held in memory."""
+    """Yield `frames` (16 kHz) in stretches, cut at pauses; at most one stretch is held in memory."""
     pending = bytearray()
     done_bytes = 0
     longest = round(LONGEST_SECONDS * RATE) * SAMPLE_BYTES
@@ -74,7 +74,7 @@ def stretches(frames: Iterable[Frame]) -> Iterator[Stretch]:
 
 
 def quietest(pcm: bytes) -> int:
-    """Where to cut `pcm`, in bytes: the last of the quietest pauses after SHORTEST_SECONDS."""
+    """Return the byte offset to cut `pcm` at: the last of the quietest pauses after SHORTEST_SECONDS."""
     width = round(PAUSE_SECONDS * RATE / STEP)
     loudness = np.convolve(_power(pcm), np.ones(width), mode="valid")
     first = round(SHORTEST_SECONDS * RATE / STEP)
@@ -84,14 +84,14 @@ def quietest(pcm: bytes) -> int:
 
 
 def _power(pcm: bytes) -> Floats:
-    """Mean square of each STEP."""
+    """Return the mean square of each STEP."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     steps = samples[: len(samples) // STEP * STEP].reshape(-1, STEP)
     return np.asarray((steps**2).mean(axis=1), np.float32)
 
 
 def has_speech(pcm: bytes, seconds: float = SPEECH_SECONDS) -> bool:
-    """Does a voice detector hear speech of `seconds` in `pcm`? Slow (4 % of its length): for where Whisper is in doubt."""
+    """True if a voice detector finds `seconds` of speech in `pcm`. Slow (4 % of real time): for doubtful results only."""
     vad = create_vad("auto", 1)
     size = round(vad.frame_seconds * RATE) * SAMPLE_BYTES
     heard = 0.0

@@ -1,4 +1,4 @@
-"""Subtitle files, SubRip and WebVTT, from timed text."""
+"""Subtitle files (SubRip and WebVTT) from timed text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Cue:
 
 
 def srt(cues: Iterable[Cue]) -> str:
-    """A SubRip file."""
+    """Return a SubRip file."""
     blocks = [
         f"{number}\n{clock(cue.start_seconds, ',')} --> {clock(cue.end_seconds, ',')}\n{cue.text}\n"
         for number, cue in enumerate(readable(cues), 1)
@@ -26,7 +26,7 @@ def srt(cues: Iterable[Cue]) -> str:
 
 
 def vtt(cues: Iterable[Cue]) -> str:
-    """A WebVTT file."""
+    """Return a WebVTT file."""
     blocks = [
         f"{clock(cue.start_seconds, '.')} --> {clock(cue.end_seconds, '.')}\n{escaped(cue.text)}\n" for cue in readable(cues)
     ]
@@ -34,7 +34,7 @@ def vtt(cues: Iterable[Cue]) -> str:
 
 
 def readable(cues: Iterable[Cue]) -> Iterator[Cue]:
-    """`cues` in lines, none shown for less than a second unless the next one begins, none for more than seven."""
+    """Yield `cues` wrapped into lines, each shown for one second (or until the next begins) to seven seconds."""
     shown = list(cues)
     for cue, following in zip_longest(shown, shown[1:]):
         least = cue.start_seconds + LEAST_CUE_SECONDS
@@ -45,7 +45,7 @@ def readable(cues: Iterable[Cue]) -> Iterator[Cue]:
 
 
 def clock(seconds: float, point: str) -> str:
-    """`01:02:03,450`, with `point` before the milliseconds."""
+    """Return a timestamp like `01:02:03,450`, with `point` before the milliseconds."""
     milliseconds = round(max(0.0, seconds) * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
@@ -54,10 +54,10 @@ def clock(seconds: float, point: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` without line breaks, which would end a cue where two come together, nor the arrow that would begin one."""
+    """Return `text` without line breaks, two of which would end a cue, and without the arrow of a cue's timing line."""
     return " ".join(text.replace("-->", "->").split())
 
 
 def escaped(text: str) -> str:
-    """`text` where WebVTT would read markup."""
+    """Return `text` with WebVTT's markup characters escaped."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

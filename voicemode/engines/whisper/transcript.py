@@ -1,4 +1,4 @@
-"""Options and results of a transcription: plain data, nothing to import."""
+"""Options and results of a transcription: plain data without dependencies."""
 
 from dataclasses import dataclass, replace
 
@@ -8,20 +8,20 @@ class Options:
     """Options of a transcription."""
 
     language: str = ""
-    """ISO 639-1 code; empty is detected where somebody speaks for the first time."""
+    """ISO 639-1 code; empty to detect the language of the first speech."""
     prompt: str = ""
-    """Words to expect: names, jargon, style."""
+    """Text with words to expect: names, jargon, style."""
     translate: bool = False
-    """Into English, instead of writing down what is said."""
+    """Translate into English instead of transcribing."""
     temperature: float = 0.0
-    """0 is the most likely text; more makes it vary."""
+    """Sampling temperature: 0 gives the most likely text, higher values vary it."""
     timed: bool = False
     """Segments short enough for subtitles, with the time of each word; costs one more pass over the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word with its punctuation, and the space before it where there is one. Times are seconds."""
+    """A word with its punctuation and leading space, if any. Times are in seconds."""
 
     text: str
     start_seconds: float
@@ -34,15 +34,15 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A part of the transcript; without a text, speech that no words were recognised in.
+    """A part of the transcript; without a text, unrecognised speech.
 
-    Times are seconds from the start of the recording.
+    Times are in seconds from the start of the recording.
     """
 
     start_seconds: float
     end_seconds: float
     text: str
-    """With the space before it where there is one."""
+    """Text with its leading space, if any."""
     language: str
     """ISO 639-1 code."""
     tokens: tuple[int, ...] = ()
@@ -51,4 +51,4 @@ class Segment:
     compression_ratio: float = 0.0
     no_speech_prob: float = 0.0
     words: tuple[TimedWord, ...] = ()
-    """Only where `Options.timed` asked for them."""
+    """Timed words; empty unless `Options.timed` is set."""

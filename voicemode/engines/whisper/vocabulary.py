@@ -1,11 +1,11 @@
-"""Whisper's tokens: the sequences that start a transcription, and text in and out of them."""
+"""Whisper's tokens: the sequences that start a transcription, encoding and decoding of text."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 PROMPT_TOKENS = 223
-"""As much of a prompt as fits beside a full transcript; of a longer one, the end is kept."""
+"""Tokens of a prompt that fit beside a full transcript; only the end of a longer prompt is kept."""
 
 
 class Vocabulary:
@@ -19,26 +19,26 @@ class Vocabulary:
         self._end = self._special("endoftext")
 
     def start(self, language: str, *, translate: bool) -> list[int]:
-        """Return the tokens every transcript begins with. An empty `language` is for English-only weights."""
+        """Return the tokens that every transcript begins with. English-only weights take an empty `language`."""
         task = "translate" if translate else "transcribe"
         chosen = [self._language(language), self._special(task)] if language else []
         return [self._special("startoftranscript"), *chosen]
 
     def prompt(self, start: Sequence[int], hint: str) -> list[int]:
-        """The tokens to decode from: `hint` is text that could have come before, with the words to expect."""
+        """Return the decoder's prompt: `hint` is text that could have preceded the speech, with words to expect."""
         text = hint.strip()
         before = [self._special("startofprev"), *self._encode(" " + text)[-PROMPT_TOKENS:]] if text else []
         return [*before, *start, self._special("notimestamps")]
 
     def text_only(self, tokens: Sequence[int]) -> list[int]:
-        """`tokens` without the special ones."""
+        """Return `tokens` without the special ones."""
         return [token for token in tokens if token < self._end]
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(tokens))
 
     def pieces(self, tokens: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
-        """Text and tokens of the smallest groups of `tokens` that are whole characters."""
+        """Yield text and tokens of the smallest groups of `tokens` that form whole characters."""
         group: list[int] = []
         for token in tokens:
             group.append(token)
@@ -50,7 +50,7 @@ class Vocabulary:
             yield self.decode(group), group
 
     def _language(self, code: str) -> int:
-        # Only large-v3 has Cantonese by itself; to the others it is Chinese.
+        # Only large-v3 has a token for Cantonese; the other models treat it as Chinese.
         known = self._tokenizer.token_to_id(f"<|{code}|>") is not None
         return self._special("zh" if code == "yue" and not known else code)
 

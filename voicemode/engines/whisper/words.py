@@ -1,4 +1,4 @@
-"""When each word was said, and the words grouped into what fits a subtitle. Pure: no audio, no model."""
+"""Word timing, and grouping of words into subtitle cues. Pure: no audio, no model."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -8,9 +8,9 @@ from textwrap import wrap
 from voicemode.engines.whisper.transcript import TimedWord
 
 STEP_SECONDS = 0.02
-"""The encoder's resolution, and that of `loud`."""
+"""Duration of an encoder step, and of an entry of `loud`."""
 UNSPACED = frozenset({"zh", "ja", "th", "lo", "my", "km", "bo"})
-"""Languages written without spaces between words: every character counts as one."""
+"""Languages written without spaces between words: every character counts as a word."""
 OPENING = frozenset("\"'“¿([{-«「『")
 CLOSING = frozenset("\"'.,!?:”)]}»-" + "\u3001\u3002\uff0c\uff01\uff1f\uff1a\u300d\u300f")  # the latter Chinese and Japanese
 SENTENCE_ENDS = (".", "?", "!", "…", "\u3002", "\uff01", "\uff1f")
@@ -20,23 +20,23 @@ CUE_LINES = 2
 CUE_SECONDS = 7.0
 LEAST_CUE_SECONDS = 1.0
 JOINED_SECONDS = 2.0
-"""Over a longer silence, no cue is joined with another."""
+"""Silence across which cues are not joined."""
 ONSET_STEPS = 3
-"""Less sound at the end of a word, after a pause, is the beginning of the next."""
+"""Fewer steps of sound at the end of a word, after a pause, are the onset of the next word."""
 PAUSE_SECONDS = 0.8
 """A silence of this length between two words ends a cue."""
 QUIET_SECONDS = 0.2
 """Shorter silences at the edge of a word belong to it."""
 
 Piece = tuple[str, list[int]]
-"""Whole characters, and the tokens they are made of."""
+"""Whole characters, and the tokens that encode them."""
 
 
 def words_of(pieces: Iterable[Piece], steps: Sequence[tuple[int, int]], language: str) -> list[TimedWord]:
-    """The words that `pieces` make, timed from the start of the audio.
+    """Return the words that `pieces` form, timed from the start of the audio.
 
-    `steps` are pairs (number of a token, encoder step it was heard at), both ascending; the number after the last token
-    stands for the end of the text.
+    `steps` are pairs (token index, encoder step aligned with it), both ascending; the index after the last token stands
+    for the end of the text.
     """
     starts = token_starts(steps)
     words: list[TimedWord] = []
@@ -53,7 +53,7 @@ def words_of(pieces: Iterable[Piece], steps: Sequence[tuple[int, int]], language
 
 
 def token_starts(steps: Sequence[tuple[int, int]]) -> list[float]:
-    """Seconds at which each token begins."""
+    """Return the start of each token in seconds."""
     starts: dict[int, float] = {}
     for token, step in steps:
         starts.setdefault(token, step * STEP_SECONDS)
@@ -61,7 +61,7 @@ def token_starts(steps: Sequence[tuple[int, int]]) -> list[float]:
 
 
 def continues(word: TimedWord, text: str, language: str) -> bool:
-    """Does the piece `text` belong to `word`?"""
+    """True if the piece `text` belongs to `word`."""
     if text.startswith(" "):
         return not text.strip()
     only_punctuation = set(text) <= CLOSING or set(word.text.strip()) <= OPENING
@@ -73,10 +73,10 @@ def joined(first: TimedWord, second: TimedWord) -> TimedWord:
 
 
 def tightened(words: Iterable[TimedWord], loud: Sequence[bool]) -> list[TimedWord]:
-    """`words` without silence: an alignment gives every pause to one of the words beside it.
+    """Trim silence from `words`: an alignment assigns every pause to an adjacent word.
 
-    `loud` says for each step of the audio whether there is sound in it. A word with sound on both sides of a pause was
-    said after it, as alignments end words too soon, unless it ends a phrase or hardly any sound is left for it.
+    `loud` is true for each step of the audio with sound. A word with sound on both sides of a pause was spoken after
+    the pause, as alignments end words too early, unless it ends a phrase or hardly any sound follows the pause.
     """
     tight: list[TimedWord] = []
     for word in words:
@@ -89,7 +89,7 @@ def tightened(words: Iterable[TimedWord], loud: Sequence[bool]) -> list[TimedWor
 
 
 def sounds_in(word: TimedWord, loud: Sequence[bool]) -> list[range]:
-    """The steps of `word` from the first sound to the last, parted at pauses."""
+    """Return the steps of `word` from the first sound to the last, split at pauses."""
     first, last = (round(seconds / STEP_SECONDS) for seconds in (word.start_seconds, word.end_seconds))
     sounds: list[range] = []
     for step in range(first, min(last, len(loud))):
@@ -101,7 +101,7 @@ def sounds_in(word: TimedWord, loud: Sequence[bool]) -> list[range]:
 
 
 def within(word: TimedWord, sound: range) -> TimedWord:
-    """`word` where `sound` is; a short silence at its edge belongs to it."""
+    """Return `word` trimmed to `sound`, but for short silences at its edges."""
     start, end = sound.start * STEP_SECONDS, sound.stop * STEP_SECONDS
     return replace(
         word,
@@ -111,9 +111,9 @@ def within(word: TimedWord, sound: range) -> TimedWord:
 
 
 def cues(words: Iterable[TimedWord]) -> list[list[TimedWord]]:
-    """`words` in groups that fit a subtitle: sentences, or what is between two pauses, cut where they are too long.
+    """Group `words` into subtitle cues: sentences, or phrases between two pauses, split where they are too long.
 
-    One word alone, or too short a cue to be read, goes with a neighbour if there is one.
+    A single word, or a cue too short to read, is joined with a neighbour where the result fits.
     """
     joined: list[list[TimedWord]] = []
     for cue in chain.from_iterable(map(pieces_of, phrases(words))):
@@ -125,7 +125,7 @@ def cues(words: Iterable[TimedWord]) -> list[list[TimedWord]]:
 
 
 def phrases(words: Iterable[TimedWord]) -> Iterator[list[TimedWord]]:
-    """`words` in groups that end with a sentence or at a pause."""
+    """Yield `words` in groups that end with a sentence or at a pause."""
     phrase: list[TimedWord] = []
     for word in words:
         if phrase and (ends_sentence(phrase[-1]) or word.start_seconds - phrase[-1].end_seconds >= PAUSE_SECONDS):
@@ -141,7 +141,7 @@ def ends_sentence(word: TimedWord) -> bool:
 
 
 def pieces_of(phrase: Sequence[TimedWord]) -> list[list[TimedWord]]:
-    """`phrase`, cut where a cue is full; the last piece has two words where the one before it can spare one."""
+    """Split `phrase` where a cue is full; the last piece gets a second word if the piece before can spare one."""
     pieces: list[list[TimedWord]] = [[]]
     for word in phrase:
         if pieces[-1] and not fits([*pieces[-1], word]):
@@ -153,13 +153,13 @@ def pieces_of(phrase: Sequence[TimedWord]) -> list[list[TimedWord]]:
 
 
 def fits(words: Sequence[TimedWord]) -> bool:
-    """Are `words` few enough, and said fast enough, for one cue?"""
+    """True if `words` are few and fast enough for one cue."""
     text = "".join(word.text for word in words)
     return len(lines_of(text)) <= CUE_LINES and words[-1].end_seconds - words[0].start_seconds <= CUE_SECONDS
 
 
 def lines_of(text: str) -> list[str]:
-    """`text` in as few lines as hold it, of about the same length."""
+    """Wrap `text` into as few lines as possible; two lines get about the same length."""
     lines = wrap(text, LINE_CHARACTERS)
     if len(lines) != CUE_LINES:
         return lines
@@ -168,7 +168,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def hasty(cue: Sequence[TimedWord], following: Sequence[TimedWord]) -> bool:
-    """Is `cue` a single word, or gone before it can be read?"""
+    """True if `cue` is a single word, or too short to read before `following` begins."""
     return len(cue) == 1 or following[0].start_seconds - cue[0].start_seconds < LEAST_CUE_SECONDS
 
 
