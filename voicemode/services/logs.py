@@ -18,7 +18,7 @@ def log_path(name: str, settings: Settings) -> Path:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """Return the last `lines` lines of the log at `path`, including its predecessor if it was just rotated. Blocks."""
+    """Return the last `lines` lines of the log at `path`, from its rotated predecessor if it is too short. Blocks."""
     found: list[str] = []
     for part in (path, _before(path)):
         if len(found) < lines:
