@@ -17,7 +17,7 @@ class ServerFailure:
     """Cause of a server's failure, and its remedy."""
 
     cause: str
-    """A sentence."""
+    """Cause, as a sentence."""
     remedy: Remedy = NO_REMEDY
 
 

@@ -31,7 +31,7 @@ class Health:
     version: str = ""
     pid: int = 0
     error: str = ""
-    """Why it failed."""
+    """Cause of a failure; empty if there is none."""
     remedy: Remedy = NO_REMEDY
     progress: Progress | None = None
     """Progress of loading where that takes long, as when weights are downloaded."""

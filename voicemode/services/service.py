@@ -80,7 +80,7 @@ class Service:
 
     @property
     def starts(self) -> str:
-        """How to start it where no supervisor keeps it running, as a sentence."""
+        """Instruction for starting it where no supervisor keeps it running, as a sentence."""
         if self.on_demand:
             return "It starts by itself when it is needed."
         return f"Start it when you need it: voicemode service start {self.name}"

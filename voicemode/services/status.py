@@ -59,7 +59,7 @@ class ServiceStatus:
     health: str
     """Health of our server: `ready`, `loading` or `failed`; empty if it does not run."""
     runs: str
-    """How it is run: systemd, launchd, `on demand`, `by hand`; empty if it cannot be run."""
+    """Way it is run: systemd, launchd, `on demand`, `by hand`; empty if it cannot be run."""
     enabled: bool
     """True if it starts at login."""
     port: int
@@ -155,7 +155,7 @@ def _runs(facts: Facts) -> str:
 
 
 def _trouble(facts: Facts, state: State) -> ServerFailure:
-    """Return the problem and its remedy; two empty texts if all is well."""
+    """Return the problem and its remedy, both empty if all is well."""
     nothing = ServerFailure("")
     if facts.elsewhere:
         return ServerFailure(facts.elsewhere.message, facts.elsewhere.hint)

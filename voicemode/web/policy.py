@@ -25,7 +25,7 @@ HEADERS = {
         "camera=(), display-capture=(), geolocation=(), payment=(), usb=(), midi=(), browsing-topics=()"
     ),
 }
-# No Strict-Transport-Security: with it, browsers do not let people accept a self-signed certificate.
+# No Strict-Transport-Security: with it, browsers let nobody accept a certificate of our own making.
 
 CLOUD = (".livekit.cloud", ".livekit.run")
 """Domains of LiveKit Cloud: the client looks up the nearest server, which has its own name."""

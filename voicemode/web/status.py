@@ -46,7 +46,7 @@ class StatusApi:
 
 
 async def speech_state(service: Service, settings: Settings) -> str:
-    """Return `running`, `loading`, `broken`, `stopped`, `on demand` or `not installed`."""
+    """Return `running`, `loading`, `broken`, `stopped`, `on demand` (it starts when needed) or `not installed`."""
     if state := await health(service.health_url(settings)):
         # Another server on the port is used like ours.
         return WORDS.get(state.status, "running")
