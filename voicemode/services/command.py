@@ -1,4 +1,4 @@
-"""Running a program to its end, hearing what it says meanwhile. Whoever is cancelled takes it with them."""
+"""Running a program to completion while streaming its output. Cancelling the caller ends the program."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ GRACE_SECONDS = 5.0
 LAST_LINES = 8
 LINE_BYTES = 1 << 20
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
-"""Of an index or a proxy; they come before the host."""
+"""User name and password in the URL of a package index or a proxy; they precede the host."""
 
 
 class CommandError(ServiceError):
-    """A program ended with a failure. `output` are its last lines."""
+    """A program exited with a failure. `output` holds its last lines."""
 
     def __init__(self, command: Sequence[str], status: int, output: str) -> None:
         super().__init__(f"`{shown(command)}` failed ({status}): {output or 'it said nothing'}")
@@ -29,16 +29,16 @@ class CommandError(ServiceError):
 
 
 async def run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, tell: Callable[[str], None]) -> None:
-    """Run `command` to its end, telling each line of its output.
+    """Run `command` to completion, passing each line of its output to `tell`.
 
     Raises:
-        CommandError: It failed.
-        OSError: It cannot be started.
+        CommandError: The command failed.
+        OSError: The command cannot be started.
     """
     process = await spawn(command, environ, cwd, output=PIPE)
     last: deque[str] = deque(maxlen=LAST_LINES)
     try:
-        assert process.stdout  # noqa: S101 it was asked for
+        assert process.stdout  # noqa: S101 output=PIPE
         async for line in process.stdout:
             if text := without_credentials(line.decode(errors="replace").strip()):
                 last.append(text)
@@ -51,7 +51,7 @@ async def run(command: Sequence[str], *, environ: Mapping[str, str], cwd: Path, 
 
 
 async def spawn(command: Sequence[str], environ: Mapping[str, str], cwd: Path, *, output: int) -> Process:
-    """Start `command` with an environment of its own and nothing to read."""
+    """Start `command` with its own environment and no standard input."""
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=DEVNULL,
@@ -59,13 +59,13 @@ async def spawn(command: Sequence[str], environ: Mapping[str, str], cwd: Path, *
         stderr=STDOUT,
         env=environ,
         cwd=cwd,
-        start_new_session=True,  # a Ctrl-C reaches it through us, and its children end with it
+        start_new_session=True,  # Ctrl-C reaches the command through us, and its children end with it
         limit=LINE_BYTES,
     )
 
 
 async def end(process: Process) -> None:
-    """End `process` and its children, gently at first; return when it has ended."""
+    """End `process` and its children, first with SIGTERM, then with SIGKILL; return when it has ended."""
     _signal(process, signal.SIGTERM)
     try:
         async with asyncio.timeout(GRACE_SECONDS):
@@ -80,7 +80,7 @@ async def end(process: Process) -> None:
 def _signal(process: Process, number: int) -> None:
     if process.returncode is not None:
         return
-    with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of one that has just ended
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a process that has just ended
         if sys.platform == "win32":
             process.terminate()
         else:
@@ -88,12 +88,12 @@ def _signal(process: Process, number: int) -> None:
 
 
 def shown(command: Sequence[str]) -> str:
-    """`command` as a person would type it."""
+    """Return `command` as a person would type it."""
     import shlex
 
     return without_credentials(shlex.join(command))
 
 
 def without_credentials(text: str) -> str:
-    """`text` without the user names and passwords that its URLs carry."""
+    """Return `text` without the user names and passwords in its URLs."""
     return CREDENTIALS.sub("***@", text)

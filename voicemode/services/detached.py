@@ -1,4 +1,4 @@
-"""Starting a program that outlives whoever starts it, with a log of its own."""
+"""Starting a program that outlives its parent, with its own log."""
 
 import os
 import subprocess
@@ -9,37 +9,37 @@ from pathlib import Path
 from typing import BinaryIO
 
 LOG_BYTES = 1_000_000
-"""A longer log is put aside as NAME.log.1 at the next start."""
+"""Size above which a log is rotated to NAME.log.1 at the next start."""
 
 
 def spawn_detached(
     command: Sequence[str], *, environ: Mapping[str, str], output: BinaryIO, name: str
 ) -> "subprocess.Popen[bytes]":
-    """Start `command` in a session of its own. `name` is for the thread that waits for its end."""
+    """Start `command` in its own session. `name` names the thread that waits for its end."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=environ,
-        cwd=Path(sys.executable).anchor,  # so that it keeps no folder from being removed
-        start_new_session=True,  # a Ctrl-C for us is not for it
+        cwd=Path(sys.executable).anchor,  # a working directory elsewhere could not be removed
+        start_new_session=True,  # our Ctrl-C does not reach the program
         creationflags=detached(),
     )
-    # It may end while we live on: somebody has to take note, or it stays as a zombie.
+    # A program that ends before we do has to be reaped, or it remains a zombie.
     threading.Thread(target=process.wait, name=f"{name}-reaper", daemon=True).start()
     return process
 
 
 def detached() -> int:
-    """The flags Windows needs for that."""
+    """Return the creation flags that detach a process on Windows; 0 elsewhere."""
     if sys.platform == "win32":
         return subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     return 0
 
 
 def open_log(path: Path) -> BinaryIO:
-    """The log, for appending; only its owner may read it."""
+    """Open the log for appending, rotating a long one; only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))

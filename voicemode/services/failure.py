@@ -1,4 +1,4 @@
-"""Why a server ended: it writes that down in its state folder itself, and what its supervisor saw says the rest."""
+"""Causes of server failures: from the server's own note in the state folder, else from what its supervisor reported."""
 
 import errno
 import json
@@ -14,10 +14,10 @@ from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError, remedy_of
 
 @dataclass(frozen=True, slots=True)
 class ServerFailure:
-    """Cause of an ending, and the remedy."""
+    """Cause of a server's failure, and its remedy."""
 
     cause: str
-    """A sentence."""
+    """Cause, as a sentence."""
     remedy: Remedy = NO_REMEDY
 
 
@@ -32,31 +32,31 @@ SEEN = {
     **dict.fromkeys(("signal 6", "signal 7", "signal 8", "signal 11"), ServerFailure(CRASH, REINSTALL)),
     **dict.fromkeys(("exit code 127", "exit code 203"), ServerFailure("Its environment is incomplete.", REINSTALL)),
 }
-"""By what a supervisor saw."""
+"""Failures by the reason a supervisor reports."""
 
 
 def failure_file(name: str, settings: Settings) -> Path:
-    """Where the server called `name` writes down why it ended."""
+    """Return the file in which the server called `name` notes its failure."""
     return settings.state_dir / f"{name}-failure.json"
 
 
 @contextmanager
 def noting_failure(name: str, settings: Settings) -> Iterator[None]:
-    """Have the failure written down that ends the server; that of an earlier run is forgotten. Blocks."""
+    """Note the failure that ends the server, and forget the one of an earlier run. Blocks."""
     path = failure_file(name, settings)
     with suppress(OSError):
         path.unlink(missing_ok=True)
     try:
         yield
     except Exception as error:
-        with suppress(OSError):  # the disk may be what is wrong
+        with suppress(OSError):  # the disk itself may be the problem
             private_folder(path.parent)
             write_atomically(path, json.dumps(asdict(understand(name, error))).encode())
         raise
 
 
 def load_failure(name: str, settings: Settings) -> ServerFailure | None:
-    """ServerFailure that ended the last run of the server; None if there was none. Blocks."""
+    """Return the failure that ended the last run of the server; None if there was none. Blocks."""
     with suppress(OSError, ValueError, TypeError, KeyError):
         noted = json.loads(failure_file(name, settings).read_text(encoding="utf-8"))
         return ServerFailure(noted["cause"], remedy_of(noted["remedy"]))
@@ -64,7 +64,7 @@ def load_failure(name: str, settings: Settings) -> ServerFailure | None:
 
 
 def understand(name: str, error: Exception) -> ServerFailure:
-    """The failure that `error` is for the server called `name`. Pure."""
+    """Return the failure of the server called `name` that `error` describes. Pure."""
     what = f"{type(error).__name__}: {error}"
     match error:
         case VoiceModeError():
@@ -82,12 +82,12 @@ def understand(name: str, error: Exception) -> ServerFailure:
 
 
 def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str) -> ServerFailure:
-    """Why the service `name` ended.
+    """Return the failure that ended the service `name`.
 
     Args:
-        name: For the remedies.
-        noted: What it wrote down itself.
-        reason: What its supervisor saw: `exit code 1`, `signal 9`, `out of memory`; may be empty.
+        name: Name of the service, for the remedies.
+        noted: The failure that the server noted itself.
+        reason: The reason that its supervisor reports: `exit code 1`, `signal 9`, `out of memory`; can be empty.
         last_words: The last line of its log.
     """
     if noted:

@@ -1,4 +1,4 @@
-"""Settings changed: the running servers concerned go on with the new ones."""
+"""Applying changed settings to the running servers that read them."""
 
 from dataclasses import fields
 
@@ -11,15 +11,15 @@ from voicemode.services.supervisors.supervisor import Supervisor
 
 
 def concerned(before: Settings, after: Settings) -> list[Service]:
-    """The services that read a setting which is not the same any more."""
+    """Return the services that read a setting that differs between `before` and `after`."""
     changed = {item.name for item in fields(Settings) if getattr(before, item.name) != getattr(after, item.name)}
     return [service for service in services().values() if changed & {*service.settings, service.port_setting}]
 
 
 async def follow_settings(before: Settings, after: Settings, supervisor: Supervisor, report: Report) -> list[str]:
-    """Have the services that run work with `after`, losing no request in flight; what was done, in sentences.
+    """Move the running services to the settings `after` without losing a request in flight; return the steps as sentences.
 
-    What could not be done is among them: the settings are changed all the same. `report` is told how far a download is.
+    The sentences include failures: the settings are changed all the same. `report` receives the progress of downloads.
     """
     from voicemode.services.install.record import kept_elsewhere, load_record
     from voicemode.services.manager import Manager

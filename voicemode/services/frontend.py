@@ -1,4 +1,4 @@
-"""The web page to talk from."""
+"""The web page for conversations, as a service."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ NOT_BUILT = 503
 
 
 async def shown(settings: Settings) -> str:
-    """Have the page sent once. Raises ServiceError."""
+    """Fetch the page once; return a summary for the person. Raises ServiceError if that fails."""
     try:
         async with asyncio.timeout(PROOF_SECONDS):
             answer = await get(HOST, settings.frontend_port, "/")

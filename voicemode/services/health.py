@@ -1,4 +1,4 @@
-"""Asking a local server how it is."""
+"""Health checks of local servers."""
 
 import asyncio
 import json
@@ -15,14 +15,14 @@ from voicemode.progress import Progress, from_json
 from voicemode.services.service import Service
 
 ANSWER_SECONDS = 5.0
-"""A server answers at once; a machine that is busy transcribing may need a moment."""
+"""Timeout of a health check. A server answers at once, but a machine that is busy transcribing can take a moment."""
 
 AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Health as a server reports it. All empty: something answers that does not say."""
+    """Health as a server reports it; all fields are empty if something answers without reporting its health."""
 
     service: str = ""
     status: str = ""
@@ -31,26 +31,26 @@ class Health:
     version: str = ""
     pid: int = 0
     error: str = ""
-    """Why it failed."""
+    """Cause of a failure; empty if there is none."""
     remedy: Remedy = NO_REMEDY
     progress: Progress | None = None
-    """Of loading, where that takes long: weights are fetched."""
+    """Progress of loading where that takes long, as when weights are downloaded."""
     requests: int = 0
-    """Answered since it was started."""
+    """Requests answered since the server started."""
     last_error: str = ""
-    """Error of a request, if one has failed."""
+    """Error of the last failed request; empty if none has failed."""
 
 
 STRANGER = Health()
 
 
 async def health_of(service: Service, settings: Settings) -> Health | None:
-    """Return the health of whatever answers where `service` would; None if nothing listens there."""
+    """Return the health of the server at the address of `service`; None if nothing listens there."""
     return await _ask(service.health_url(settings), partial(_worded, service) if service.health_words else _understand)
 
 
 async def health(url: str) -> Health | None:
-    """Return the health of whatever answers at `url` (http, `/health` included); None if nothing listens there."""
+    """Return the health of the server at `url` (http, `/health` included); None if nothing listens there."""
     return await _ask(url, _understand)
 
 
@@ -65,7 +65,7 @@ async def _ask(url: str, understand: Callable[[bytes], Health]) -> Health | None
         except ConnectionRefusedError:
             return None
         except OSError:
-            # A server on its way out hangs up; a moment later it refuses.
+            # A server that is shutting down drops the connection; a moment later it refuses new ones.
             await asyncio.sleep(AGAIN_SECONDS)
     return STRANGER
 

@@ -1,4 +1,4 @@
-"""Text to speech on this machine."""
+"""Kokoro, text to speech on this machine, as a service."""
 
 from voicemode.services.service import Service
 

@@ -1,4 +1,4 @@
-"""Rooms on this machine: LiveKit's own server."""
+"""LiveKit's own server, rooms on this machine, as a service."""
 
 from voicemode.config import Settings
 from voicemode.services.livekit_server.config import CONFIG
@@ -7,7 +7,7 @@ from voicemode.services.service import Service
 
 
 async def proof(settings: Settings) -> str:
-    """Make a room with the server's own key, and end it."""
+    """Create a room with the server's own key, and end it; return a summary for the person."""
     from voicemode.services.livekit_server.proof import meet
 
     return await meet(settings)

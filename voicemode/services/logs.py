@@ -1,4 +1,4 @@
-"""The log of a service: its end, and following it as it is written."""
+"""The log of a service: reading its last lines, and following it as it grows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,12 +13,12 @@ LAST_LINES = 10
 
 
 def log_path(name: str, settings: Settings) -> Path:
-    """Where the server called `name` writes what happens to it."""
+    """Return the path of the log of the server called `name`."""
     return settings.logs_dir / f"{name}.log"
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of the log at `path`, of the one before it, too, if it was just rotated. Blocks."""
+    """Return the last `lines` lines of the log at `path`, from its rotated predecessor if it is too short. Blocks."""
     found: list[str] = []
     for part in (path, _before(path)):
         if len(found) < lines:
@@ -27,12 +27,12 @@ def tail(path: Path, lines: int) -> list[str]:
 
 
 def last_words(path: Path) -> str:
-    """The last line of the log at `path` that says something; empty if none does. Blocks."""
+    """Return the last line of the log at `path` that is not blank; empty if there is none. Blocks."""
     return next((line.strip() for line in reversed(tail(path, LAST_LINES)) if line.strip()), "")
 
 
 async def follow(path: Path) -> AsyncIterator[str]:
-    """Lines as they are written at `path` from now on, across rotations. Never ends."""
+    """Yield lines as they are appended to the log at `path`, across rotations. Never ends."""
     place = await asyncio.to_thread(_end, path)
     rest = b""
     while True:
@@ -64,7 +64,7 @@ def _read_on(path: Path, place: LogPosition) -> tuple[bytes, LogPosition]:
     """Read on from `place`; return the text and the new position. The file is not kept open: it may be rotated."""
     now = _end(path)
     if now.inode == place.inode and now.position < place.position:
-        place = LogPosition(now.inode, 0)  # cut to nothing where it was
+        place = LogPosition(now.inode, 0)  # truncated in place
     rest = b""
     if now.inode != place.inode:
         if _end(_before(path)).inode == place.inode:

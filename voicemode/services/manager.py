@@ -1,4 +1,4 @@
-"""The verbs for services: how they are, starting and stopping them, having them follow the settings, removing them."""
+"""Operations on services: status, start, stop, restart, enable, disable, log, following changed settings, uninstall."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,27 +24,27 @@ from voicemode.services.vitals import end_server, vitals
 from voicemode.services.waiting import answering, supervised_ended
 
 INSTALLING_SECONDS = 60.0
-"""For an installation that goes on; a longer one is left to end by itself."""
+"""Longest wait for an installation in progress; after that the uninstallation is refused."""
 
 Verb = Callable[[Service, Report], Awaitable[str]]
-"""Does something with a service, and says what, in a sentence or two. Raises ServiceError."""
+"""Performs an operation on a service; returns a summary of one or two sentences. Raises ServiceError."""
 
 
 class Manager:
-    """Services of the person who asks, as their settings are."""
+    """Manages the services of the current user according to their settings."""
 
     def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
         self._settings = settings
         self._supervisor = supervisor
 
     async def status(self, service: Service) -> ServiceStatus:
-        """Return the status of `service`. Raises ServiceError if the supervisor cannot be asked."""
+        """Return the status of `service`. Raises ServiceError if the supervisor cannot be queried."""
         return judge(await self._facts(service))
 
     async def start(self, service: Service, report: Report) -> str:
-        """Have it running and answering; what was done, in a sentence.
+        """Start the service unless it runs, and wait until it answers; return a summary.
 
-        One that no supervisor keeps running is started as an agent would. Raises ServiceError.
+        A service without a supervisor is started as an agent would start it. Raises ServiceError.
         """
         await self._refuse_other(service)
         facts = await self._facts(service)
@@ -62,7 +62,7 @@ class Manager:
         return f"{service.title} is started."
 
     async def stop(self, service: Service, report: Report) -> str:
-        """End it, once what it works on is done; what was done, in a sentence. Raises ServiceError."""
+        """Stop the service after its requests in flight; return a summary. Raises ServiceError."""
         await self._refuse_other(service)
         facts = await self._facts(service)
         if not facts.ours and (facts.supervised is None or facts.supervised.state in ("stopped", "failed")):
@@ -74,7 +74,7 @@ class Manager:
         return f"{service.title} is stopped."
 
     async def restart(self, service: Service, report: Report) -> str:
-        """End it, once what it works on is done, and start it again; what was done, in a sentence. Raises ServiceError."""
+        """Stop the service after its requests in flight, and start it again; return a summary. Raises ServiceError."""
         await self._refuse_other(service)
         facts = await self._facts(service)
         if facts.supervised is None or (facts.ours and not supervises(facts.supervised, facts.owner)):
@@ -88,25 +88,25 @@ class Manager:
         return f"{service.title} is restarted."
 
     async def enable(self, service: Service, report: Report) -> str:
-        """Have it start by itself; says what the person should know, too. Raises ServiceError."""
+        """Start the service at login from now on; return a summary, with any notice for the person. Raises ServiceError."""
         await self._registered(service)
         report(Progress("enabling", service.title))
         notice = await self._supervisor.enable(service.name)
         return f"{service.title} starts by itself from now on. {notice}".strip()
 
     async def disable(self, service: Service, report: Report) -> str:
-        """Have it start only when it is asked for. Raises ServiceError."""
+        """Stop starting the service at login; return a summary. Raises ServiceError."""
         await self._registered(service)
         report(Progress("disabling", service.title))
         await self._supervisor.disable(service.name)
         return f"{service.title} no longer starts by itself. It is left running if it does."
 
     async def log(self, service: Service, lines: int) -> list[str]:
-        """The last lines of its log."""
+        """Return the last `lines` lines of the service's log."""
         return await asyncio.to_thread(tail, log_path(service.name, self._settings), lines)
 
     async def uninstall(self, service: Service, report: Report, *, models: bool) -> list[str]:
-        """Take away its unit, environment and log, and its weights if `models`; what was done, in sentences.
+        """Remove the service's unit, environment and log, and its weights if `models`; return the steps as sentences.
 
         Raises ServiceError.
         """
@@ -118,12 +118,12 @@ class Manager:
             locks = [item for item in items if item.kind == "state"]
             gone = [item for item in items if item not in locks]
             kept = await asyncio.to_thread(remove, gone, self._settings)
-        # We held one of them.
+        # Only now: we held one of these locks.
         kept += await asyncio.to_thread(remove, locks, self._settings)
         return [_told(service, gone, models=models), *kept]
 
     async def unregister(self, service: Service) -> None:
-        """End it, whoever started it, and have nobody start it again; one of another base directory stays.
+        """End the service, however it was started, and unregister it; one with another base directory is left alone.
 
         Raises ServiceError.
         """
@@ -135,20 +135,20 @@ class Manager:
             await end_server(service, found)
 
     async def dependent(self, service: Service) -> Owner | None:
-        """Our server, if it works with this base directory: when that is removed, it has to end."""
+        """Return our server if it uses this base directory, and so has to end before the directory is removed."""
         found = await self._running(service)
         return found if found and found.works_in(self._settings.base_dir) else None
 
     async def follow_settings(self, service: Service, before: Settings, report: Report) -> str:
-        """Have it work with the settings; what was done, in a sentence, or nothing. No request in flight is lost.
+        """Move the service to the current settings without losing a request; return a summary, empty if nothing was done.
 
         Args:
-            service: Which.
+            service: The service.
             before: The settings it was started with.
-            report: Told how far the weights are that the settings name, if they have to be fetched.
+            report: Receives the download progress of weights that the settings name, if they have to be fetched.
 
         Raises:
-            VoiceModeError: It goes on as before.
+            VoiceModeError: The change failed; the service goes on as before.
         """
         record = await asyncio.to_thread(load_record, service, self._settings)
         refuse_other(service, record, self._supervisor.name)
@@ -167,7 +167,7 @@ class Manager:
         if unit == record.unit:
             return ""
         _refuse_taken(await self.status(service))
-        # Fetched by us, who know the way to the network; the server works on with the old ones meanwhile.
+        # We download them, since our environment has the proxy settings; the server works on with the old weights.
         for name in weights:
             await fetch(name, self._settings.models_path, sources_from(self._settings), report)
         await self._supervisor.register(unit)
@@ -179,7 +179,7 @@ class Manager:
         return f"{service.title} was restarted and works with it."
 
     async def _refuse_other(self, service: Service) -> None:
-        """Raise ServiceError if somebody else keeps it running."""
+        """Raise ServiceError if another supervisor keeps the service running."""
         record = await asyncio.to_thread(load_record, service, self._settings)
         refuse_other(service, record, self._supervisor.name)
 
@@ -194,14 +194,14 @@ class Manager:
             )
 
     async def end_unsupervised(self, service: Service) -> bool:
-        """End a server of ours that an agent or a person has started; whether there was one. Raises ServiceError."""
+        """End a server of ours that an agent or a person has started; True if there was one. Raises ServiceError."""
         found = await self._running(service)
         if found:
             await end_server(service, found)
         return found is not None
 
     async def _running(self, service: Service) -> Owner | None:
-        """Our server on the port of `service`, whoever has started it."""
+        """Return our server on the port of `service`, however it was started; None if there is none."""
         said = await health_of(service, self._settings)
         found = await asyncio.to_thread(owner, service.port(self._settings)) if said else None
         return found if is_ours(service, found, said) else None
@@ -240,7 +240,7 @@ def _lasts(service: Service, settings: Settings) -> str:
 
 
 def _refuse_taken(status: ServiceStatus) -> None:
-    """Raise ServiceError if somebody else has the port."""
+    """Raise ServiceError if another program has the port."""
     if status.port_owner:
         raise ServiceError(status.problem, hint=status.remedy)
 

@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, and whether that is ours. Nobody here is ever ended for it."""
+"""Finding the process that listens on a port of this machine, and whether it is ours. Nothing here ends a process."""
 
 import contextlib
 import socket
@@ -12,7 +12,7 @@ from voicemode.services.service import HOST, Service
 
 CONNECT_SECONDS = 1.0
 HERE = (HOST, "::ffff:127.0.0.1", "0.0.0.0", "::", "::1")  # noqa: S104 - compared with, not bound to
-"""Addresses that take what is sent to HOST, the likeliest first."""
+"""Listening addresses that accept connections to HOST, the likeliest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +20,21 @@ class Owner:
     """The process that listens on a port."""
 
     pid: int = 0
-    """0 where the system does not say: it is another user's, or in a container."""
+    """Process id; 0 where the system hides it: the process is another user's, or in a container."""
     name: str = ""
     user: str = ""
     mine: bool = False
-    """True if it runs as the person who asks."""
+    """True if the process runs as the current user."""
     command: tuple[str, ...] = ()
     ancestors: tuple[int, ...] = ()
-    """Process ids of who started it, nearest first."""
+    """Process ids of its ancestors, the parent first."""
     started: float = 0.0
-    """When, in seconds since 1970."""
+    """Start time, in seconds since 1970."""
     base_dir: str = ""
-    """Base directory it was given; empty if it was given none."""
+    """Base directory in its environment; empty if there is none."""
 
     def works_in(self, base_dir: Path) -> bool:
-        """True if it was given that base directory, or none."""
+        """True if the process uses the base directory `base_dir`, or was given none."""
         return not self.base_dir or Path(self.base_dir).expanduser() == base_dir.expanduser()
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Owner:
 
 
 def owner(port: int) -> Owner | None:
-    """Who listens on `port` of this machine; None if nobody does. Blocks for some milliseconds."""
+    """Return the process that listens on `port` of this machine; None if there is none. Blocks for some milliseconds."""
     listening, somebody = _listeners(port), False
     for address in HERE:
         for pid in listening.get(address, ()):
@@ -56,7 +56,7 @@ def owner(port: int) -> Owner | None:
 
 
 def is_ours(service: Service, found: Owner | None, health: Health | None) -> bool:
-    """True if `found`, which says `health`, is the server of `service`, run by the person who asks."""
+    """True if `found`, which reports `health`, is the server of `service`, run by the current user."""
     if found is None or health is None:
         return False
     signed = service.sign and found.command and found.command[-1].endswith(service.sign)
@@ -64,7 +64,7 @@ def is_ours(service: Service, found: Owner | None, health: Health | None) -> boo
 
 
 def _listeners(port: int) -> dict[str, list[int]]:
-    """Address to the ids of the processes that listen there; 0 is one that is not ours to know."""
+    """Return the ids of the listening processes by address; 0 stands for a process that the system hides."""
     found: dict[str, list[int]] = {}
     for end in tcp_sockets():
         if end.listening and end.port == port:
@@ -73,7 +73,7 @@ def _listeners(port: int) -> dict[str, list[int]]:
 
 
 def describe(pid: int) -> Owner | None:
-    """The process `pid`; None if it has ended."""
+    """Return the process `pid` as an Owner; None if it has ended."""
     import psutil
 
     try:
@@ -96,7 +96,7 @@ def describe(pid: int) -> Owner | None:
 
 
 def began() -> float:
-    """When this process was started, in seconds since 1970."""
+    """Return the start time of this process, in seconds since 1970; 0 if the system hides it."""
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):

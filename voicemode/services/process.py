@@ -1,7 +1,6 @@
-"""Starting a local server: once for all VoiceMode processes of this user, and on its own feet from then on.
+"""Starting a local server on demand: one for all VoiceMode processes of this user, detached from the one that starts it.
 
-The server is not our child in spirit: it has a session of its own, outlives us, serves every client, and ends by
-itself after its idle minutes.
+The server has its own session, outlives the process that started it, serves every client, and exits after its idle minutes.
 """
 
 import asyncio
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 START_SECONDS = 30.0
-"""Patience of an agent."""
+"""Timeout of an agent for the start of a server."""
 ENDED = ("stopped", "failed")
 
 Ask = Callable[[Service, Settings], Awaitable[Supervised | None]]
@@ -46,19 +45,19 @@ Ask = Callable[[Service, Settings], Awaitable[Supervised | None]]
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A service with its settings: what `OnDemand` needs to know of it."""
+    """A service with its settings, as `OnDemand` needs it."""
 
     service: Service
     settings: Settings
 
     @property
     def installed(self) -> bool:
-        """True if it could be started: by us, or by whoever keeps it running."""
+        """True if it can be started, by us or by its supervisor."""
         record = load_record(self.service, self.settings)
         return record is not None or (self.settings.auto_start and self.service.installed)
 
     async def start(self) -> None:
-        """Raises ServiceError, also where it is stopped and nobody wants us to start it."""
+        """Ensure that the server runs. Raises ServiceError, also if it is stopped and `auto_start` is off."""
         waits = not self.settings.auto_start and interpreter(self.service, self.settings)
         if waits and await answers(self.service, self.settings) is None:
             raise ServiceError(
@@ -72,7 +71,7 @@ class LocalServer:
 
 
 def interpreter(service: Service, settings: Settings) -> str:
-    """Path of the Python that could run `service`: of the environment it was installed into, or ours; empty if neither can."""
+    """Return the Python that can run `service`: that of its installed environment, else ours; empty if neither can."""
     record = load_record(service, settings)
     if record and (installed := python_of(record.environment)).exists():
         return str(installed)
@@ -80,7 +79,7 @@ def interpreter(service: Service, settings: Settings) -> str:
 
 
 async def ask_supervisor(service: Service, settings: Settings) -> Supervised | None:
-    """Ask the supervisor for the state of the service; None if there is none, which costs a look at a file."""
+    """Return the state of the service as its supervisor reports it; None if it is not installed, which costs one file read."""
     if load_record(service, settings) is None:
         return None
     from voicemode.services.supervisors.find import find_supervisor
@@ -91,13 +90,13 @@ async def ask_supervisor(service: Service, settings: Settings) -> Supervised | N
 async def ensure_running(
     service: Service, settings: Settings, *, limit_seconds: float = START_SECONDS, ask: Ask = ask_supervisor
 ) -> None:
-    """Return once the server answers on its port; start it if nobody has, and no supervisor is to.
+    """Return once the server answers on its port; start it if it does not run and no supervisor keeps it running.
 
-    Its engine may still be loading: requests wait for it, and so does `wait_ready`. One that is unfit is replaced.
+    Its engine can still be loading: requests wait for it, and so does `wait_ready`. An unfit server is replaced.
 
     Raises:
-        ServiceError: It is not installed, something else has the port, the server did not come up, or it is
-            installed as a service and somebody has stopped it.
+        ServiceError: The service is not installed, another program has its port, the server did not start, or it is
+            installed as a service and was stopped.
     """
     try:
         state = await answers(service, settings)
@@ -124,10 +123,10 @@ async def ensure_running(
 
 
 def unfit(service: Service, settings: Settings, state: Health) -> Owner | None:
-    """Return the server that answers with `state` if it should be replaced; None if it is fit or a supervisor's. Blocks.
+    """Return the server that answers with `state` if it should be replaced; None if it is fit or supervised. Blocks.
 
-    Unfit is one of an older version, one whose environment is gone, and one that failed before this process began: what
-    it lacked may be here now.
+    A server is unfit if its version is older, if its environment is gone, or if it failed and was started before this
+    process: the cause of the failure may be gone.
     """
     record = load_record(service, settings)
     if (record and record.kept) or not interpreter(service, settings):
@@ -142,13 +141,13 @@ def unfit(service: Service, settings: Settings, state: Health) -> Owner | None:
 
 
 def numbers(version: str) -> list[int]:
-    """The numbers of a version, to compare it by."""
+    """Return the numbers of a version, for comparisons."""
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
 @asynccontextmanager
 async def starting(service: Service, settings: Settings, limit_seconds: float = START_SECONDS) -> AsyncIterator[None]:
-    """While in here, nobody else of this user starts `service`. Raises ServiceError if somebody has for too long."""
+    """Keep other processes of this user from starting `service`. Raises ServiceError if another one does for too long."""
     path = settings.state_dir / f"{service.name}.lock"
     async with alone(path, 2 * limit_seconds, f"Another VoiceMode process has been starting {service.title}"):
         yield
@@ -156,13 +155,13 @@ async def starting(service: Service, settings: Settings, limit_seconds: float = 
 
 @asynccontextmanager
 async def alone(path: Path, limit_seconds: float, busy: str) -> AsyncIterator[None]:
-    """Among all processes of this user only one is in here; the others wait, and then say who is `busy`."""
+    """Hold the lock file at `path` among all processes of this user. Raises ServiceError with `busy` after the timeout."""
     from filelock import FileLock
 
-    private_folder(path.parent)  # or another user could hold the lock for ever
+    private_folder(path.parent)  # otherwise another user could hold the lock for ever
     lock = FileLock(path, mode=0o600)
     try:
-        # Tried without blocking, from this thread: whoever is cancelled here cannot leave it locked.
+        # Polled without blocking, in this thread: a cancelled caller cannot leave the lock held.
         async with asyncio.timeout(limit_seconds):
             while not _locked(lock):  # noqa: ASYNC110 another process holds it
                 await asyncio.sleep(POLL_SECONDS)
@@ -187,7 +186,7 @@ def _locked(lock: "FileLock") -> bool:
 
 
 async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: float, ask: Ask) -> bool:
-    """Wait for a server that a supervisor keeps running; False if none does. Raises ServiceError if it will not come."""
+    """Wait for a server that a supervisor keeps running; False if none does. Raises ServiceError if it does not start."""
     if await ask(service, settings) is None:
         return False
 
@@ -202,8 +201,8 @@ async def _comes_by_itself(service: Service, settings: Settings, limit_seconds: 
 
 
 async def _refuse_ended(service: Service, settings: Settings, ask: Ask) -> None:
-    """Raise ServiceError if it has ended and stays so."""
-    async with starting(service, settings):  # whoever restarts it is in there meanwhile
+    """Raise ServiceError if the service has ended and its supervisor does not restart it."""
+    async with starting(service, settings):  # held by a process that is restarting it
         seen = await ask(service, settings)
     if seen is None:
         return

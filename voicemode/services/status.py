@@ -1,4 +1,4 @@
-"""Status of a service, judged from facts. Pure."""
+"""Status of a service, derived from facts. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,59 +14,59 @@ from voicemode.services.vitals import Vitals
 State = Literal["running", "starting", "stopped", "failed", "absent"]
 
 CRASHES = 3
-"""Started again so often without a healthy moment in between, it is in a loop."""
+"""Restarts without a healthy moment in between after which a service counts as looping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Facts found out about a service."""
+    """Observations of a service."""
 
     name: str
     title: str
     installed: bool
-    """True if it could be started when it is needed, or by hand."""
+    """True if it can be started on demand or by hand."""
     on_demand: bool
-    """True if it is started when it is needed and no supervisor keeps it running."""
+    """True if it starts on demand where no supervisor keeps it running."""
     port: int
     port_setting: str
-    """The setting's name: VOICEMODE_WHISPER_PORT."""
+    """Name of the port's setting, such as VOICEMODE_WHISPER_PORT."""
     log: str
     supervisor: str
     supervised: Supervised | None
     """None if it is not registered."""
     health: Health | None
     owner: Owner | None
-    """Who listens on its port."""
+    """Process that listens on its port."""
     ours: bool
-    """True if that is our server."""
+    """True if `owner` is our server."""
     vitals: Vitals | None = None
     failure: ServerFailure | None = None
-    """What it wrote down when it ended last, if it failed."""
+    """Failure that it noted at the end of its last run, if any."""
     last_words: str = ""
-    """The last line of its log."""
+    """Last line of its log."""
     elsewhere: ServiceError | None = None
-    """Error for a service that another supervisor has."""
+    """Error for a service that another supervisor keeps running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """Status of a service, in one glance."""
+    """Status of a service at a glance."""
 
     name: str
     title: str
     state: State
-    """`stopped`: registered, and somebody wanted that; `failed`: it crashed again and again; `absent`: not registered."""
+    """`stopped`: registered, stopped on purpose; `failed`: it crashed repeatedly; `absent`: not registered."""
     health: str
     """Health of our server: `ready`, `loading` or `failed`; empty if it does not run."""
     runs: str
-    """Who runs it: systemd, launchd, `on demand`, `by hand`; empty if nobody can."""
+    """Way it is run: systemd, launchd, `on demand`, `by hand`; empty if it cannot be run."""
     enabled: bool
-    """True if it starts by itself."""
+    """True if it starts at login."""
     port: int
     ours: bool
-    """True if what owns the port is our server."""
+    """True if our server has the port."""
     port_owner: str
-    """Who owns the port if that is not our server; empty if nobody does."""
+    """Other program that has the port; empty if the port is free or our server's."""
     pid: int = 0
     uptime_seconds: float = 0.0
     memory_bytes: int = 0
@@ -75,9 +75,9 @@ class ServiceStatus:
     version: str = ""
     requests: int = 0
     restarts: int = 0
-    """Times it was started again after it had ended by itself."""
+    """Number of restarts after it had ended by itself."""
     progress: Progress | None = None
-    """Of loading its engine."""
+    """Progress of loading its engine."""
     last_error: str = ""
     problem: str = ""
     """Problem, in a sentence."""
@@ -87,19 +87,19 @@ class ServiceStatus:
 
     @property
     def word(self) -> str:
-        """The one word a glance is for."""
+        """One word for the status."""
         if self.state == "running":
             return {"failed": "broken"}.get(self.health, self.health) or "running"
         return "not running" if self.state == "absent" else self.state
 
     @property
     def well(self) -> bool:
-        """True if nothing has to be done."""
+        """True if there is no problem."""
         return not self.problem
 
 
 def judge(facts: Facts) -> ServiceStatus:
-    """Judge the facts."""
+    """Derive the status from the facts."""
     health = (facts.health if facts.ours else None) or Health()
     vitals = facts.vitals or Vitals(0.0, 0, 0.0)
     supervised, state, owner = facts.supervised, _state(facts), (facts.owner if facts.ours else None) or Owner()
@@ -131,7 +131,7 @@ def judge(facts: Facts) -> ServiceStatus:
 
 
 def supervises(supervised: Supervised, owner: Owner | None) -> bool:
-    """True if the process that has the port is the one that is supervised, or its child."""
+    """True if the process that has the port is the supervised one, or its descendant."""
     return owner is not None and supervised.pid in (owner.pid, *owner.ancestors)
 
 
@@ -140,7 +140,7 @@ def _state(facts: Facts) -> State:
         return "running"
     if facts.supervised is None:
         return "absent"
-    # Started, and not answering yet, or another has its port.
+    # Started, but not answering yet, or another program has its port.
     return "starting" if facts.supervised.state == "running" else facts.supervised.state
 
 
@@ -155,7 +155,7 @@ def _runs(facts: Facts) -> str:
 
 
 def _trouble(facts: Facts, state: State) -> ServerFailure:
-    """Return the problem and its remedy; two empty texts if all is well."""
+    """Return the problem and its remedy, both empty if all is well."""
     nothing = ServerFailure("")
     if facts.elsewhere:
         return ServerFailure(facts.elsewhere.message, facts.elsewhere.hint)

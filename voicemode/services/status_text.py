@@ -1,4 +1,4 @@
-"""The status of services as a person reads it. Pure: width and colours are given."""
+"""The status of services as text for a person. Pure: width and colours are parameters."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -11,10 +11,10 @@ from voicemode.progress import duration_text, size_text
 from voicemode.services.status import ServiceStatus
 
 Paint = Callable[[str, str], str]
-"""Colours a text in a tone: good, busy, bad, quiet, strong."""
+"""Colours a text in a tone: good, busy, bad, quiet or strong."""
 
 WIDEST = 100
-"""Lines are not spread wider than this, however wide the terminal is."""
+"""Maximum line width in columns, however wide the terminal is."""
 
 TONES = {
     "ready": "good",
@@ -33,7 +33,7 @@ def plain(text: str, _tone: str) -> str:
 
 
 def glance(statuses: Sequence[ServiceStatus], *, width: int = 80, paint: Paint = plain) -> str:
-    """Some lines for each service: how it is first, then what it takes."""
+    """Return some lines for each service: its state first, then its resource use."""
     width = min(width, WIDEST)
     return "\n\n".join("\n".join(_card(status, width, paint)) for status in statuses)
 
@@ -42,7 +42,7 @@ def _card(status: ServiceStatus, width: int, paint: Paint) -> Iterable[str]:
     identity, numbers = _identity(status), _numbers(status)
     return chain(
         [_head(status, width, paint)],
-        # What does not run has little to say: one line is enough for it.
+        # One line is enough for a service that does not run.
         *(_facts(facts, width) for facts in ([identity, numbers] if status.health else [identity + numbers])),
         _folded(status.problem, width, lambda line: paint(line, "bad")),
         _folded(status.last_error and f"last error: {status.last_error}", width, lambda line: paint(line, "busy")),
@@ -91,7 +91,7 @@ def _numbers(status: ServiceStatus) -> list[str]:
 
 
 def _facts(facts: Iterable[str], width: int) -> list[str]:
-    """Facts side by side, none of them broken where that can be helped."""
+    """Join facts into lines, breaking inside a fact only if it is too long for one line."""
     whole = (fact.replace(" ", "\0") if len(fact) < width - 2 else fact for fact in facts if fact)
     lines = wrap(" · ".join(whole), width - 2, break_long_words=False, break_on_hyphens=False)
     return ["  " + re.sub(r"^· | ·$", "", line).replace("\0", " ") for line in lines]

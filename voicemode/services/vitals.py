@@ -1,4 +1,4 @@
-"""Resource use of a running process, and asking it to end."""
+"""Resource use of a running process, and ending it."""
 
 import asyncio
 import contextlib
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     import psutil
 
 SAMPLE_SECONDS = 0.1
-"""CPU use is measured over this long."""
+"""Interval over which CPU use is measured."""
 
 END_SECONDS = 15.0
-"""Requests in flight may take 10 s to finish."""
+"""Timeout for a server to end: its requests in flight can take 10 s to finish."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
     uptime_seconds: float
     memory_bytes: int
-    """Resident."""
+    """Resident memory."""
     cpu_percent: float
-    """Percent of one processor at this moment."""
+    """Current CPU use, in percent of one processor."""
 
 
 def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
@@ -41,19 +41,19 @@ def vitals(pid: int, sample_seconds: float = SAMPLE_SECONDS) -> Vitals | None:
 
 
 async def end_server(service: Service, found: Owner) -> None:
-    """End a server of ours, once what it works on is done. Raises ServiceError if it does not end."""
+    """End a server of ours after its requests in flight. Raises ServiceError if it does not end."""
     if not await asyncio.to_thread(end, service, found):
         raise ServiceError(f"{service.title} does not end.", hint=f"End it yourself: kill -9 {found.pid}")
 
 
 def end(service: Service, owner: Owner, limit_seconds: float = END_SECONDS) -> bool:
-    """Ask a server of ours to end, and wait for it; False if it has not. `is_ours` was asked before. Blocks."""
+    """Terminate a server of ours and wait for its end; False if it still runs. The caller has checked `is_ours`. Blocks."""
     import psutil
 
     try:
         process = psutil.Process(owner.pid)
         if tuple(process.cmdline()) != owner.command:
-            return True  # it has ended, and its number belongs to somebody else
+            return True  # it has ended, and its process id was reused
         _first(process, service).terminate()
         process.wait(limit_seconds)
     except psutil.NoSuchProcess:
@@ -64,6 +64,6 @@ def end(service: Service, owner: Owner, limit_seconds: float = END_SECONDS) -> b
 
 
 def _first(process: "psutil.Process", service: Service) -> "psutil.Process":
-    """The VoiceMode process that runs `process`, a program of somebody else's, and ends it its own way; else `process`."""
+    """Return the VoiceMode process that runs `process`, a third-party program, and can end it cleanly; else `process`."""
     parent = process.parent() if service.sign else None
     return parent if parent and {"voicemode", "serve", service.name} <= set(parent.cmdline()) else process

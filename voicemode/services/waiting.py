@@ -1,4 +1,4 @@
-"""Waiting for a server: until it answers, until its engine is loaded, or until it is clear that it will not."""
+"""Waiting for a server to answer, or for its engine to load, until that succeeds or clearly fails."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,26 +15,26 @@ from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Supervisor
 
 START_SECONDS = 60.0
-"""A server answers about 2 s after its start, long before its engine is loaded; a machine may be busy."""
+"""Timeout for a server to answer: about 2 s after its start, long before its engine is loaded, but a machine can be busy."""
 LOAD_SECONDS = 3600.0
-"""Weights are 150 MB: long enough for a slow line."""
+"""Timeout for loading an engine: enough to download 150 MB of weights over a slow connection."""
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 0.5
-"""Between two looks at whether it has ended: a supervisor is asked by a process."""
+"""Interval between checks for the end of the server: each query of a supervisor takes a process."""
 
 Reason = Callable[[], Awaitable[str]]
-"""Why the server has ended: `exit code 1`, `signal 9`; empty while it may still come up. May raise ServiceError itself."""
+"""Returns the reason why the server has ended: `exit code 1`, `signal 9`; empty while it runs. May raise ServiceError."""
 
 
 class Ending(Protocol):
-    """A process that was started, in either form Python has for it."""
+    """A started process: of `subprocess` or of `asyncio.subprocess`."""
 
     @property
     def returncode(self) -> int | None: ...
 
 
 async def answers(service: Service, settings: Settings) -> Health | None:
-    """Return our server's health; None if nothing has its port. Raises ServiceError if something else has."""
+    """Return our server's health; None if its port is free. Raises ServiceError if another program has the port."""
     state = await health_of(service, settings)
     if state is None or state.service == service.health_name:
         return state
@@ -47,7 +47,7 @@ async def answers(service: Service, settings: Settings) -> Health | None:
 
 
 async def answering(service: Service, settings: Settings, ended: Reason, limit_seconds: float = START_SECONDS) -> None:
-    """Return once the server answers; its engine may still be loading. Raises ServiceError with why it does not."""
+    """Return once the server answers; its engine can still be loading. Raises ServiceError with the cause if it fails."""
     loop = asyncio.get_running_loop()
     look_at = loop.time()
     try:
@@ -80,10 +80,10 @@ async def wait_ready(
     """Wait until the server's engine is loaded; return its health. The server has to be running.
 
     Args:
-        service: Which server.
-        settings: As it was started with.
-        limit_seconds: Patience; weights may have to be fetched first.
-        report: Told again and again what it does meanwhile, if that takes long.
+        service: The server.
+        settings: The settings it was started with.
+        limit_seconds: Timeout; weights may have to be downloaded first.
+        report: Receives the progress of loading repeatedly, if that takes long.
 
     Raises:
         ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
@@ -107,7 +107,7 @@ async def wait_ready(
 
 
 def process_ended(process: Ending) -> Reason:
-    """Why a process that we started has ended."""
+    """Return the Reason for a process that we started."""
 
     async def ended() -> str:
         match process.returncode:
@@ -122,7 +122,7 @@ def process_ended(process: Ending) -> Reason:
 
 
 def supervised_ended(supervisor: Supervisor, name: str) -> Reason:
-    """Why a service that `supervisor` keeps running has ended."""
+    """Return the Reason for a service that `supervisor` keeps running."""
 
     async def ended() -> str:
         seen = await supervisor.look(name)

@@ -1,4 +1,4 @@
-"""Speech to text on this machine."""
+"""Whisper, speech to text on this machine, as a service."""
 
 from voicemode.services.service import Service
 

@@ -1,19 +1,19 @@
-"""The web page's own server: static files, who may come in, rooms, tokens, LiveKit's signalling. Only imported where it runs.
+"""The web page's own server: static files, sign-in, rooms, tokens, LiveKit's signalling. Imported only where it runs.
 
-app               the application: routes, and checks before them
-guards            names we answer to, other sites' pages
-policy            the headers that keep a browser from doing what it should not
+app               the application: routes, and the checks before them
+guards            checks of host names and of request origins
+policy            security headers
 page              the exported page, read once
 entry             signing in: pairing links, the password, sessions
 link              pairing links
-issued_secrets    secrets that were given out, by their hash
-attempts          how often one may guess
+issued_secrets    issued secrets, stored as hashes
+attempts          rate limit on guesses
 rooms             rooms and tokens
-signalling        LiveKit's WebSocket, passed on
+signalling        relay for LiveKit's WebSocket
 status            status of the services
-request_body      request bodies, checked
-live_settings     the settings, as they are now
-certificate       TLS in the local network
-lan               addresses there
-server            runs it
+request_body      validation of request bodies
+live_settings     the current settings
+certificate       TLS certificate for the local network
+lan               addresses in the local network
+server            running the server
 """

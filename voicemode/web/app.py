@@ -1,4 +1,4 @@
-"""The application: routes, and what stands before them."""
+"""The application: routes, and the checks before them."""
 
 import asyncio
 import os
@@ -30,27 +30,27 @@ from voicemode.web.signalling import Signalling
 from voicemode.web.status import Chosen, StatusApi
 
 MAX_BODY_BYTES = 16 * 1024
-"""A name, a password, a code."""
+"""Largest request body: a name, a password or a code."""
 TOLD = ("/api/", "/livekit/")
-"""Paths below these are logged; files only while somebody looks for a fault."""
+"""Prefixes of the paths that are logged; requests for files are logged only for debugging."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The application, and whether anybody uses it."""
+    """The application, and its activity."""
 
     app: ASGIApp
     activity: Activity
 
 
 def create_site(settings: Callable[[], Settings], names: Names, folder: Path | None, chosen: Chosen) -> Site:
-    """The application of the page. Blocks while it reads the page.
+    """Return the application of the page. Blocks while it reads the page.
 
     Args:
-        settings: Asked what they are now, in a thread.
-        names: Those we answer to; may change while it runs.
-        folder: The exported page; None if it was not built.
-        chosen: Asked which providers are in use.
+        settings: Returns the current settings; called in a thread.
+        names: Host names we answer to; they can change while the application runs.
+        folder: Folder of the exported page; None if the page was not built.
+        chosen: Returns the providers in use.
     """
     activity, entry, first = Activity(), SignIn(settings, names), settings()
     rooms, connect = Rooms(settings, entry, names), room_sources(first.livekit_url)
@@ -61,14 +61,14 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
             yield
 
     async def health(request: Request) -> Response:
-        """For whoever looks after this server, on this machine."""
+        """Return this server's health, to clients on this machine only."""
         if not all(map(is_loopback, (host_of(request.scope), client_of(request)))):
             raise HTTPException(404)
         about = {"service": "voicemode-frontend", "status": "ready", "version": __version__, "pid": os.getpid()}
         return JSONResponse(about | {"requests": activity.requests, "lan": sorted(names.lan)})
 
     async def certificate(_request: Request) -> Response:
-        """For phones that are to trust this machine."""
+        """Return the root certificate, for phones that are to trust this machine."""
         content = await asyncio.to_thread(root, certificate_file(first))
         if not content:
             raise HTTPException(404)
@@ -88,6 +88,6 @@ def create_site(settings: Callable[[], Settings], names: Names, folder: Path | N
         exception_handlers=exception_handlers(),
     )
     guarded = Guard(BodyLimit(inside, max_bytes=MAX_BODY_BYTES), refusal=names.refusal)
-    # Around all of it: what Starlette says when it fails needs the headers, too.
+    # Outermost, so that Starlette's own error responses get the headers, too.
     sealed = SecurityHeaders(guarded, policy=policy(connect))
     return Site(RequestJournal(sealed, activity=activity, told=TOLD), activity)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """Failures within a window of time, after which one has to wait."""
+    """Failures within a time window after which a client has to wait."""
 
     of_one: int = 5
     of_all: int = 50
-    """Limit for all addresses together; it also bounds what is remembered."""
+    """Limit for all addresses together; it also bounds the memory used."""
     window_seconds: float = 300.0
 
 
 class Attempts:
-    """Failures of the last minutes, by client."""
+    """Failed guesses within the time window, by client."""
 
     def __init__(self, clock: Callable[[], float], limits: AttemptLimits = AttemptLimits()) -> None:
         self._clock = clock
@@ -24,7 +24,7 @@ class Attempts:
         self._failures: deque[tuple[float, str]] = deque()
 
     def wait_seconds(self, client: str) -> float:
-        """Return the seconds `client` has to wait before the next guess; 0 if none."""
+        """Return the seconds `client` has to wait before the next guess; 0 if it can guess now."""
         self._forget_old()
         own = [at for at, who in self._failures if who == client]
         freeing = [
@@ -35,11 +35,11 @@ class Attempts:
         return max((at + self._limits.window_seconds - self._clock() for at in freeing), default=0.0)
 
     def note(self, client: str) -> None:
-        """`client` is about to guess: until it turns out to be right, this is a failure."""
+        """Record a guess of `client`; it counts as a failure until `forgive` is called."""
         self._failures.append((self._clock(), client))
 
     def forgive(self, client: str) -> None:
-        """`client` has guessed right: what it got wrong before is forgotten."""
+        """Forget the failures of `client`, which has guessed right."""
         self._failures = deque(failure for failure in self._failures if failure[1] != client)
 
     def _forget_old(self) -> None:

@@ -1,7 +1,7 @@
-"""A certificate of this machine's own, for browsers in the local network: without TLS they give a page no microphone.
+"""This machine's own certificate for browsers in the local network: without TLS they give a page no microphone.
 
-It is signed by a root that is made with it, and whose key is thrown away at once: a phone that is told to trust the root
-trusts this machine only, whoever may get at its files. Key and certificates are one file, so that they never disagree.
+It is signed by a root that is generated with it and whose key is discarded at once: a phone that trusts the root trusts
+this machine only, even if its files leak. Key and certificates share one file, so that they always match.
 """
 
 import datetime
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder, GeneralName, KeyUsage, Name
 
 GOOD_DAYS = 397
-"""Systems refuse those that are good for longer."""
+"""Days of validity: systems refuse certificates that are valid for longer."""
 RENEWED_DAYS = 30
 MOST_NAMES = 32
-"""It keeps names from other networks, so that whoever moves between two need not accept a new one each time."""
+"""Most names in a certificate. It keeps names of other networks, so that a move between two needs no new certificate."""
 
 
 def certificate_file(settings: Settings) -> Path:
-    """Where what we prove in TLS who we are with is kept."""
+    """Return the file of our TLS key and certificates."""
     return settings.state_dir / "frontend-tls.pem"
 
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """Key and certificate we prove our identity with in TLS."""
+    """Key and certificate with which we prove our identity in TLS."""
 
     path: Path
-    """PEM: our certificate, its root, our key."""
+    """PEM file: our certificate, its root, our key."""
     fingerprint: str
-    """SHA-256 of our certificate, as browsers show it."""
+    """SHA-256 of our certificate, as browsers display it."""
 
 
 def identity(path: Path, names: Sequence[str], now: datetime.datetime) -> ServerCertificate:
-    """The one at `path`, made anew where there is none for `names` (and addresses), or not for long. Blocks.
+    """Return the certificate at `path`, made anew if it is missing, expires soon, or lacks one of `names`. Blocks.
 
-    Raises ConfigError where it cannot be written.
+    `names` are host names and addresses. Raises ConfigError if the file cannot be written.
     """
     with exclusive(path):
         chain = _read(path)
@@ -57,13 +57,13 @@ def identity(path: Path, names: Sequence[str], now: datetime.datetime) -> Server
 
 
 def fingerprint(path: Path) -> str:
-    """That of the certificate at `path`; empty if there is none. Blocks."""
+    """Return the fingerprint of the certificate at `path`; empty if there is none. Blocks."""
     chain = _read(path)
     return _described(path, chain).fingerprint if chain else ""
 
 
 def root(path: Path) -> bytes:
-    """The certificate, DER, that a phone can be told to trust, so that it knows the one at `path`; empty if there is none."""
+    """Return the root, in DER, of the certificate at `path`, for a phone to trust; empty if there is none."""
     from cryptography.hazmat.primitives.serialization import Encoding
 
     chain = _read(path)
@@ -71,7 +71,7 @@ def root(path: Path) -> bytes:
 
 
 def names_in(certificate: "Certificate") -> tuple[str, ...]:
-    """The names and addresses it is for."""
+    """Return the host names and addresses of a certificate."""
     from cryptography.x509 import DNSName, IPAddress, SubjectAlternativeName
 
     names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
@@ -84,7 +84,7 @@ def _good(certificate: "Certificate", names: Iterable[str], now: datetime.dateti
 
 
 def _read(path: Path) -> "list[Certificate]":
-    """Our certificate and its root; nothing if they or the key cannot be read."""
+    """Return our certificate and its root; empty if they or the key cannot be read."""
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificates
 
@@ -103,7 +103,7 @@ def _described(path: Path, chain: "Sequence[Certificate]") -> ServerCertificate:
 
 
 def _made(names: Sequence[str], now: datetime.datetime) -> bytes:
-    """A new key, its certificate for `names`, and the root, in PEM."""
+    """Return a new certificate for `names`, its root, and its key, in PEM."""
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -154,7 +154,7 @@ def _begun(key: "Key", subject: str, issuer: str, now: datetime.datetime) -> "Ce
         .issuer_name(_called(issuer))
         .public_key(key.public_key())
         .serial_number(random_serial_number())
-        # Clocks of phones may be behind ours.
+        # A phone's clock may be behind ours.
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=GOOD_DAYS - 1))
     )

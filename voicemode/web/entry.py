@@ -1,4 +1,4 @@
-"""Signing in: with a pairing link or the password; sessions, which are cookies that no script can read."""
+"""Signing in with a pairing link or the password, and sessions, which are cookies that no script can read."""
 
 import asyncio
 import hashlib
@@ -23,21 +23,21 @@ from voicemode.web.issued_secrets import Ledger
 
 PAIRING_SECONDS = 600.0
 SESSION_SECONDS = 30 * 86_400.0
-"""After the last time the page was opened."""
+"""Lifetime of a session after the last time the page was opened."""
 RENEWED_SECONDS = SESSION_SECONDS - 86_400.0
-"""A session with less than this is given its full time again: a file is written once a day, not at each visit."""
+"""Remaining lifetime below which a session is renewed: the file is written once a day, not at each visit."""
 COOKIE = "voicemode"
 SECURE_COOKIE = "__Host-voicemode"
-"""The prefix has browsers refuse it from anybody but this very host, over TLS."""
+"""Name of the cookie over TLS: its prefix makes browsers accept it only from this very host, over TLS."""
 
 
 def pairing_codes(settings: Settings) -> Ledger:
-    """The codes of links that were not used yet. The command line makes them, the server takes them."""
+    """Return the ledger of unused pairing codes. The command line issues them, the server takes them."""
     return Ledger(settings.state_dir / "frontend-pairing.json", PAIRING_SECONDS)
 
 
 def open_sessions(settings: Settings) -> Ledger:
-    """The browsers that are signed in."""
+    """Return the ledger of the sessions of browsers."""
     return Ledger(settings.state_dir / "frontend-sessions.json", SESSION_SECONDS)
 
 
@@ -49,12 +49,12 @@ class Visitor:
 
     @property
     def identity(self) -> str:
-        """Who this is in rooms: the same after a reload, another for each browser, and never that of an agent."""
+        """Identity in rooms: stable across reloads, different for each browser, and never an agent's."""
         return f"person-{hashlib.sha256(f'identity {self.secret}'.encode()).hexdigest()[:16]}"
 
 
 class SignIn:
-    """Who may come in, and the routes by which they do."""
+    """Authentication of browsers, and its routes."""
 
     def __init__(self, settings: Callable[[], Settings], names: Names) -> None:
         self._settings = settings
@@ -70,7 +70,7 @@ class SignIn:
         ]
 
     async def visitor(self, connection: HTTPConnection) -> Visitor:
-        """Who asks. Raises ApiError 401 if they are not signed in."""
+        """Return the visitor of a connection. Raises ApiError 401 if the browser is not signed in."""
         secret = self._secret(connection)
         if not secret or not await asyncio.to_thread(self._sessions.left_seconds, secret):
             link = Remedy("Open a new link", "voicemode frontend open")
@@ -78,7 +78,7 @@ class SignIn:
         return Visitor(secret)
 
     async def session(self, request: Request) -> Response:
-        """Tell whether this browser is signed in, and how it could be."""
+        """Return the browser's sign-in state and the ways to sign in; renew an ageing session."""
         secret = self._secret(request)
         left = await asyncio.to_thread(self._sessions.left_seconds, secret) if secret else 0.0
         ways = ["pairing", "password"] if await self._wanted() else ["pairing"]
@@ -89,7 +89,7 @@ class SignIn:
         return answer
 
     async def pair(self, request: Request) -> Response:
-        """Sign in with the code of a link. A good one lets in whoever else has guessed: nobody can guess it."""
+        """Sign in with the code of a link. A valid code skips the rate limit, since nobody can guess one."""
         (code,) = await request_body.texts(request, "code")
         if not await asyncio.to_thread(self._codes.take, code):
             self._admit(request)
@@ -102,7 +102,7 @@ class SignIn:
         return await self._welcome(request)
 
     async def password(self, request: Request) -> Response:
-        """Sign in with the password of the settings."""
+        """Sign in with the password from the settings."""
         (given,) = await request_body.texts(request, "password")
         wanted = await self._wanted()
         if not wanted:
@@ -115,7 +115,7 @@ class SignIn:
         return await self._welcome(request)
 
     async def sign_out(self, request: Request) -> Response:
-        """Forget this browser."""
+        """End this browser's session."""
         if secret := self._secret(request):
             await asyncio.to_thread(self._sessions.take, secret)
         answer = Response(status_code=204)
@@ -123,11 +123,11 @@ class SignIn:
         return answer
 
     async def _wanted(self) -> str:
-        """The password; empty if there is none."""
+        """Return the password; empty if there is none."""
         return (await asyncio.to_thread(self._settings)).frontend_password
 
     def _admit(self, request: Request) -> None:
-        """Let a client guess once. Raises ApiError 429."""
+        """Record a guess of the client. Raises ApiError 429 after too many."""
         if wait := self._attempts.wait_seconds(client_of(request)):
             seconds = math.ceil(wait)
             raise ApiError(
@@ -164,11 +164,11 @@ class SignIn:
 
 
 def client_of(request: Request) -> str:
-    """The address a request comes from."""
+    """Return the address a request comes from; empty if it is unknown."""
     return request.client.host if request.client else ""
 
 
 def same(given: str, wanted: str) -> bool:
-    """True if two texts are equal, in a time that does not tell where they differ, or how long they are."""
+    """True if two texts are equal. The time taken reveals neither where they differ nor how long they are."""
     one, other = (hashlib.sha256(text.encode(errors="replace")).digest() for text in (given, wanted))
     return hmac.compare_digest(one, other)

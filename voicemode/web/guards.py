@@ -1,4 +1,4 @@
-"""Checks before every route: which names we answer to, whose pages may ask."""
+"""Checks before every route: of the host name, and of the request's origin."""
 
 import asyncio
 from contextlib import suppress
@@ -20,31 +20,31 @@ WEBSOCKET = "websocket"
 
 @dataclass(slots=True)
 class Names:
-    """The names that we answer to."""
+    """The host names that we answer to."""
 
     behind: frozenset[str] = frozenset()
-    """Host names of a TLS proxy that passes requests on to us."""
+    """Host names of a TLS proxy that forwards requests to us."""
     developing: frozenset[str] = frozenset()
-    """Origins of a development server that shows the page in our place."""
+    """Origins of a development server that serves the page in our place."""
     lan: frozenset[str] = field(default_factory=frozenset)
-    """Names of this machine in its network, while we listen there; it may get others."""
+    """Names of this machine in its network while we listen there; they can change."""
 
     def know(self, host: str) -> bool:
-        """True if `host` is us; a name that only leads here is not (DNS rebinding)."""
+        """True if `host` is one of our names; another name that resolves to us is not (DNS rebinding)."""
         return is_loopback(host) or host in self.lan | self.behind
 
     def encrypted(self, scope: Scope) -> bool:
-        """True if the browser talks to us over TLS."""
+        """True if the browser connects over TLS."""
         return scope["scheme"] in ("https", "wss") or host_of(scope) in self.behind
 
     def same_site(self, scope: Scope) -> bool:
-        """True if a page of ours asks."""
+        """True if the request comes from a page of ours."""
         headers = Headers(scope=scope)
         origin, secure = headers.get("origin", ""), "https" if self.encrypted(scope) else "http"
         return origin in self.developing or origin.lower() == f"{secure}://{headers.get('host', '').lower()}"
 
     def refusal(self, scope: Scope) -> ApiError | None:
-        """Say what speaks against a request: not our name, another site's page, a body that no page of ours sends."""
+        """Return the error for a request with a foreign host name, from another site's page, or with a non-JSON body."""
         if not self.know(host_of(scope)):
             return ApiError(
                 403,
@@ -62,17 +62,17 @@ class Names:
 
 
 def fit(scope: Scope) -> bool:
-    """True if there is no body, or one that says it is JSON."""
+    """True if the request has no body, or one of the content type JSON."""
     headers = Headers(scope=scope)
     has_body = promised_bytes(scope) or "transfer-encoding" in headers
     return not has_body or headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
 class SecurityHeaders:
-    """Puts the security headers on every answer."""
+    """Middleware that adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, policy: str) -> None:
-        """`policy` is the Content-Security-Policy of answers that bring none."""
+        """`policy` is the Content-Security-Policy of responses that have none."""
         self._app = app
         self._policy = policy
 
@@ -94,10 +94,10 @@ class SecurityHeaders:
 
 
 async def closed(receive: Receive) -> None:
-    """Wait until a WebSocket that was refused is closed; uvicorn, if left before, logs that as a failure of ours."""
+    """Wait until a refused WebSocket is closed; uvicorn logs an earlier return as our error."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSED_SECONDS):
-            # The first tells of the refusal, the second of the connection.
+            # The first disconnect belongs to the refusal, the second to the connection.
             for _ in range(2):
                 while (await receive())["type"] != "websocket.disconnect":
                     pass

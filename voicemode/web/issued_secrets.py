@@ -1,7 +1,7 @@
-"""Secrets that were given out, and until when each is good: pairing codes, and sessions of browsers.
+"""Issued secrets with their times of expiry: pairing codes, and sessions of browsers.
 
-Only hashes are kept, in a file for its owner alone, so that a restart keeps phones signed in, and the command line can make
-codes for a server that runs. The secrets have 256 bits: a plain hash of them cannot be turned back. All of it blocks, shortly.
+Only hashes are stored, in a file for its owner alone, so that phones stay signed in across restarts, and the command line
+can issue codes for a running server. The secrets have 256 bits: their plain hashes cannot be reversed. All of it blocks.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from voicemode.config.files import exclusive, write_atomically
 
 SECRET_BYTES = 32
 MOST = 200
-"""More are not good at a time: whoever was let in first goes first."""
+"""Most secrets valid at a time; above that, the one that expires first is dropped."""
 
 Clock = Callable[[], float]
-"""Seconds since 1970: what is written down has to outlive the process."""
+"""Returns seconds since 1970: the times of expiry have to outlive the process."""
 
 
 class Ledger:
@@ -30,26 +30,26 @@ class Ledger:
         self._clock = clock
 
     def issue(self) -> str:
-        """A new secret, good from now on. Raises ConfigError where the file cannot be written."""
+        """Return a new secret, valid from now on. Raises ConfigError if the file cannot be written."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         with exclusive(self._path):
             self._note(secret)
         return secret
 
     def left_seconds(self, secret: str) -> float:
-        """Return the seconds `secret` is still good; 0 if it is not."""
+        """Return the seconds for which `secret` is still valid; 0 if it is not."""
         return max(0.0, self._read().get(hashed(secret), 0.0) - self._clock())
 
     def renew(self, secret: str) -> None:
-        """Let `secret` be good for the full time again, if it still is: it may just have been taken."""
+        """Extend `secret` to the full lifetime, unless it is no longer valid: it may just have been taken."""
         with exclusive(self._path):
             if self.left_seconds(secret):
                 self._note(secret)
 
     def take(self, secret: str) -> bool:
-        """True if `secret` was good; it is not any more. Of several who take it at once, one is told so."""
+        """Invalidate `secret`; True if it was valid. Of several concurrent calls only one returns True."""
         if not self.left_seconds(secret):
-            return False  # whoever guesses keeps nobody else from the file
+            return False  # a wrong guess does not lock the file
         with exclusive(self._path):
             good = self._read()
             until = good.pop(hashed(secret), None)
@@ -58,7 +58,7 @@ class Ledger:
         return until is not None
 
     def clear(self) -> int:
-        """Nothing that was given out is good any more; how many that were."""
+        """Invalidate all secrets; return the number of those that were valid."""
         with exclusive(self._path):
             count = len(self._read())
             self._write({})
@@ -70,7 +70,7 @@ class Ledger:
         self._write(dict(latest))
 
     def _read(self) -> dict[str, float]:
-        """Read the valid secrets, by hash. A damaged file holds none: people sign in again."""
+        """Return the expiry of each valid secret by its hash. A damaged file holds none: people sign in again."""
         try:
             said = json.loads(self._path.read_text(encoding="utf-8"))
             return {str(name): float(until) for name, until in said.items() if float(until) > self._clock()}

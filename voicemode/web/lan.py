@@ -1,17 +1,17 @@
-"""The addresses and names by which others in the local network reach this machine."""
+"""The addresses and names of this machine in the local network."""
 
 import ipaddress
 import re
 import socket
 
 DOCUMENTATION = ("192.0.2.1", 9)
-"""An address nobody has: asked only which way a packet to it would take. None is sent."""
+"""Unassigned address and port (TEST-NET-1), used to look up the route of a packet; none is sent."""
 INNER = re.compile(r"(docker|podman|cni|virbr|lxcbr|lxdbr|vboxnet|vmnet)[\w-]*|br-[0-9a-f]{12}")
-"""Networks of containers and virtual machines: no phone is in them, and each one that came would be a new certificate."""
+"""Interfaces of containers and virtual machines: no phone is there, and each new one would force a new certificate."""
 
 
 def lan_addresses() -> tuple[str, ...]:
-    """IPv4 addresses of this machine in private networks, those by which it reaches others first. Blocks, shortly."""
+    """Return this machine's IPv4 addresses in private networks, that of the default route first. Blocks briefly."""
     import psutil
 
     interfaces, states = psutil.net_if_addrs(), psutil.net_if_stats()
@@ -23,7 +23,7 @@ def lan_addresses() -> tuple[str, ...]:
 
 
 def is_lan(address: str) -> bool:
-    """True if only those in the same network can reach `address`."""
+    """True if `address` can be reached from its own network only."""
     known = ipaddress.ip_address(address)
     return not (known.is_global or known.is_loopback or known.is_link_local or known.is_multicast or known.is_unspecified)
 
@@ -34,7 +34,7 @@ def own_names() -> tuple[str, ...]:
 
 
 def names_of(host: str) -> tuple[str, ...]:
-    """Return the names by which others reach a machine called `host`; none where no certificate can say it. Pure."""
+    """Return the network names of a machine called `host`; empty if a certificate cannot hold the name. Pure."""
     name = host.partition(".")[0].lower()
     return (name, f"{name}.local") if name.isascii() and name not in ("", "localhost") else ()
 

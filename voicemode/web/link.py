@@ -1,4 +1,4 @@
-"""Links that let one browser in, once. What is secret in them is behind the #, which browsers send to nobody."""
+"""Pairing links, each of which signs in one browser once. The code follows the #, and so is never sent by browsers."""
 
 import asyncio
 import json
@@ -19,18 +19,18 @@ IN_FOREGROUND = "; a server in the foreground: start it again, with --lan"
 
 
 def link(base: str, code: str, room: str = "") -> str:
-    """`https://HOST:3000/#pair=CODE&room=NAME`."""
+    """Return a link such as `https://HOST:3000/#pair=CODE&room=NAME`."""
     return f"{base}#pair={code}" + (f"&room={quote(room, safe='')}" if room else "")
 
 
 async def new_link(settings: Settings, base: str, room: str = "") -> str:
-    """One that is good for ten minutes. Raises ConfigError where its code cannot be written down, and ServiceError."""
+    """Return a link that is valid for ten minutes. Raises ConfigError if its code cannot be saved, and ServiceError."""
     await refuse_strangers(settings)
     return link(base, await asyncio.to_thread(pairing_codes(settings).issue), room)
 
 
 async def refuse_strangers(settings: Settings) -> None:
-    """Raise ServiceError if the server that runs is not ours: a link would lead to it, and its code would be told to it."""
+    """Raise ServiceError if the running server is not ours: a link would send its code to that server."""
     service = find("frontend")
     port, state = service.port(settings), await health_of(service, settings)
     found = await asyncio.to_thread(owner, port)
@@ -40,12 +40,12 @@ async def refuse_strangers(settings: Settings) -> None:
 
 
 def here(settings: Settings) -> str:
-    """The page for a browser on this machine."""
+    """Return the page's URL on this machine."""
     return f"http://{HOST}:{settings.frontend_port}/"
 
 
 async def in_lan(settings: Settings) -> str:
-    """The page for others in the local network. Raises ServiceError if the server that runs is not shown there."""
+    """Return the page's URL in the local network. Raises ServiceError if the running server does not listen there."""
     addresses = await _lan(settings)
     if not addresses and not await asyncio.to_thread(lan_addresses):
         raise ServiceError("This machine has no address in a local network.", hint="Connect it to one.")
@@ -56,12 +56,12 @@ async def in_lan(settings: Settings) -> str:
 
 
 async def is_in_lan(settings: Settings) -> bool:
-    """True if the server that runs is shown there."""
+    """True if the running server listens in the local network."""
     return bool(await _lan(settings))
 
 
 def behind(settings: Settings, name: str) -> str:
-    """The page behind a proxy that is called `name`, or NAME:PORT. Raises ServiceError if we do not answer to that."""
+    """Return the page's URL behind the proxy `name` or NAME:PORT. Raises ServiceError if we do not answer to that name."""
     known = name.lower().partition(":")[0]
     if known not in settings.frontend_hosts:
         raise ServiceError(
@@ -72,7 +72,7 @@ def behind(settings: Settings, name: str) -> str:
 
 
 async def _lan(settings: Settings) -> list[str]:
-    """The addresses at which the server that runs is shown, the best first."""
+    """Return the addresses in the local network at which the running server listens, the best first."""
     async with asyncio.timeout(ANSWER_SECONDS):
         names = json.loads((await get(HOST, settings.frontend_port, "/health")).body).get("lan", ())
     return [address for address in await asyncio.to_thread(lan_addresses) if address in names]

@@ -1,4 +1,4 @@
-"""The settings as they are now: a password that was changed is the only one from then on, without a restart."""
+"""The current settings: a changed password takes effect without a restart."""
 
 import logging
 from dataclasses import replace
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class Current:
-    """Called for the settings; reads them again when a settings file has changed. Blocks, shortly."""
+    """Callable that returns the settings, reading them again when a settings file has changed. Blocks briefly."""
 
     def __init__(self, loaded: LoadedSettings, **said: Any) -> None:
-        """`said` are fields that were given on the command line, and win."""
+        """`said` are fields from the command line; they take precedence."""
         self._loaded = loaded
         self._said = said
 
@@ -24,7 +24,7 @@ class Current:
         return replace(self._loaded.settings, **self._said)
 
     def _read(self) -> LoadedSettings:
-        """Read the settings; keep the last ones if the files have become wrong."""
+        """Read the settings; keep the previous ones if the files have become invalid."""
         before = self._loaded
         try:
             return load_settings()

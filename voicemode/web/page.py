@@ -1,4 +1,4 @@
-"""The page as it was exported: read once, kept in memory, so that no path a browser sends ever reaches the disk."""
+"""The exported page, read once and kept in memory, so that no path from a browser ever reaches the disk."""
 
 import gzip
 import hashlib
@@ -32,10 +32,10 @@ KINDS = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
-"""What else lies in the folder is not served. Not from the system's table, which differs from one to the other."""
+"""Content types of the files to serve; other files are not served. The system's own table differs between systems."""
 PACKED = (".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".webmanifest")
 NAMED_BY_CONTENT = "/_next/static/"
-"""Files below it never change: whoever has one need not ask again."""
+"""Prefix of the files that never change: browsers can cache them for ever."""
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
@@ -59,30 +59,30 @@ class Asset:
     kind: str
     body: bytes
     packed: bytes
-    """Content with gzip; empty where that saves nothing."""
+    """Content compressed with gzip; empty if that saves nothing."""
     tag: str
     caching: str
     policy: str
-    """Its Content-Security-Policy; empty for what is no document."""
+    """Content-Security-Policy of a document; empty for other files."""
 
 
 def find_page() -> Path | None:
-    """Where the exported page lies: in the package, or in the clone it runs from; None if it was not built."""
+    """Return the folder of the exported page, in the package or in its clone; None if the page was not built."""
     package = Path(voicemode.__file__).parent
     places = (package / "page", package.parent / "frontend" / "out")
     return next((place for place in places if (place / "index.html").is_file()), None)
 
 
 class Page:
-    """Answers GET for every file of the page."""
+    """Serves every file of the page."""
 
     def __init__(self, folder: Path | None, connect: Sequence[str] = ()) -> None:
-        """Reads all of `folder`, which blocks; None is a page that was not built. `connect` as for `policy`."""
+        """Read all of `folder`, which blocks; None if the page was not built. `connect` is as for `policy`."""
         self._assets = read(folder, connect) if folder else {"/index.html": asset("/index.html", NOT_BUILT, ())}
         self._status = 200 if folder else 503
 
     async def show(self, request: Request) -> Response:
-        """The file that the path means. Raises HTTPException 404."""
+        """Return the file for the path. Raises HTTPException 404."""
         path = request.url.path
         found = next((self._assets[name] for name in names_of(path) if name in self._assets), None)
         if found:
@@ -94,13 +94,13 @@ class Page:
 
 
 def names_of(path: str) -> tuple[str, ...]:
-    """The files that a path may mean, likeliest first."""
+    """Return the files that a path can stand for, the likeliest first."""
     bare = path.rstrip("/")
     return (path, f"{bare}.html", f"{bare}/index.html")
 
 
 def read(folder: Path, connect: Sequence[str]) -> dict[str, Asset]:
-    """Every file of the page by its path in URLs. Links are not followed out of the folder."""
+    """Return every file of the page by its URL path. Links out of the folder are not followed."""
     root = folder.resolve()
     files = (path for path in sorted(root.rglob("*")) if path.is_file() and path.resolve().is_relative_to(root))
     named = {f"/{path.relative_to(root).as_posix()}": path for path in files if path.suffix.lower() in KINDS}
@@ -108,7 +108,7 @@ def read(folder: Path, connect: Sequence[str]) -> dict[str, Asset]:
 
 
 def asset(name: str, body: bytes, connect: Sequence[str]) -> Asset:
-    """Return the response for the file `name` with this content."""
+    """Return the asset for the file `name` with the content `body`."""
     suffix = PurePosixPath(name).suffix.lower()
     packed = gzip.compress(body, mtime=0) if suffix in PACKED else b""
     own = partial(policy, connect, script_hashes(body), inline_styles=has_inline_styles(body))

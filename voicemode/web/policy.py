@@ -1,4 +1,4 @@
-"""The headers that keep a browser from doing with our answers what it should not. Pure."""
+"""Security headers of our responses. Pure."""
 
 import hashlib
 import re
@@ -25,14 +25,14 @@ HEADERS = {
         "camera=(), display-capture=(), geolocation=(), payment=(), usb=(), midi=(), browsing-topics=()"
     ),
 }
-# No Strict-Transport-Security: a browser that has seen it lets nobody accept a certificate that was made here.
+# No Strict-Transport-Security: with it, browsers let nobody accept a certificate of our own making.
 
 CLOUD = (".livekit.cloud", ".livekit.run")
-"""Domains where LiveKit's own servers are: the client asks for the nearest one, which has a name of its own."""
+"""Domains of LiveKit Cloud: the client looks up the nearest server, which has its own name."""
 
 
 def secured(message: Message, policy: str) -> Message:
-    """`message` with the security headers, if it begins an answer; what it has of them stays."""
+    """Return `message` with the security headers if it starts a response; headers it already has are kept."""
     if message["type"] in ("http.response.start", "websocket.http.response.start"):
         headers = MutableHeaders(scope=message)
         for name, value in {**HEADERS, "content-security-policy": policy, "cache-control": "no-store"}.items():
@@ -41,7 +41,7 @@ def secured(message: Message, policy: str) -> Message:
 
 
 def policy(connect: Iterable[str] = (), scripts: Iterable[str] = (), *, inline_styles: bool = False) -> str:
-    """A Content-Security-Policy: what is ours, `connect` as well, and the inline `scripts` with these hashes."""
+    """Return a Content-Security-Policy that allows our own origin, connections to `connect`, and inline `scripts` by hash."""
     style = " 'unsafe-inline'" if inline_styles else ""
     rules = {
         "default-src": "'none'",
@@ -61,7 +61,7 @@ def policy(connect: Iterable[str] = (), scripts: Iterable[str] = (), *, inline_s
 
 
 def script_hashes(html: bytes) -> list[str]:
-    """The hashes by which a policy allows exactly the inline scripts of a page."""
+    """Return the hashes by which a policy allows exactly the inline scripts of a page."""
     digests = (hashlib.sha256(script).digest() for script in dict.fromkeys(INLINE_SCRIPT.findall(html)))
     return [f"'sha256-{b64encode(digest).decode()}'" for digest in digests]
 
@@ -71,7 +71,7 @@ def has_inline_styles(html: bytes) -> bool:
 
 
 def room_sources(livekit_url: str) -> list[str]:
-    """Return the sources a page needs besides us in a room of that server; none where we pass it on."""
+    """Return the sources besides us that a page needs for rooms at `livekit_url`; empty if we relay its signalling."""
     address = urlsplit(livekit_url)
     host = address.hostname or ""
     if not host or is_loopback(host):

@@ -1,4 +1,4 @@
-"""Request bodies, checked."""
+"""Validation of request bodies."""
 
 import unicodedata
 
@@ -13,7 +13,7 @@ LONGEST_TEXT = 1024
 
 
 async def texts(request: Request, *names: str) -> list[str]:
-    """The texts called `names` in a JSON body that has exactly these. Raises ApiError 400."""
+    """Return the texts called `names` from a JSON body with exactly these members. Raises ApiError 400."""
     said = await json_object(request)
     if set(said) != set(names) or not all(isinstance(value, str) for value in said.values()):
         raise malformed(f"The body of the request has to be an object with the texts {', '.join(names)}.")
@@ -23,9 +23,9 @@ async def texts(request: Request, *names: str) -> list[str]:
 
 
 def name(text: str, what: str) -> str:
-    """`text` as the name of a room or a person: what one can read, without what only changes how it looks.
+    """Return `text` as the name of a room or a person: printable, in NFC, with single spaces.
 
-    Raises ApiError 400. `what` is said to the person.
+    Raises ApiError 400, with `what` as the subject of its message.
     """
     cleaned = " ".join(unicodedata.normalize("NFC", text).split())
     if not 0 < len(cleaned) <= LONGEST_NAME or not cleaned.isprintable() or "/" in cleaned:
@@ -34,7 +34,7 @@ def name(text: str, what: str) -> str:
 
 
 def person(text: str) -> str:
-    """`text` as the name of a person, cleaned so that nobody passes for another. Raises ApiError 400."""
+    """Return `text` as the name of a person, cleaned to prevent impersonation. Raises ApiError 400."""
     cleaned = person_name(name(text, "Your name"))
     if not cleaned:
         raise ApiError(400, "Your name needs a letter or a digit.", code="bad_name")

@@ -1,4 +1,4 @@
-"""Rooms, and the tokens that let a person into one."""
+"""Rooms, and the tokens with which people join them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,11 +22,11 @@ from voicemode.web.entry import SignIn
 from voicemode.web.guards import Names
 
 SIGNALLING = "/livekit"
-"""Where LiveKit's signalling is passed on."""
+"""Path at which LiveKit's signalling is relayed."""
 
 
 class Rooms:
-    """The routes of rooms. All are for who is signed in."""
+    """The routes for rooms. All require a signed-in browser."""
 
     def __init__(self, settings: Callable[[], Settings], entry: SignIn, names: Names) -> None:
         self._settings = settings
@@ -42,13 +42,13 @@ class Rooms:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connections to LiveKit live as long as this."""
+        """Keep an HTTP client for LiveKit open within this context."""
         async with open_http() as http:
             self._directory_of = partial(RoomDirectory, http=http)
             yield
 
     async def rooms(self, request: Request) -> Response:
-        """Those of VoiceMode: a server may have rooms of other programs, too."""
+        """Return VoiceMode's rooms: a server can also have rooms of other programs."""
         async with self._directory(request) as directory:
             rooms = await directory.rooms()
             return JSONResponse({"rooms": [asdict(room) for room in rooms if await self._is_ours(room)]})
@@ -60,7 +60,7 @@ class Rooms:
         return JSONResponse({"name": name}, 201)
 
     async def end(self, request: Request) -> Response:
-        """End it for all who are in it."""
+        """End a room for everybody in it."""
         async with self._directory(request) as directory:
             name = request.path_params["name"]
             if not [room for room in await directory.rooms(name) if await self._is_ours(room)] or not await directory.end(name):
@@ -68,7 +68,7 @@ class Rooms:
         return Response(status_code=204)
 
     async def _provide(self, directory: RoomDirectory, name: str) -> None:
-        """Have a room of ours called `name`. Raises ApiError if it is another program's."""
+        """Create our room `name` unless it exists. Raises ApiError if the room belongs to another program."""
         found = await directory.rooms(name)
         if not found:
             await directory.create(name)
@@ -92,7 +92,7 @@ class Rooms:
         return JSONResponse(
             {
                 "url": self._signalling_url(request) if access.is_here else access.url,
-                # To our server browsers find the way: they need ask nobody elsewhere.
+                # Browsers reach a server here directly, without a STUN server elsewhere.
                 "direct": access.is_here and (settings.local_only or not settings.livekit_url),
                 "token": token,
                 "identity": visitor.identity,
@@ -103,7 +103,7 @@ class Rooms:
 
     @asynccontextmanager
     async def _directory(self, request: Request) -> AsyncIterator[RoomDirectory]:
-        """The rooms, for who may see them. Raises ApiError."""
+        """Yield the room directory to a signed-in browser. Raises ApiError."""
         await self._entry.visitor(request)
         access = await self._access()
         if self._directory_of is None:
@@ -114,7 +114,7 @@ class Rooms:
             raise ApiError(503, error.message, code="livekit_unreachable", hint=error.hint) from error
 
     async def _access(self) -> Access:
-        """Raises ApiError 503 where there is no LiveKit."""
+        """Return the access to LiveKit. Raises ApiError 503 if there is no server."""
         access = await asyncio.to_thread(lambda: find_access(self._settings()))
         if access is None:
             raise no_livekit()

@@ -1,4 +1,4 @@
-"""Runs the page's server: on this machine over HTTP, and in the local network, where that is wanted, over TLS."""
+"""Running the page's server: on this machine over HTTP, and on request in the local network over TLS."""
 
 import asyncio
 import contextlib
@@ -29,11 +29,11 @@ from voicemode.web.status import Chosen
 log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 2
-"""Who is in a room is hung up on after that, and comes again by itself."""
+"""Timeout of a shutdown; clients in a room are then disconnected, and reconnect by themselves."""
 LOOK_SECONDS = 30.0
-"""How often it is looked whether this machine has other addresses now."""
+"""Interval between checks for changed addresses of this machine."""
 NAMELESS = ("localhost",)
-"""What a certificate is for that nobody asks for: there is no network."""
+"""Name in the certificate while there is no network; no client uses it."""
 
 
 def config(app: ASGIApp, **more: object) -> uvicorn.Config:
@@ -49,7 +49,7 @@ def config(app: ASGIApp, **more: object) -> uvicorn.Config:
 
 @dataclass(slots=True)
 class Lan:
-    """The server in the local network, started anew whenever this machine's addresses change."""
+    """The server in the local network, restarted whenever this machine's addresses change."""
 
     app: ASGIApp
     names: Names
@@ -60,8 +60,8 @@ class Lan:
 
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[ServerCertificate]:
-        """As long as this context. Raises ServiceError if the port cannot be had there."""
-        # Perhaps none: a service may start before the network does.
+        """Serve within this context. Raises ServiceError if the port cannot be bound."""
+        # There may be no address yet: a service can start before the network.
         addresses = await asyncio.to_thread(self.find)
         with contextlib.ExitStack() as listeners:
             sockets = [listeners.enter_context(contextlib.closing(listen(address, self.port))) for address in addresses]
@@ -96,7 +96,7 @@ class Lan:
             await serving
 
     async def _changed(self, addresses: Sequence[str], own: ServerCertificate) -> tuple[Sequence[str], ServerCertificate]:
-        """Return when there are other addresses, or the certificate was renewed."""
+        """Wait for other addresses or a renewed certificate, and return both."""
         while True:
             await asyncio.sleep(self.look_seconds)
             try:
@@ -126,9 +126,9 @@ async def serve(
     idle_minutes: float | None = None,
     developing: frozenset[str] = frozenset(),
 ) -> None:
-    """Serve the page as the settings say until SIGTERM or SIGINT, or until nobody was here for `idle_minutes`.
+    """Serve the page as the settings say until SIGTERM or SIGINT, or until it was idle for `idle_minutes`.
 
-    Raises ServiceError where a port cannot be had.
+    Raises ServiceError if a port cannot be bound.
     """
     settings = current()
     names = Names(frozenset(settings.frontend_hosts), developing)

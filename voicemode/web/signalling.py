@@ -1,6 +1,6 @@
-"""LiveKit's signalling, passed on to the server on this machine: to a browser, page and rooms are one address with one TLS.
+"""Relay of LiveKit's signalling to the server on this machine, so that page and rooms share one address and certificate.
 
-Its client asks for /rtc/v1, for /rtc where that is missing, and for …/validate to find out why it was refused.
+LiveKit's client requests /rtc/v1, falls back to /rtc, and requests …/validate to find out why it was refused.
 """
 
 import asyncio
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
 PATHS = ("/rtc", "/rtc/v1")
 CONNECT_SECONDS = 5.0
 MAX_MESSAGE_BYTES = 1024 * 1024
-"""The largest are descriptions of sessions, some kilobytes."""
+"""Largest message; the largest in practice are session descriptions of some kilobytes."""
 MAX_WAITING = 16
-"""Messages that wait for a slow browser; then LiveKit waits, too."""
+"""Messages buffered for a slow browser; a full buffer makes LiveKit wait, too."""
 MOST = 64
-"""Browsers at a time."""
+"""Most browsers connected at a time."""
 UNSENDABLE = (1005, 1006, 1015)
-"""Codes that say how a connection ended, and are never sent."""
+"""Close codes that only describe how a connection ended, and must not be sent."""
 BROKEN = 1011
 SIGNED_OUT = 1008
 LEAVE = b"\x42\x00"
-"""LiveKit's SignalRequest, in protobuf: an empty LeaveRequest, its field 8."""
+"""LiveKit's SignalRequest in protobuf, with an empty LeaveRequest as field 8."""
 LOOK_SECONDS = 2.0
-"""How often it is looked whether who is in a room is still signed in: a phone that was lost hears nothing more."""
+"""Interval between checks that a browser in a room is still signed in: a lost phone can be cut off."""
 
 
 class Signalling:
-    """The routes, and what goes through them."""
+    """The routes of the relay, and its connections."""
 
     def __init__(self, settings: Callable[[], Settings], entry: SignIn) -> None:
         self._settings = settings
@@ -58,7 +58,7 @@ class Signalling:
         ]
 
     async def relay(self, browser: WebSocket) -> None:
-        """Pass on what either side says, until one of them goes, or the browser is signed out."""
+        """Relay messages both ways until either side disconnects, or the browser is signed out."""
         try:
             async with self._livekit(browser) as livekit:
                 await browser.accept()
@@ -67,13 +67,13 @@ class Signalling:
             await browser.send_denial_response(error.response())
 
     async def _signed_out(self, browser: WebSocket) -> None:
-        """Return when it is."""
+        """Return when the browser is signed out."""
         with suppress(ApiError):
             while await self._entry.visitor(browser):  # noqa: ASYNC110 another process may sign them out
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def validate(self, request: Request) -> Response:
-        """Ask LiveKit about a token."""
+        """Return LiveKit's verdict on a token."""
         address = Address.parse((await self._access(request)).url)
         path = f"{request.url.path.removeprefix(SIGNALLING)}?{request.url.query}"
         try:
@@ -85,7 +85,7 @@ class Signalling:
 
     @asynccontextmanager
     async def _livekit(self, browser: WebSocket) -> "AsyncIterator[ClientConnection]":
-        """A connection to LiveKit as this browser asks for it. Raises ApiError where there is none to be had."""
+        """Yield a connection to LiveKit for the browser's request. Raises ApiError if there is none."""
         access = await self._access(browser)
         if self._inside >= MOST:
             raise ApiError(503, "Too many people are in rooms.", code="too_many_people")
@@ -97,7 +97,7 @@ class Signalling:
             self._inside -= 1
 
     async def _access(self, connection: HTTPConnection) -> Access:
-        """The LiveKit server here, for who is signed in. Raises ApiError."""
+        """Return the access to this machine's LiveKit for a signed-in browser. Raises ApiError."""
         await self._entry.visitor(connection)
         access = await asyncio.to_thread(lambda: find_access(self._settings()))
         if access is None or not access.is_here:
@@ -106,16 +106,16 @@ class Signalling:
 
 
 def websocket_url(access: Access, browser: WebSocket) -> str:
-    """Return LiveKit's URL for what a browser asks us for."""
+    """Return LiveKit's URL for a browser's request to us."""
     base = access.http_url.replace("http", "ws", 1)
     return f"{base}{browser.url.path.removeprefix(SIGNALLING)}?{browser.url.query}"
 
 
 @asynccontextmanager
 async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConnection]":
-    """A WebSocket to LiveKit at `url`. Raises ApiError; with LiveKit's own status if it refuses.
+    """Yield a WebSocket to LiveKit at `url`. Raises ApiError, with LiveKit's own status if LiveKit refuses.
 
-    Browsers have the token in the query, other clients in `authorization`.
+    Browsers send the token in the query, other clients in `authorization`.
     """
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidHandshake, InvalidStatus
@@ -141,7 +141,7 @@ async def connection(url: str, authorization: str) -> "AsyncIterator[ClientConne
 
 
 async def relayed(browser: WebSocket, livekit: "ClientConnection", signed_out: Coroutine[Any, Any, None]) -> None:
-    """Carry messages both ways until one side has gone, or who is `signed_out`; then the other is told so."""
+    """Relay messages both ways until one side disconnects or `signed_out` returns; then close the other side."""
     ways = (to_livekit(browser, livekit), to_browser(livekit, browser), signed_out)
     up, down, out = (asyncio.create_task(way) for way in ways)
     try:
@@ -160,7 +160,7 @@ async def relayed(browser: WebSocket, livekit: "ClientConnection", signed_out: C
 
 
 async def thrown(livekit: "ClientConnection") -> None:
-    """Say in the person's place that they leave; else they would hear on, for sound goes past us."""
+    """Send a leave request in the person's place: audio bypasses us, so they would still hear the room otherwise."""
     from websockets.exceptions import ConnectionClosed
 
     with suppress(ConnectionClosed):
@@ -168,7 +168,7 @@ async def thrown(livekit: "ClientConnection") -> None:
 
 
 async def to_livekit(browser: WebSocket, livekit: "ClientConnection") -> None:
-    """Return when the browser has gone, or nothing can be sent any more."""
+    """Relay messages to LiveKit until the browser disconnects, or LiveKit closes the connection."""
     from websockets.exceptions import ConnectionClosed
 
     with suppress(ConnectionClosed):
@@ -178,7 +178,7 @@ async def to_livekit(browser: WebSocket, livekit: "ClientConnection") -> None:
 
 
 async def to_browser(livekit: "ClientConnection", browser: WebSocket) -> None:
-    """Return when LiveKit has gone, or nothing can be sent any more."""
+    """Relay messages to the browser until LiveKit closes the connection, or the browser disconnects."""
     with suppress(WebSocketDisconnect):
         async for message in livekit:
             await (browser.send_text(message) if isinstance(message, str) else browser.send_bytes(message))

@@ -1,4 +1,4 @@
-"""Status of the services that a conversation needs, for those who only see the page."""
+"""Status of the services that a conversation needs, for the page."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,11 +22,11 @@ WORDS = {"ready": "running", "loading": "loading", "failed": "broken"}
 SPEECH = ("whisper", "kokoro")
 
 Chosen = Callable[[], Awaitable[dict[str, str]]]
-"""Which provider would be asked just now, by its kind: stt, tts."""
+"""Returns the provider that would be used now, by kind: stt, tts."""
 
 
 class StatusApi:
-    """The route."""
+    """The route of the status."""
 
     def __init__(self, settings: Callable[[], Settings], entry: SignIn, chosen: Chosen) -> None:
         self._settings = settings
@@ -46,9 +46,9 @@ class StatusApi:
 
 
 async def speech_state(service: Service, settings: Settings) -> str:
-    """`running`, `loading`, `broken`, `stopped`, `on demand` (it starts when it is needed) or `not installed`."""
+    """Return `running`, `loading`, `broken`, `stopped`, `on demand` (it starts when needed) or `not installed`."""
     if state := await health(service.health_url(settings)):
-        # Whoever else has the port is asked like ours.
+        # Another server on the port is used like ours.
         return WORDS.get(state.status, "running")
     record = await asyncio.to_thread(load_record, service, settings)
     if record and (record.kept or not settings.auto_start):
@@ -57,7 +57,7 @@ async def speech_state(service: Service, settings: Settings) -> str:
 
 
 async def livekit_state(settings: Settings) -> str:
-    """`running`, `stopped`, `not installed`, or `elsewhere` where it is on another machine."""
+    """Return `running`, `broken`, `stopped`, `not installed`, or `elsewhere` if LiveKit is on another machine."""
     access = await asyncio.to_thread(find_access, settings)
     if access is None:
         return "not installed"

@@ -1,1 +1,1 @@
-"""Installing a service: an isolated environment, weights, a unit, and the proof that it works."""
+"""Installing a service: an isolated environment, weights, a unit, and a proof that it works."""

@@ -1,4 +1,4 @@
-"""Parts of a service's environment besides Python packages: a program of somebody else's, for example."""
+"""Parts of a service's environment besides Python packages, such as a third-party program."""
 
 from pathlib import Path
 from typing import Protocol
@@ -8,10 +8,10 @@ from voicemode.progress import Report
 
 
 class Fitting(Protocol):
-    """Raises ServiceError where it cannot be had."""
+    """A part to add to an environment. Both methods raise ServiceError if the part cannot be provided."""
 
     def planned(self, settings: Settings) -> str:
         """Describe what `fit` would do. Blocks."""
 
     async def fit(self, settings: Settings, environment: Path, report: Report) -> str:
-        """Put it into a new environment; what was done, in words. Whoever is interrupted leaves that incomplete."""
+        """Add the part to a new environment; return a summary. An interruption leaves the environment incomplete."""

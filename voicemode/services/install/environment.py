@@ -1,8 +1,8 @@
-"""The isolated environments of a service: each in a folder of its own, built beside the one in use.
+"""The isolated environments of a service, each in its own folder, built beside the one in use.
 
-A folder counts once its marker is written, which is the last thing done to it. What has none was interrupted, and is
-removed by the next build, with whatever still works on it. Python environments cannot be moved, so none is: who runs a
-service names the folder.
+An environment is complete once its marker is written, the last step of a build. A folder without a marker was interrupted:
+the next build removes it, after killing any process that still writes there. Python environments cannot be moved, so a
+service runs from the folder in which its environment was built.
 """
 
 import asyncio
@@ -21,37 +21,37 @@ from voicemode.errors import Remedy, ServiceError
 from voicemode.services.command import CommandError, run
 
 BUILT = re.compile("[0-9a-f]{16}-[0-9a-f]{4}")
-"""What an environment is called."""
+"""Pattern of the folder names: fingerprint and random suffix."""
 MARKER = "voicemode-complete"
 ALLOWED = "VOICEMODE_OFFLINE=false VOICEMODE_LOCAL_ONLY=false"
-"""Written before a command, allows the network once."""
+"""Prefix of a command that allows network access once."""
 FULL_BYTES = 20_000_000
-"""A disk with less is full: not every installer says so."""
+"""Free space, in bytes, below which a disk counts as full: not every installer reports a full disk."""
 PLACES = ("~/.local/bin", "~/.cargo/bin")
-"""Where uv's own installer puts it: a desktop program often has neither on its PATH."""
+"""Folders in which uv's own installer puts it, often missing from the PATH of a desktop program."""
 
 Command = tuple[str, ...]
 Tell = Callable[[str], None]
-"""Takes a line of an installer's output."""
+"""Receives a line of an installer's output."""
 Finish = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Recipe of an environment."""
+    """Everything needed to build an environment."""
 
     requirement: str
-    """voicemode[whisper]==1.2.0"""
+    """Requirement for the installer, such as voicemode[whisper]==1.2.0."""
     fingerprint: str
-    """Equal for two environments exactly if they hold the same."""
+    """Hash that is equal for two environments exactly if their contents are."""
     uv: str = ""
-    """Path of uv; empty is venv and pip."""
+    """Path of uv; empty to use venv and pip."""
     offline: bool = False
     rebuilt: bool = False
-    """True if VoiceMode is built anew, whatever a cache holds."""
+    """True if VoiceMode is rebuilt regardless of the installer's cache."""
 
     def commands(self, folder: Path) -> tuple[Command, Command]:
-        """Return the commands that make the environment in `folder`. Bytecode comes with it: a service cannot write there."""
+        """Return the commands that build the environment in `folder`, bytecode included: a service cannot write there."""
         python = str(python_of(folder))
         if not self.uv:
             index = ("--no-index",) if self.offline else ()
@@ -70,15 +70,15 @@ class Environments:
     root: Path
 
     def find(self, fingerprint: str) -> Path | None:
-        """The complete one that holds what `fingerprint` stands for."""
+        """Return the complete environment with `fingerprint`; None if there is none."""
         return next((folder for folder in self._folders() if _marked(folder) == fingerprint and _works(folder)), None)
 
     def new(self, fingerprint: str) -> Path:
-        """Where the next one is built; nothing is there."""
+        """Return an unused folder for a new environment."""
         return self.root / f"{fingerprint}-{secrets.token_hex(2)}"
 
     async def build(self, recipe: Recipe, folder: Path, tell: Tell, finish: Finish | None = None) -> None:
-        """Make the environment of `recipe` in `folder`, and `finish` it. Raises ServiceError; then nothing of it is left."""
+        """Build the environment of `recipe` in `folder`, and call `finish`. Raises ServiceError, leaving nothing behind."""
         await self.sweep()
         try:
             await asyncio.to_thread(folder.mkdir, parents=True)
@@ -94,39 +94,39 @@ class Environments:
                 await asyncio.to_thread(_remove, folder)
 
     async def sweep(self) -> None:
-        """Remove what was interrupted."""
+        """Remove the environments of interrupted builds."""
         for folder in self._folders():
             if not _marked(folder):
                 await asyncio.to_thread(_end_users, folder)
                 await asyncio.to_thread(_remove, folder)
 
     async def discard(self, folder: Path) -> None:
-        """Remove one that has turned out to be no good."""
+        """Remove an environment that does not work."""
         await asyncio.to_thread(_remove, folder)
 
     async def keep_only(self, folder: Path) -> None:
-        """Remove all others. One that is still used, where the system holds on to it, goes the next time."""
+        """Remove all environments but `folder`. Where the system locks files in use, the rest goes with a later call."""
         for other in self._folders():
             if other != folder:
                 await asyncio.to_thread(_remove, other)
 
     def others(self, folder: Path) -> list[Path]:
-        """Those that `keep_only` would remove."""
+        """Return the environments that `keep_only` would remove."""
         return [other for other in self._folders() if other != folder]
 
     def _folders(self) -> list[Path]:
-        """Those that `build` has made; whatever else is in there is not ours."""
+        """Return the folders that `build` has made; anything else in the root is not ours."""
         there = self.root.iterdir() if self.root.is_dir() else ()
         return sorted(path for path in there if BUILT.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
 
 
 def python_of(folder: Path) -> Path:
-    """The interpreter of the environment in `folder`."""
+    """Return the interpreter of the environment in `folder`."""
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def find_uv(installer: Literal["auto", "uv", "pip"]) -> str:
-    """Path of uv; empty is to use venv and pip. Raises ServiceError if uv is wanted and not there."""
+    """Return the path of uv; empty to use venv and pip. Raises ServiceError if `installer` is uv and uv is missing."""
     if installer == "pip":
         return ""
     found = next((path for path in _uvs() if path and Path(path).is_file()), "")
@@ -144,7 +144,7 @@ def _uvs() -> Iterator[str]:
 
 
 def _tersely(tell: Tell) -> Tell:
-    """`tell`, without uv's list of everything it installed."""
+    """Return `tell` without uv's list of installed packages."""
 
     def told(line: str) -> None:
         if not line.startswith("+ "):
@@ -160,18 +160,18 @@ def _marked(folder: Path) -> str:
 
 
 def _works(folder: Path) -> bool:
-    """True if the Python it was made with is still there."""
+    """True if the Python that the environment was made with still exists."""
     return python_of(folder).exists()
 
 
 def _remove(folder: Path) -> None:
-    # First what says that it is complete: a removal may be interrupted, too.
+    # The marker goes first: a removal can be interrupted, too.
     (folder / MARKER).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end_users(folder: Path) -> None:
-    """End what an installation that was killed left behind: its installer goes on writing there."""
+    """Kill the installer that a killed installation left behind: it goes on writing in `folder`."""
     import psutil
 
     prefix = str(folder)
@@ -201,5 +201,5 @@ def _explained(error: CommandError | OSError, recipe: Recipe, root: Path) -> Ser
 
 
 def no_space(said: str) -> bool:
-    """True if a full disk speaks from what was said."""
+    """True if the output `said` reports a full disk."""
     return any(words in said for words in ("No space left", "os error 28", "not enough space", "Disk quota exceeded"))

@@ -1,7 +1,7 @@
-"""Installing a service: an environment, weights, a unit, and the proof that it works.
+"""Installing a service: an environment, weights, a unit, and a proof that it works.
 
-Each step is complete or as if it had not begun, so whoever is interrupted runs it again and it goes on. What was
-installed before is left as it is until its successor has proved itself, and comes back if that fails after all.
+Each step is atomic, so an interrupted installation continues when it is run again. A previous installation is kept until
+its successor has passed its proof, and is restored if that fails after the switch.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ from voicemode.services.vitals import end_server
 from voicemode.services.waiting import answering, supervised_ended, wait_ready
 
 PATIENCE_SECONDS = 3600.0
-"""For another installation of the same service: weights may be long in coming."""
+"""Longest wait for another installation of the same service: its weights can take long to download."""
 
 
 async def install(
     service: Service, settings: Settings, supervisor: Supervisor, options: InstallOptions, report: Report
 ) -> Installed:
-    """Have `service` installed as `options` and `settings` say, running, and proved to work.
+    """Install `service` as `options` and `settings` say, start it, and prove that it works.
 
     Raises:
-        ServiceError: It cannot be; says why, and what would help. What was installed before still runs.
-        WeightsError: No source has its weights.
-        ConfigError, ArgumentError: A choice is not allowed.
+        ServiceError: The installation failed; has the cause and a remedy. The previous installation still runs.
+        WeightsError: No source has the weights.
+        ConfigError, ArgumentError: An option is not allowed.
     """
     try:
         origin = await asyncio.to_thread(find_origin)
@@ -57,13 +57,13 @@ async def _install(wish: Wish, supervisor: Supervisor, report: Report) -> Instal
     report(Progress("installing", wish.service.title))
     busy = f"Another VoiceMode process has been installing {wish.service.title}"
     async with alone(installing_lock(wish.service, wish.settings), PATIENCE_SECONDS, busy):
-        # Whoever had to wait may find it done.
+        # Another process may have finished it while this one waited.
         plan = await survey(wish, supervisor)
         return await Installation(plan, supervisor, report).carry_out()
 
 
 class Installation:
-    """One plan being carried out."""
+    """The execution of one plan."""
 
     def __init__(self, plan: Plan, supervisor: Supervisor, report: Report) -> None:
         self._plan = plan
@@ -74,7 +74,7 @@ class Installation:
         self._notices: list[str] = []
 
     async def carry_out(self) -> Installed:
-        """Do it all, in an order in which every interruption is harmless."""
+        """Execute the plan, in an order in which every interruption is harmless."""
         plan = self._plan
         if plan.nothing_to_do:
             return outcome(plan, [])
@@ -92,11 +92,11 @@ class Installation:
             await self._try_out()
         if not plan.kept:
             async with starting(self._service, self._settings):
-                await self._make_way()  # whoever needs it next has the new one
+                await self._make_way()  # the next client starts the new one
             return
         try:
             await self._switch()
-        except BaseException:  # whatever ends it
+        except BaseException:  # cancellation included
             await self._switch_back()
             raise
 
@@ -127,7 +127,7 @@ class Installation:
         try:
             proof = await tried_out(self._service, self._settings, python, scratch)
         except ServiceError:
-            if self._plan.recipe:  # else an earlier run has made it, and may have got as far as to switch to it
+            if self._plan.recipe:  # else an earlier run built it, and may already have switched to it
                 await self._plan.environments.discard(self._plan.environment)
             raise
         finally:
@@ -152,13 +152,13 @@ class Installation:
         self._did.append(f"proved it: it {await prove(self._service, self._settings)}")
 
     async def _make_way(self) -> None:
-        """End what runs unsupervised: an agent may have needed one while the environment was made and the weights came."""
+        """End an unsupervised server: an agent may have started one during the build and the downloads."""
         if squatter := (await see(self._service, self._settings, self._supervisor)).unsupervised:
             await end_server(self._service, squatter)
             self._did.append(f"ended {squatter}, which was started on demand")
 
     async def _switch_back(self) -> None:
-        """To what was installed before; to nothing, if nothing was."""
+        """Restore the previous installation; unregister the service if there was none."""
         record, name = self._plan.record, self._service.name
         if record is None or not record.kept:
             await self._supervisor.unregister(name)
@@ -167,7 +167,7 @@ class Installation:
         await (self._supervisor.restart(name) if self._plan.sight.runs else self._supervisor.stop(name))
 
     async def _settle(self) -> None:
-        """Write down what is true now, and remove what it took the place of."""
+        """Save the settings and the record, and remove the replaced environments."""
         plan = self._plan
         self._report(Progress("finishing"))
         for name, text in plan.wish.choices.items():
@@ -180,7 +180,7 @@ class Installation:
 
 
 def outcome(plan: Plan, did: Sequence[str], notices: Sequence[str] = ()) -> Installed:
-    """Return the outcome, for the person."""
+    """Return the result of the installation, for the person."""
     wish = plan.wish
     return Installed(
         service=wish.service.name,

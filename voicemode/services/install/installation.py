@@ -1,4 +1,4 @@
-"""Options and result of an installation. Light: tools are described by these."""
+"""Options and result of an installation. Cheap to import: the schemas of tools are derived from these."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstallOptions:
-    """Choices for an installation; empty follows the settings, and what is chosen is written there."""
+    """Options of an installation; an empty one follows the settings, any other is written there."""
 
     model: str = ""
     port: int = 0
     installer: Literal["auto", "uv", "pip"] = "auto"
-    """auto is uv where it is installed, else venv and pip."""
+    """`auto` is uv where it is installed, else venv and pip."""
     dry_run: bool = False
-    """Only say what would be done; nothing is touched."""
+    """True to list the steps without taking them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +23,15 @@ class Installed:
 
     service: str
     changed: bool
-    """False: everything was as it should be."""
+    """False if there was nothing to do."""
     dry_run: bool
     url: str
-    """The base URL for clients of the OpenAI API."""
+    """Base URL for clients."""
     model: str
     environment: str
     supervisor: str
     did: Sequence[str]
-    """One sentence for each thing done; of a dry run, for each that would be."""
+    """One sentence for each step taken, or of a dry run for each step that would be taken."""
     notices: Sequence[str] = ()
     """Notes for the person."""
 

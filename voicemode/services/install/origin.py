@@ -1,4 +1,4 @@
-"""Which VoiceMode runs here, in the words of an installer: a service gets the same one (PEP 610)."""
+"""Origin of the running VoiceMode as an installer's requirement (PEP 610): a service gets the same VoiceMode."""
 
 import hashlib
 import importlib.metadata
@@ -20,29 +20,29 @@ AGAIN = "Install VoiceMode again, and then the service."
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a VoiceMode came from."""
+    """Source from which a VoiceMode was installed."""
 
     version: str
     target: str
-    """Rest of a requirement after the name: `==1.2.0`, or ` @ URL`."""
+    """Requirement without the name: `==1.2.0`, or ` @ URL`."""
     content: str
-    """Changes whenever what would be installed does."""
+    """Identifies the content to be installed: version, commit, or hash."""
     folder: bool = False
-    """True if it is built from a folder, whose build an installer must not take from its cache."""
+    """True if it is built from a folder; an installer must not take such a build from its cache."""
 
     def requirement(self, extra: str) -> str:
-        """Return the requirement for an installer: voicemode[EXTRA]==1.2.0; without an `extra` VoiceMode alone."""
+        """Return the requirement for an installer: voicemode[EXTRA]==1.2.0, or without brackets if `extra` is empty."""
         return f"{NAME}[{extra}]{self.target}" if extra else f"{NAME}{self.target}"
 
     def fingerprint(self, extra: str) -> str:
-        """Equal for two environments exactly if they hold the same VoiceMode with the same extra."""
+        """Return a hash that is equal for two environments exactly if they hold the same VoiceMode and extra."""
         return hashlib.sha256(f"{self.requirement(extra)} {self.content}".encode()).hexdigest()[:16]
 
 
 def find_origin(installed: Distribution | None = None) -> Origin:
-    """Where the VoiceMode that runs here, or `installed`, came from.
+    """Return the origin of the running VoiceMode, or of `installed`.
 
-    Raises ServiceError if it is not installed at all, or what it was installed from is gone.
+    Raises ServiceError if VoiceMode is not installed, or its source is gone.
     """
     installed = installed or _running()
     note = installed.read_text("direct_url.json")
@@ -80,7 +80,7 @@ def _content(path: Path) -> str:
 
 
 def _sources(folder: Path) -> Iterator[Path]:
-    """Yield the files that a wheel of `folder` is made of."""
+    """Yield the files that a wheel of `folder` is built from."""
     yield folder / "pyproject.toml"
     for path in (folder / NAME).rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -1,4 +1,4 @@
-"""Plan of an installation: found out by looking; nothing is touched."""
+"""Plan of an installation, made without changing anything."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -31,15 +31,15 @@ class Wish:
 
     service: Service
     settings: Settings
-    """As they will be."""
+    """Settings after the installation."""
     choices: Mapping[str, str]
-    """Those of them that are to be written, by field."""
+    """Settings to be written, by field."""
     options: InstallOptions
     origin: Origin
 
 
 def wish_for(service: Service, settings: Settings, options: InstallOptions, origin: Origin) -> Wish:
-    """Return the wish that `options` ask for. Raises ArgumentError, ConfigError."""
+    """Return the wish that `options` express. Raises ArgumentError, ConfigError."""
     if options.model and not service.model_setting:
         raise ArgumentError(f"{service.title} has no models to choose from.")
     asked = {service.model_setting: options.model, service.port_setting: str(options.port or "")}
@@ -50,12 +50,12 @@ def wish_for(service: Service, settings: Settings, options: InstallOptions, orig
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """State of a service that may run already."""
+    """Current state of the service, which may already run."""
 
     owner: Owner | None
-    """Who has its port."""
+    """Process that has its port."""
     health: Health | None
-    """Health of what answers there."""
+    """Health that this process reports."""
     supervised: Supervised | None
 
     @property
@@ -65,56 +65,56 @@ class Survey:
 
     @property
     def crashes(self) -> bool:
-        """True if it ends again and again."""
+        """True if the service crashes repeatedly."""
         seen = self.supervised
         return self.health is None and seen is not None and (seen.state == "failed" or seen.restarts > 0)
 
     @property
     def unsupervised(self) -> Owner | None:
-        """A server of ours on the port that was started on demand."""
+        """Our server on the port if it was started on demand; None otherwise."""
         return None if self.supervised and supervises(self.supervised, self.owner) else self.owner
 
     @property
     def fails(self) -> bool:
-        """True if it answers that it cannot work."""
+        """True if the server reports that it has failed."""
         return self.health is not None and self.health.status == "failed"
 
     @property
     def kept(self) -> bool:
-        """True if it answers, and its supervisor keeps it running from login on."""
+        """True if the service is enabled, and the process on its port is supervised."""
         return self.supervised is not None and self.supervised.enabled and supervises(self.supervised, self.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The way from how things are to how they should be."""
+    """Steps from the present state to the wish."""
 
     wish: Wish
     sight: Survey
     environments: Environments
     environment: Path
-    """The folder the service will run from."""
+    """Folder the service will run from."""
     recipe: Recipe | None
-    """Recipe of the environment; None if it is there."""
+    """Recipe of the environment; None if the environment exists."""
     fitting: str
-    """Parts put into it besides packages, as a sentence."""
+    """Parts of the environment besides packages, as a sentence; empty for none."""
     models: tuple[ModelStatus, ...]
-    """All that it needs."""
+    """All models that the service needs."""
     choice: str
-    """Why these, as a sentence; empty where there is nothing to choose."""
+    """Choice of the model and its reason, as a sentence; empty where there is nothing to choose."""
     unit: Unit
     files: tuple[Path, ...]
     """Files that the supervisor writes."""
     record: Record | None
-    """Record of the installation before."""
+    """Record of the previous installation."""
     settled: bool
-    """True if it runs as it should, or would when it is needed."""
+    """True if the service runs as wished, or starts so on demand."""
     supervisor: str
-    """Name of who is to keep it running: a SupervisorName."""
+    """Name of the supervisor that is to keep it running: a SupervisorName."""
 
     @property
     def in_place(self) -> bool:
-        """True if it is settled, with all it needs."""
+        """True if the service is settled, and its environment and models are complete."""
         return self.settled and not (self.recipe or self.missing)
 
     @property
@@ -123,26 +123,26 @@ class Plan:
 
     @property
     def missing(self) -> tuple[ModelStatus, ...]:
-        """Models that have to be fetched."""
+        """Models that have to be downloaded."""
         return tuple(model for model in self.models if not model.present)
 
     @property
     def kept(self) -> bool:
-        """True if a supervisor is to keep it running."""
+        """True if a supervisor is to keep the service running."""
         return self.supervisor != "none"
 
     @property
     def upgrade(self) -> bool:
-        """True if this takes the place of one that runs from another environment."""
+        """True if this replaces an installation in another environment."""
         return self.record is not None and self.record.environment != self.environment
 
     @property
     def trial(self) -> bool:
-        """True if it is tried out on a spare port: it is not started at once, or takes the place of one that works."""
+        """True if the service is tried out on a spare port: it is an upgrade, or does not start with the installation."""
         return self.upgrade or not self.kept
 
     def lines(self) -> Iterator[str]:
-        """Every command, download and file, in order."""
+        """Yield every command, download and file, in order."""
         if self.nothing_to_do:
             return
         if self.recipe:
@@ -169,12 +169,12 @@ class Plan:
 
 
 async def survey(wish: Wish, supervisor: Supervisor) -> Plan:
-    """Return the plan from the present state to the wish. Raises ServiceError if a stranger has the port."""
+    """Look at the present state and return the plan. Raises ServiceError if another program has the port."""
     return await asyncio.to_thread(plan, wish, await see(wish.service, wish.settings, supervisor), supervisor)
 
 
 async def see(service: Service, settings: Settings, supervisor: Supervisor) -> Survey:
-    """Look at what runs now. Raises ServiceError if a stranger has the port."""
+    """Return the current state of the service. Raises ServiceError if another program has the port."""
     found, state = await asyncio.gather(asyncio.to_thread(owner, service.port(settings)), health_of(service, settings))
     if found and not is_ours(service, found, state):
         raise taken(service, settings, found)
@@ -182,14 +182,14 @@ async def see(service: Service, settings: Settings, supervisor: Supervisor) -> S
 
 
 def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
-    """The way from what is on this disk and in `sight` to `wish`. Blocks. Raises ServiceError."""
+    """Return the plan from `sight` and the state of the disk to `wish`. Blocks. Raises ServiceError."""
     service, settings = wish.service, wish.settings
     environments = Environments(service_dir(service, settings) / "environments")
     fingerprint = wish.origin.fingerprint(service.extra)
     there, record = environments.find(fingerprint), load_record(service, settings)
     refuse_other(service, record, supervisor.name)
     if sight.crashes and record and record.environment == there:
-        there = None  # what is in it may be damaged
+        there = None  # it may be damaged
     environment = there or environments.new(fingerprint)
     choice = chosen(settings) if service.model_setting else None
     weights = service.weights_with(choice.model) if choice else service.weights
@@ -213,7 +213,7 @@ def plan(wish: Wish, sight: Survey, supervisor: Supervisor) -> Plan:
 
 
 def wished_record(wish: Wish, environment: Path, unit: Unit, supervisor: Supervisor) -> Record:
-    """Return the record to be written once all is done."""
+    """Return the record to be written once the plan is carried out."""
     return Record(version=wish.origin.version, environment=environment, supervisor=supervisor.name, unit=unit)
 
 
@@ -229,7 +229,7 @@ def recipe(wish: Wish) -> Recipe:
 
 
 def taken(service: Service, settings: Settings, stranger: Owner) -> ServiceError:
-    """Return the error for a port that somebody else has."""
+    """Return the error for a port that another program has."""
     port = service.port(settings)
     return ServiceError(
         f"Port {port} is taken by {stranger}, which is not VoiceMode's {service.title}.",

@@ -1,4 +1,4 @@
-"""Proof that a service does its work: something is said, listened to, or whatever else it is for, through its own API."""
+"""Proof that a service works: one request of its kind through its own API, such as a sentence to speak."""
 
 import time
 from dataclasses import replace
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.5
 
 
 async def prove(service: Service, settings: Settings) -> str:
-    """Have the running `service` work once; what it did, in words. Raises ServiceError if it cannot."""
+    """Send the running `service` one request; return a summary. Raises ServiceError if it does not work."""
     begun = time.monotonic()
     try:
         done = await (service.proof or partial(_speech, service))(settings)
@@ -29,7 +29,7 @@ async def prove(service: Service, settings: Settings) -> str:
 
 
 async def _speech(service: Service, settings: Settings) -> str:
-    # Formats that need no codec: none may be installed here.
+    # These formats need no codec, which may not be installed here.
     plain = replace(settings, tts_audio_format="pcm", stt_audio_format="wav")
     async with open_http() as http:
         client = SpeechClient(Endpoint(service.url(settings)), http, plain)
@@ -42,7 +42,7 @@ async def _speak(client: SpeechClient) -> str:
 
 
 async def _listen(client: SpeechClient) -> str:
-    # Of silence it would say at once that nobody spoke, without its engine.
+    # Silence alone would be answered at once as "no speech", without the engine.
     sound = join([listening_cue(RATE), silence(PAUSE_SECONDS, RATE), done_cue(RATE)], RATE)
     await client.transcribe(sound)
     return "listened to a melody"

@@ -1,4 +1,4 @@
-"""Record of an installation, beside the environments of a service. Written last: what it says is true."""
+"""Record of an installation, beside the environments of a service. It is written last, and so always true."""
 
 import json
 from contextlib import suppress
@@ -14,7 +14,7 @@ from voicemode.services.supervisors.supervisor import Unit
 
 FILE = "installed.json"
 TRIAL = "trial"
-"""A folder: what one that is tried out writes."""
+"""Name of the folder in which a service on trial writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,37 +24,37 @@ class Record:
     version: str
     """VoiceMode's version."""
     environment: Path
-    """The folder the service runs from."""
+    """Folder the service runs from."""
     supervisor: str
-    """Who keeps it running: a SupervisorName."""
+    """Supervisor that keeps it running: a SupervisorName."""
     unit: Unit
-    """As it was registered, or would be."""
+    """Unit as it was registered, or would be if there were a supervisor."""
 
     @property
     def kept(self) -> bool:
-        """True if a supervisor keeps it running; otherwise it is started when it is needed."""
+        """True if a supervisor keeps the service running; otherwise it starts on demand."""
         return self.supervisor != "none"
 
 
 def service_dir(service: Service, settings: Settings) -> Path:
-    """Everything of one installed service but its weights and its log."""
+    """Return the folder of everything of an installed service but its weights, cache, state and log."""
     return settings.services_dir / service.name
 
 
 def installing_lock(service: Service, settings: Settings) -> Path:
-    """Held by whoever installs or removes the service."""
+    """Return the lock file that is held while the service is installed or removed."""
     return settings.state_dir / f"{service.name}-install.lock"
 
 
 def load_record(service: Service, settings: Settings) -> Record | None:
-    """Load the record of an installation; None if there is none, or it was never finished."""
+    """Return the record of an installation; None if there is none, or it was never finished."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _decoded(json.loads((service_dir(service, settings) / FILE).read_text(encoding="utf-8")))
     return None
 
 
 def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> ServiceError | None:
-    """Return the error for a service that is kept running elsewhere: other settings, under sudo, in a container."""
+    """Return the error if a supervisor other than `supervisor` keeps it running: under sudo, in a container, other settings."""
     if record is None or not record.kept or record.supervisor == supervisor:
         return None
     keeper = record.supervisor
@@ -65,13 +65,13 @@ def kept_elsewhere(service: Service, record: Record | None, supervisor: str) -> 
 
 
 def refuse_other(service: Service, record: Record | None, supervisor: str) -> None:
-    """Raise ServiceError if it is kept elsewhere."""
+    """Raise ServiceError if another supervisor keeps the service running."""
     if error := kept_elsewhere(service, record, supervisor):
         raise error
 
 
 def save_record(service: Service, settings: Settings, record: Record) -> None:
-    """Write down what was installed."""
+    """Save the record of a finished installation."""
     text = json.dumps(asdict(record), indent=1, default=str)
     write_atomically(service_dir(service, settings) / FILE, text.encode())
 

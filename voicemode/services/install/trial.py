@@ -1,4 +1,4 @@
-"""Trying a service out on a spare port, so that the one in use is not disturbed."""
+"""Trying a service out on a spare port without disturbing the one in use."""
 
 import socket
 from asyncio.subprocess import DEVNULL
@@ -15,20 +15,20 @@ from voicemode.services.supervisors.unit import unit_for
 from voicemode.services.waiting import answering, process_ended, wait_ready
 
 ALONE_MINUTES = "2"
-"""A server on trial ends by itself after so long: whoever tries it out may have been killed."""
+"""Idle minutes after which a server on trial ends by itself, in case the installation was killed."""
 
 
 async def tried_out(service: Service, settings: Settings, python: Path, scratch: Path) -> str:
-    """Run `service` from `python` beside the one in use, and have it work; what it did, in words.
+    """Run `service` with `python` beside the one in use, and prove that it works; return a summary.
 
     Args:
-        service: What is tried out.
-        settings: As it will have them.
+        service: The service to try out.
+        settings: The settings it will have.
         python: The interpreter of its new environment.
-        scratch: A folder of this trial's own.
+        scratch: A folder for this trial only.
 
     Raises:
-        ServiceError: It does not start or does not do its work.
+        ServiceError: The service does not start or does not work.
     """
     other: dict[str, Any] = {service.port_setting: free_port(), "base_dir": scratch, "models_dir": settings.models_path}
     beside = replace(settings, **other)
@@ -49,7 +49,7 @@ async def tried_out(service: Service, settings: Settings, python: Path, scratch:
 
 
 def free_port(after: int = 0) -> int:
-    """A port of this machine that nobody listens on: the first above `after`, or any."""
+    """Return a free port of this machine: the first of the 49 above `after`, or any."""
     for port in range(after + 1, after + 50) if after else [0]:
         with socket.socket() as candidate:
             try:

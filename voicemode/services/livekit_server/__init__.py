@@ -1,1 +1,1 @@
-"""LiveKit's server as a service: its program, its configuration, the proof that it works."""
+"""LiveKit's server as a service: its program, its configuration and its proof of work."""

@@ -1,4 +1,4 @@
-"""Configuration of LiveKit's server, rendered from the settings, and its key."""
+"""Configuration of LiveKit's server, rendered from the settings, and its API key."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ CONFIG = "voicemode-livekit.yaml"
 SECRET_BYTES = 32
 OTHERS = 0o077
 LEVELS = {"debug": "info", "info": "warn", "warning": "warn", "error": "error"}
-"""LiveKit's for ours: at `info` it tells who comes and goes, and each question it was asked."""
+"""LiveKit's log level for each of ours. At `info` LiveKit logs every participant and every request."""
 
 HEAD = """\
 # Written by VoiceMode at each start of LiveKit: change settings, not this file.
@@ -43,7 +43,7 @@ LAN = """\
 
 
 def config_text(settings: Settings, port: int) -> str:
-    """The configuration, in YAML. Pure."""
+    """Return the configuration, in YAML. Pure."""
     text = HEAD + (LAN if settings.livekit_lan and not settings.local_only else HERE)
     return text.format(
         port=port,
@@ -55,7 +55,7 @@ def config_text(settings: Settings, port: int) -> str:
 
 
 def write_config(settings: Settings, port: int) -> Path:
-    """Write the configuration down; where. Raises OSError."""
+    """Write the configuration; return its path. Raises OSError."""
     path = settings.state_dir / CONFIG
     private_folder(path.parent)
     write_atomically(path, config_text(settings, port).encode())
@@ -63,18 +63,18 @@ def write_config(settings: Settings, port: int) -> Path:
 
 
 def alone(settings: Settings) -> Settings:
-    """Return `settings` for the server installed here: they may name another one, elsewhere."""
+    """Return `settings` for the server installed here, without the address and key of a server elsewhere."""
     return replace(settings, livekit_url="", livekit_api_key="", livekit_api_secret="")
 
 
 def ensure_keys(settings: Settings) -> None:
-    """Make a key of this installation's own, unless it has one; a damaged file has none. Raises ServiceError."""
+    """Generate this installation's API key unless its key file holds a valid one. Raises ServiceError."""
     path = keys_file(settings)
     try:
         if find_access(alone(settings)) is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, f"API{secrets.token_hex(6)}: {secrets.token_urlsafe(SECRET_BYTES)}\n".encode())
-        if path.stat().st_mode & OTHERS:  # under systemd it is read-only, and was made with its mode before
+        if path.stat().st_mode & OTHERS:  # under systemd the file is read-only, and already has its mode
             path.chmod(0o600)
     except OSError as error:
         raise ServiceError(

@@ -1,7 +1,7 @@
-"""LiveKit's own server as a program: one that is installed here, or the official release.
+"""The program of LiveKit's server: one installed on this machine, or the official release.
 
-The release is downloaded over HTTPS and checked against the SHA-256 that the release itself publishes in checksums.txt. That
-finds what was broken or mixed up on the way; that both come from LiveKit is what HTTPS vouches for.
+The release is downloaded over HTTPS and checked against the SHA-256 that it publishes itself in checksums.txt. The checksum
+detects a damaged or mixed-up download; HTTPS authenticates LiveKit as the source of both.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from voicemode.tasks import reporting_in_thread
 
 NAME = "livekit-server.exe" if sys.platform == "win32" else "livekit-server"
 PLACES = ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "~/.local/bin", "~/go/bin")
-"""Homebrew's, and others that a desktop program often does not have on its PATH."""
+"""Homebrew's folders, and others that are often missing from the PATH of a desktop program."""
 OLDEST = (1, 8, 4)
-"""The first that passes text streams on, to their ends."""
+"""Oldest version supported: the first that forwards text streams with their ends."""
 RELEASE = "1.11.0"
-"""The one the tests run."""
+"""Version to download: the one the tests run."""
 RELEASES = "https://github.com/livekit/livekit/releases/download"
 MACHINES: Mapping[str, str] = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "armv7l": "armv7"}
 SYSTEMS: Mapping[str, str] = {"linux": "tar.gz", "win32": "zip"}
-"""Those that LiveKit publishes a release for, and what it is packed as."""
+"""Systems for which LiveKit publishes a release, and its archive format."""
 VERSION = re.compile(r"version ((\d+)\.(\d+)\.(\d+)\S*)")
 ASK_SECONDS = 20.0
 INSTALL = "voicemode service install livekit"
@@ -49,18 +49,18 @@ BY_HAND = (
 class ServerProgram:
     path: Path
     version: str
-    """As it says it itself."""
+    """Version, as the program reports it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveKitProgram:
-    """Implements Fitting: the program lies beside the environment's Python."""
+    """The Fitting that puts LiveKit's server beside the environment's Python."""
 
     places: tuple[str, ...] = PLACES
-    """Where it is looked for after the PATH."""
+    """Folders searched after the PATH."""
     releases: str = RELEASES
     archive: str = field(default_factory=lambda: archive_name(sys.platform, platform.machine()))
-    """The release for this machine; empty if there is none."""
+    """File name of the release for this machine; empty if there is none."""
 
     def planned(self, settings: Settings) -> str:
         if found := self.find(settings):
@@ -69,12 +69,12 @@ class LiveKitProgram:
 
     async def fit(self, settings: Settings, environment: Path, report: Report) -> str:
         done = await self._provide(settings, program_of(environment), report)
-        # Not before: a key is how others see that there is a server here.
+        # The key comes last: other code takes a key to mean that a server is installed here.
         await asyncio.to_thread(ensure_keys, settings)
         return done
 
     async def _provide(self, settings: Settings, target: Path, report: Report) -> str:
-        """Have the program at `target`; what was done, in words. Raises ServiceError."""
+        """Link, copy or download the program to `target`; return a summary. Raises ServiceError."""
         if found := await asyncio.to_thread(self.find, settings):
             await asyncio.to_thread(_take, found.path, target, settings)
             return f"use {found.path}, LiveKit {found.version}"
@@ -86,7 +86,7 @@ class LiveKitProgram:
         return f"downloaded LiveKit {version} from {url}; its SHA-256 is the one that the release publishes"
 
     def find(self, settings: Settings) -> ServerProgram | None:
-        """The one installed on this machine, else the one downloaded before. Blocks. Raises ServiceError if it is too old."""
+        """Return the program installed on this machine, else one downloaded before. Blocks. Raises ServiceError if too old."""
         path = next((path for path in self._candidates(settings) if os.access(path, os.X_OK) and path.is_file()), None)
         return ask_version(path) if path else None
 
@@ -97,7 +97,7 @@ class LiveKitProgram:
         yield from map(program_of, sorted(_environments(settings).glob("*")))
 
     def _url(self, settings: Settings) -> str:
-        """Where the release is. Raises ServiceError if it cannot or may not be had."""
+        """Return the URL of the release. Raises ServiceError if there is none, or the settings forbid a download."""
         if not self.archive:
             raise ServiceError(
                 "LiveKit's server is not installed, and there is no release of it for this system.", hint=BY_HAND
@@ -111,19 +111,19 @@ class LiveKitProgram:
 
 
 def archive_name(system: str, machine: str) -> str:
-    """Return the name of a system's release archive; empty if there is none. Pure."""
+    """Return the file name of the release for a system and machine; empty if there is none. Pure."""
     packed, built = SYSTEMS.get(system), MACHINES.get(machine.lower())
     name = "windows" if system == "win32" else system
     return f"livekit_{RELEASE}_{name}_{built}.{packed}" if packed and built else ""
 
 
 def program_of(environment: Path) -> Path:
-    """The server in the environment of the service."""
+    """Return the path of the server in the environment of the service."""
     return python_of(environment).with_name(NAME)
 
 
 def ask_version(path: Path) -> ServerProgram:
-    """Which LiveKit that is. Blocks. Raises ServiceError if it is none, or too old."""
+    """Return the program at `path` with its version. Blocks. Raises ServiceError if it is not LiveKit, or too old."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -145,9 +145,9 @@ def _environments(settings: Settings) -> Path:
 
 
 def _take(source: Path, target: Path, settings: Settings) -> None:
-    """Have `source` at `target`: a link follows its updates; what is in another of our environments goes with that one."""
+    """Link `source` to `target`, which follows updates; copy it out of our other environments, which are removed."""
     if not source.is_relative_to(_environments(settings)):
-        with suppress(OSError):  # Windows lets few people make links
+        with suppress(OSError):  # on Windows few users have the right to create links
             target.symlink_to(source)
             return
     shutil.copy2(source, target)

@@ -1,4 +1,4 @@
-"""Proof that the LiveKit server installed here does its work: a room is made and ended with its key."""
+"""Proof that the LiveKit server installed here works: a room is created and ended with its key."""
 
 import secrets
 
@@ -10,7 +10,7 @@ from voicemode.transports.livekit.directory import open_directory
 
 
 async def meet(settings: Settings) -> str:
-    """Make a room, find it, end it; what was done, in words. Raises RoomError, ConfigError."""
+    """Create a room, find it and end it; return a summary. Raises RoomError, ConfigError."""
     room = f"voicemode-proof-{secrets.token_hex(4)}"
     async with open_directory(access_to(alone(settings))) as directory:
         await directory.create(room)

@@ -1,4 +1,4 @@
-"""The official release of LiveKit's server: fetched, checked, unpacked. Only imported where that is done. All of it blocks."""
+"""Downloading, checking and unpacking the official release of LiveKit's server. Imported on demand. All of it blocks."""
 
 import hashlib
 import re
@@ -21,17 +21,17 @@ CHECKSUMS_BYTES = 100_000
 
 
 def fetch_release(url: str, target: Path, folder: Path, report: Report = nobody) -> None:
-    """Have the program of the archive at `url` at `target`, once its SHA-256 is the one that checksums.txt beside it has.
+    """Download the archive at `url`, check it against the checksums.txt beside it, and unpack its program to `target`.
 
     Args:
-        url: Of the archive.
-        target: Where the program goes.
-        folder: What was downloaded is kept in it while that goes on: who is interrupted goes on where they were.
-        report: Told how far the download is.
+        url: URL of the archive.
+        target: Path of the unpacked program.
+        folder: Folder for partial downloads, so that an interrupted download resumes.
+        report: Receives the progress of the download.
 
     Raises:
-        ServiceError: It cannot be had, or is not what was published.
-        OSError: It cannot be written.
+        ServiceError: The release cannot be downloaded, or its SHA-256 is not the published one.
+        OSError: A file cannot be written.
     """
     base, _, name = url.rpartition("/")
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def fetch_release(url: str, target: Path, folder: Path, report: Report = nobody)
 
 
 def published(sums: str, name: str) -> str:
-    """The SHA-256 of `name` in the text of a checksums.txt. Pure. Raises WeightsError."""
+    """Return the SHA-256 of `name` from the text of a checksums.txt. Pure. Raises WeightsError if it is missing."""
     found = re.search(rf"^([0-9a-f]{{64}})\s+\*?{re.escape(name)}$", sums, re.MULTILINE | re.IGNORECASE)
     if not found:
         raise WeightsError(f"its {CHECKSUMS} does not name {name}.")
@@ -79,7 +79,7 @@ def _check(archive: Path, wanted: str, url: str) -> None:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """The one program in it; nothing else is written, whatever names are in there. Raises WeightsError."""
+    """Unpack the one program in `archive`; no other member is written, whatever its name. Raises WeightsError."""
     with _program(archive, target.name) as inside, target.open("wb") as file:
         shutil.copyfileobj(inside, file)
     target.chmod(0o755)

@@ -1,4 +1,4 @@
-"""LiveKit's server in the foreground: started with a configuration of ours, its log kept short, ended politely and at once."""
+"""LiveKit's server in the foreground: started with our configuration, its output logged, shut down cleanly without delay."""
 
 import asyncio
 import logging
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 BETWEEN_SECONDS = 0.2
-"""Asked to end, LiveKit waits until nobody is in its rooms; asked a second time, it says goodbye to them."""
+"""Pause between two SIGTERMs: on the first, LiveKit waits for its rooms to empty; on the second, it disconnects them."""
 GRACE_SECONDS = 5.0
 LINE_BYTES = 1 << 20
 
 
 def run(settings: Settings, port: int | None, minutes: float | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, or for `minutes`. Raises ServiceError if LiveKit cannot be had, or ends by itself."""
+    """Serve until SIGTERM or SIGINT, or for `minutes`. Raises ServiceError if LiveKit is missing, or ends by itself."""
     ensure_keys(settings)
     path = write_config(settings, port or settings.livekit_port)
     asyncio.run(
@@ -34,7 +34,7 @@ def run(settings: Settings, port: int | None, minutes: float | None = None) -> N
 
 
 def find_program(settings: Settings) -> Path:
-    """The one in the environment that we run in, else one of this machine. Blocks. Raises ServiceError."""
+    """Return the program in our own environment, else one of this machine. Blocks. Raises ServiceError if there is none."""
     own = program_of(Path(sys.prefix))
     if own.exists():
         return own
@@ -62,8 +62,8 @@ async def _serve(command: list[str], environ: dict[str, str], minutes: float | N
 
 
 async def _keep_log(process: Process) -> str:
-    """Write down what it says until it has ended; the last of it."""
-    assert process.stdout  # noqa: S101 it was asked for
+    """Log the output of `process` until it ends; return the last line."""
+    assert process.stdout  # noqa: S101 stdout=PIPE
     last = ""
     async for line in process.stdout:
         if text := line.decode(errors="replace").strip():
@@ -74,7 +74,7 @@ async def _keep_log(process: Process) -> str:
 
 
 def understand(line: str) -> tuple[int, str]:
-    """The level of a line of LiveKit's log, and what it says, without the time. Pure."""
+    """Return the level and message of a line of LiveKit's log, without its timestamp. Pure."""
     _, level, said = (*line.split("\t", 2), "", "")[:3]
     return (LEVELS[level], said.replace("\t", " ")) if level in LEVELS else (logging.INFO, line)
 
@@ -92,7 +92,7 @@ async def _end(process: Process) -> None:
 
 @contextmanager
 def _asked_to_end() -> Iterator[asyncio.Event]:
-    """Set by a signal; outside of here signals do what they did."""
+    """Yield an event that SIGINT or SIGTERM sets; the previous signal handlers are restored afterwards."""
     asked, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":

@@ -1,4 +1,4 @@
-"""Asking the system's service manager: a bound on every wait, failures with what was said and what to do."""
+"""Running the system's service manager, with a timeout for every call, and errors with its output and a remedy."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,25 +9,25 @@ from voicemode.errors import ServiceError
 from voicemode.services.command import CommandError, run, shown
 
 LIMIT_SECONDS = 30.0
-"""A service has 12 s to end; nothing else takes long."""
+"""Timeout of a call. A service has 12 s to end; nothing else takes long."""
 
 
 class RefusedError(ServiceError):
-    """The service manager answered, and said no."""
+    """The service manager answered with a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A program such as systemctl."""
+    """A control program such as systemctl."""
 
     program: tuple[str, ...]
     environment: Mapping[str, str]
     remedy: str
-    """Remedy when it fails."""
+    """Remedy for a failed call."""
     limit_seconds: float = LIMIT_SECONDS
 
     async def ask(self, *arguments: str) -> list[str]:
-        """The lines it says, without blank ones. Raises RefusedError; ServiceError if it cannot be asked."""
+        """Run the program; return its output without blank lines. Raises RefusedError; ServiceError if it cannot be run."""
         command, said = (*self.program, *arguments), list[str]()
 
         try:
@@ -42,7 +42,7 @@ class Control:
         return said
 
     async def refuses(self, *arguments: str) -> str:
-        """Why it does not do it; empty if it did."""
+        """Run the program; return the reason for a failure, empty if it succeeded."""
         try:
             await self.ask(*arguments)
         except ServiceError as error:

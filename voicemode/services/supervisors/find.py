@@ -1,4 +1,4 @@
-"""Which supervisor there is on this machine."""
+"""Finding this machine's supervisor."""
 
 import shutil
 import sys
@@ -10,13 +10,13 @@ from voicemode.services.supervisors.supervisor import Supervisor, SupervisorName
 
 
 def find_supervisor(settings: Settings) -> Supervisor:
-    """Return the one that `settings` name, or the one of this machine. Starts nothing, and looks at two files at most."""
+    """Return the supervisor that `settings` name, else this machine's. Starts no process; checks two files at most."""
     environ, home, runtime = child_environment(settings, ()), Path.home(), runtime_dir()
     match settings.supervisor if settings.supervisor != "auto" else of_this_machine(runtime):
         case "systemd":
             from voicemode.services.supervisors.systemd import Systemd
 
-            # A cron job or a bare ssh command does not have it in its environment.
+            # A cron job or a bare ssh command lacks it in its environment.
             environ["XDG_RUNTIME_DIR"] = str(runtime)
             return Systemd(home / ".config/systemd/user", settings.state_dir, environ)
         case "launchd":
@@ -30,7 +30,7 @@ def find_supervisor(settings: Settings) -> Supervisor:
 
 
 def of_this_machine(runtime: Path | None, system: str = sys.platform) -> SupervisorName:
-    """Who keeps services of users running here. `runtime` has the socket of the user's systemd, if there is one."""
+    """Return the supervisor for services of users here. `runtime` is the folder of the user's systemd socket, if any."""
     if system == "darwin":
         return "launchd"
     if system == "linux" and runtime and (runtime / "systemd/private").exists() and shutil.which("systemctl"):

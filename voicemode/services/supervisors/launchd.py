@@ -1,7 +1,7 @@
 """Services as agents of launchd.
 
-launchd loads whatever lies in ~/Library/LaunchAgents when the person logs in. So a service that is registered has its
-file in our own folder, and one that is enabled has a copy there.
+launchd loads every file in ~/Library/LaunchAgents when the person logs in. So a registered service has its file in our own
+folder, and an enabled one has a copy in LaunchAgents.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from voicemode.templates import template
 TEMPLATE = "launchd/service.plist"
 FACT = re.compile(r"^(state|pid|runs|last exit code|last terminating signal) = (.+)$")
 CRASHES = 5
-"""launchd never gives up; after so many we say that it should."""
+"""Restarts after which we report a failing service as failed: launchd itself never gives up."""
 END_SECONDS = 15.0
-"""ExitTimeOut of the template, and some."""
+"""Timeout for the end of a service: ExitTimeOut of the template with a margin."""
 POLL_SECONDS = 0.05
 LOGGED_OUT = "It runs while you are logged in: macOS ends it with your session, and starts it with the next."
 
@@ -37,9 +37,9 @@ class Launchd:
     def __init__(self, services_dir: Path, agents: Path, environ: Mapping[str, str]) -> None:
         """
         Args:
-            services_dir: Registered agents are kept in the folder of their service.
-            agents: What launchd loads at login.
-            environ: What launchctl is started with.
+            services_dir: Folder of the services; the file of a registered agent is in the folder of its service.
+            agents: Folder from which launchd loads agents at login.
+            environ: Environment of launchctl.
         """
         self._services_dir = services_dir
         self._agents = agents
@@ -67,18 +67,18 @@ class Launchd:
     async def start(self, name: str) -> None:
         seen = await self.look(name)
         if seen is None or seen.state != "running":
-            # What launchd knows of it may be older than the file, and its throttling goes with what it knows.
+            # The loaded agent may be older than the file, and unloading it resets launchd's throttling.
             await self.stop(name)
             await self._launchctl.ask("bootstrap", self._domain, str(self._path(name)))
 
     async def stop(self, name: str) -> None:
-        # launchd starts whatever it has loaded: a stopped agent is one that it does not know.
+        # launchd starts every loaded agent: to stop an agent is to unload it.
         if await self._facts(name) is None:
             return
         refused = await self._launchctl.refuses("bootout", self._target(name))
         try:
             async with asyncio.timeout(END_SECONDS):
-                while await self._facts(name) is not None:  # noqa: ASYNC110 launchd does not tell
+                while await self._facts(name) is not None:  # noqa: ASYNC110 launchd sends no notification
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError as error:
             raise ServiceError(
@@ -95,7 +95,7 @@ class Launchd:
         except FileNotFoundError:
             raise not_registered(name) from None
         await asyncio.to_thread(place, self._agent(name), text)
-        # It may have been switched off in the system's settings, which outlast the file.
+        # The agent may have been disabled in the system's settings, which outlast the file.
         await self._launchctl.ask("enable", self._target(name))
         return LOGGED_OUT
 
@@ -119,12 +119,12 @@ class Launchd:
         return f"{self._domain}/{label(name)}"
 
     async def _facts(self, name: str) -> dict[str, str] | None:
-        """Ask launchd about the service; None if it does not know it."""
+        """Return what launchd reports on the service; None if it is not loaded."""
         try:
             said = await self._launchctl.ask("print", self._target(name))
         except RefusedError:
             return None
-        # Nested tables come later, and have a `state` of their own.
+        # Nested tables come later and have their own `state`; reversed, the outermost value wins.
         return {match[1]: match[2] for line in reversed(said) if (match := FACT.match(line))}
 
     async def _switched_off(self, name: str) -> bool:
@@ -138,7 +138,7 @@ def label(name: str) -> str:
 
 
 def render(unit: Unit) -> str:
-    """The property list. Raises ServiceError."""
+    """Return the property list of `unit`. Raises ServiceError if it cannot be written down."""
     checked(unit)
     pairs = [text for name, value in unit.environment.items() for text in (_tag("key", name), _tag("string", value))]
     return Template(template(TEMPLATE)).substitute(
@@ -159,7 +159,7 @@ def _indented(lines: Iterable[str]) -> str:
 
 
 def understand(facts: Mapping[str, str], *, enabled: bool) -> Supervised:
-    """Parse the output of `launchctl print`; no facts are an agent that launchd does not know."""
+    """Return the state for the facts of `launchctl print`; empty for an agent that is not loaded."""
     restarts, reason = max(0, int(facts.get("runs", "0")) - 1), _reason(facts)
     return Supervised(
         state=_state(facts.get("state", ""), restarts, failing=bool(reason)),

@@ -1,4 +1,4 @@
-"""Who keeps a service running: systemd or launchd. Both give the same verbs."""
+"""Interface of the supervisors that keep services running, systemd and launchd."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,30 +6,30 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
 SupervisorName = Literal["systemd", "launchd", "none"]
-"""`none`: nobody does, and services start when they are needed."""
+"""`none`: no supervisor; services start on demand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """Everything a supervisor has to know of a service; the templates are rendered from it."""
+    """Everything a supervisor needs for a service; the templates are rendered from it."""
 
     name: str
-    """As on the command line: whisper. The registered name is voicemode-whisper, or dev.voicemode.whisper for launchd."""
+    """Name on the command line: whisper. The registered name is voicemode-whisper, or dev.voicemode.whisper for launchd."""
     title: str
     command: tuple[str, ...]
     """Absolute path of the program, and its arguments."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """All of its settings. No secret: files of units can be read by others."""
+    """All of its settings. No secret: unit files can be readable by others."""
     log: Path
-    """Its output, appended; rotated by whoever writes it."""
+    """Log to which its output is appended; the service itself rotates it."""
     writable: tuple[Path, ...]
-    """The folders it may write in; the rest of the home is read-only for it, where the system can see to that."""
+    """Folders it can write in; the rest of the home is read-only for it, where the system can enforce that."""
     memory_mb: int
-    """More than this and it is ended and started again."""
+    """Memory limit in millions of bytes; above it the service is restarted."""
 
     @classmethod
     def from_json(cls, noted: Mapping[str, Any]) -> Self:
-        """The unit that was written down as `dataclasses.asdict`, paths as texts."""
+        """Return the unit from its `dataclasses.asdict` with paths as texts."""
         paths = {"log": Path(noted["log"]), "writable": tuple(map(Path, noted["writable"]))}
         return cls(**{**noted, **paths, "command": tuple(noted["command"])})
 
@@ -39,39 +39,39 @@ class Supervised:
     """State of a registered service, as its supervisor sees it."""
 
     state: Literal["running", "starting", "stopped", "failed"]
-    """`failed`: it crashed again and again, and is left alone now; `stopped`: somebody wanted that."""
+    """`failed`: it crashed repeatedly and is no longer restarted; `stopped`: it was stopped on purpose."""
     enabled: bool
-    """True if it starts by itself when the person logs in, or the machine starts."""
+    """True if it starts when the person logs in, or the machine boots."""
     pid: int = 0
     restarts: int = 0
-    """Times it was started again since it was started by hand."""
+    """Number of automatic restarts since the last start by hand."""
     reason: str = ""
-    """Why it ended last: `exit code 1`, `signal 9`, `out of memory`."""
+    """Reason for its last end: `exit code 1`, `signal 9`, `out of memory`."""
 
 
 class Supervisor(Protocol):
-    """All of it raises ServiceError saying what the system said, and what to do."""
+    """A supervisor. Its coroutines raise ServiceError with the system's output and a remedy."""
 
     name: SupervisorName
 
     def files(self, unit: Unit) -> dict[Path, str]:
-        """Return the files that `register` and `enable` write; of a link, its target. Pure."""
+        """Return the files that `register` and `enable` write, with their text; for a link, its target's. Pure."""
 
     async def register(self, unit: Unit) -> None:
-        """Make it known, or known anew; neither started nor stopped. Doing it twice changes nothing."""
+        """Register or update the service without starting or stopping it. Idempotent."""
 
     async def unregister(self, name: str) -> None:
-        """Stop, disable and forget it. Nothing of it is left; nothing happens if it was not known."""
+        """Stop, disable and forget the service, leaving nothing behind. Do nothing if it is not registered."""
 
     async def start(self, name: str) -> None: ...
 
     async def stop(self, name: str) -> None:
-        """Return when it has ended; requests in flight may finish (10 s)."""
+        """Stop the service, and return when it has ended; requests in flight have 10 s to finish."""
 
     async def restart(self, name: str) -> None: ...
 
     async def enable(self, name: str) -> str:
-        """Start it by itself from now on. Returns what the person should know (a logout ends it here), usually nothing."""
+        """Start the service at login from now on. Return a notice for the person (a logout ends it here), usually empty."""
 
     async def disable(self, name: str) -> None: ...
 

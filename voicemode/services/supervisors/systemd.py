@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 TEMPLATE = "systemd/service.unit"
 MARKED = re.compile(r"^# (?P<needs>[a-z]+(?:-[a-z]+)?(?:-\d+)?): (?P<line>\w+=.*)$", re.MULTILINE)
 ALL = frozenset({"systemd-254", "namespaces", "private-tmp"})
-"""What lines of the template may need of the system."""
+"""Every ability of a system that a line of the template can require."""
 SHARED_TMP = ("/tmp/", "/var/tmp/")  # noqa: S108 compared with, not written to
 PROPERTIES = "ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,MainPID,NRestarts,UnitFileState"
 EXITED = "1"
@@ -30,16 +30,16 @@ UNCONFINED = "systemd cannot confine it here (no namespaces for users): it can w
 
 
 class Systemd:
-    """The user's own systemd: no root anywhere."""
+    """The user's own systemd, which needs no root."""
 
     name: SupervisorName = "systemd"
 
     def __init__(self, folder: Path, state_dir: Path, environ: Mapping[str, str]) -> None:
         """
         Args:
-            folder: Where systemd looks for units.
-            state_dir: Where it is noted that linger was turned on by us.
-            environ: What systemctl is started with; XDG_RUNTIME_DIR tells it whose systemd.
+            folder: Folder of the user's units.
+            state_dir: Folder in which we note that we turned linger on.
+            environ: Environment of systemctl; XDG_RUNTIME_DIR selects the user's systemd.
         """
         self._folder = folder
         self._lingering = state_dir / "linger"
@@ -48,7 +48,7 @@ class Systemd:
         self._loginctl = Control(("loginctl", "--no-ask-password"), environ, "")
 
     def files(self, unit: Unit) -> dict[Path, str]:
-        """The unit, with all a system could do; what this one cannot, `register` leaves as comments."""
+        """Return the unit file with every directive enabled; `register` leaves those this system cannot apply as comments."""
         text = render(unit, ALL)
         return {self._path(unit.name): text, self._folder / "default.target.wants" / unit_name(unit.name): text}
 
@@ -85,7 +85,7 @@ class Systemd:
 
     async def enable(self, name: str) -> str:
         await self._systemctl.ask("enable", unit_name(name))
-        await self._systemctl.ask("daemon-reload")  # in a container systemctl leaves that to us
+        await self._systemctl.ask("daemon-reload")  # in a container systemctl does not reload by itself
         unit = await asyncio.to_thread(self._path(name).read_text, encoding="utf-8")
         confined = "\nPrivateUsers=yes\n" in unit
         return " ".join(filter(None, (await self._linger(), "" if confined else UNCONFINED)))
@@ -105,11 +105,11 @@ class Systemd:
         return self._folder / unit_name(name)
 
     async def _forgive(self, name: str) -> None:
-        """Past failures do not count against the next start. There may have been none: that is no failure."""
+        """Reset past failures, so that they do not count against the next start; having had none is no error."""
         await self._systemctl.refuses("reset-failed", unit_name(name))
 
     async def _abilities(self) -> frozenset[str]:
-        """Find out what this system can, by trying."""
+        """Find out this system's abilities by a trial run."""
         said = "\n".join(await self._systemctl.ask("--version"))
         version = re.search(r"\d+", said)
         able = {"systemd-254"} if version and int(version[0]) >= 254 else set[str]()
@@ -120,7 +120,7 @@ class Systemd:
         return frozenset(able | {"namespaces", "private-tmp"})
 
     async def _linger(self) -> str:
-        """Let services run without a login; says so where that is not ours to decide."""
+        """Let services run without a login; return a notice if the system forbids that."""
         uid = str(os.getuid())
         with suppress(ServiceError):
             if "Linger=yes" in await self._loginctl.ask("show-user", uid, "--property=Linger"):
@@ -137,10 +137,10 @@ def unit_name(name: str) -> str:
 
 
 def render(unit: Unit, able: frozenset[str]) -> str:
-    """The unit file, for a system that is `able` to do some or ALL of what the template marks. Raises ServiceError."""
+    """Return the unit file for a system with the abilities `able`, a subset of ALL. Raises ServiceError."""
     checked(unit)
     if any(text.startswith(SHARED_TMP) for text in (*unit.command, *map(str, (unit.log, *unit.writable)))):
-        able -= {"private-tmp"}  # what it needs would be hidden from it
+        able -= {"private-tmp"}  # PrivateTmp would hide a file it needs
     text = MARKED.sub(lambda match: match["line"] if match["needs"] in able else match[0], template(TEMPLATE))
     return Template(text).substitute(
         id=f"voicemode-{unit.name}",
@@ -154,24 +154,24 @@ def render(unit: Unit, able: frozenset[str]) -> str:
 
 
 def confinement() -> list[str]:
-    """The directives that need namespaces, as far as they are the same for every service."""
+    """Return the directives that need namespaces and are the same for every service."""
     needing = ("namespaces", "private-tmp")
     return [m["line"] for m in MARKED.finditer(template(TEMPLATE)) if m["needs"] in needing and "$" not in m["line"]]
 
 
 def quoted(text: str) -> str:
-    """One word of a directive."""
+    """Return `text` as one quoted word of a directive."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     return f'"{specifiers(escaped)}"'
 
 
 def specifiers(text: str) -> str:
-    """`text` in which no `%` means anything."""
+    """Return `text` with every `%` escaped."""
     return text.replace("%", "%%")
 
 
 def understand(shown: Mapping[str, str]) -> Supervised:
-    """Parse the output of `systemctl show`."""
+    """Return the state for the properties of `systemctl show`."""
     return Supervised(
         state=_state(shown["ActiveState"], shown["SubState"]),
         enabled=shown["UnitFileState"] == "enabled",

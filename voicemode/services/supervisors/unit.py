@@ -1,4 +1,4 @@
-"""The unit of a service: what a supervisor is given, rendered from the Service and the settings."""
+"""Making the unit of a service from its Service and the settings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ from voicemode.services.service import Service
 from voicemode.services.supervisors.supervisor import Unit
 
 WEIGHT_FACTOR = 3
-"""Engines hold weights once, a second time while they load them, and need room to work."""
+"""Memory per byte of weights: engines hold them once, a second time while loading, and need working memory."""
 
 
 def unit_for(service: Service, settings: Settings, python: Path, weights: Sequence[str]) -> Unit:
-    """The unit that runs `service` with the interpreter `python` and `weights`. It changes whenever what concerns it does."""
+    """Return the unit that runs `service` with `python`. It differs whenever a setting of the service or `weights` does."""
     log = log_path(service.name, settings)
     return Unit(
         name=service.name,
@@ -29,6 +29,6 @@ def unit_for(service: Service, settings: Settings, python: Path, weights: Sequen
 
 
 def memory_mb(service: Service, weights: Sequence[str]) -> int:
-    """Return the memory the service may hold with its models."""
+    """Return the memory limit of the service with its models, in millions of bytes."""
     size_bytes = sum(MODELS[name].size_bytes for name in weights if name in MODELS)
     return service.memory_mb + WEIGHT_FACTOR * size_bytes // 1_000_000

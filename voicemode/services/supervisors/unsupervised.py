@@ -1,4 +1,4 @@
-"""Machines without systemd and launchd: services start when they are needed, and nobody starts them again."""
+"""Machines without systemd and launchd: services start on demand, and are not restarted."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -8,7 +8,7 @@ from voicemode.services.supervisors.supervisor import Supervised, SupervisorName
 
 
 class Unsupervised:
-    """Implements Supervisor: it knows of no service, ever."""
+    """A Supervisor without any service."""
 
     name: SupervisorName = "none"
 

@@ -1,1 +1,1 @@
-"""Removing what VoiceMode put on a machine, and nothing else."""
+"""Removing everything that VoiceMode put on a machine, and nothing else."""

@@ -1,8 +1,8 @@
-"""Where agents' programs were told to start VoiceMode: finding those entries in their files, and taking them out.
+"""Finding and removing the entries in agents' settings files that start VoiceMode.
 
-Entries are written by people, or by their programs for them; only those that start VoiceMode are taken out, and every
-other character of the file stays. Nothing is left beside it: it is replaced in one step by what was checked to say the
-same, less the entries.
+Entries are written by people, or by their programs for them. Only those that start VoiceMode are removed; every other
+character of the file stays. The file is replaced atomically, after a check that the new text differs in nothing but the
+entries, and no backup is left beside it.
 """
 
 import json
@@ -20,12 +20,12 @@ from voicemode.services.uninstall.json_members import Keys, without
 
 NAME = "voicemode"
 PROGRAM = re.compile(r"(?:.*[/\\])?voicemode(?:\.exe)?(?:\[[\w,-]*\])?(?:[=<>~!@ ].*)?", re.IGNORECASE)
-"""A word of a command that names VoiceMode: a path to it, `voicemode[local]`, `voicemode==1.2`."""
+"""A word of a command that names VoiceMode: its path, `voicemode[local]`, `voicemode==1.2`."""
 LAUNCHER = re.compile(r"(?:.*[/\\])?(?:uvx?|pipx|py|python[\d.]*|cmd|env)(?:\.exe)?|tool|run|/c|\w+=.*|-.*", re.IGNORECASE)
-"""Words before the program that is run: who runs it, and options that have no value."""
+"""Words before the program to run: its launcher, and options without a value."""
 NAMING = ("--from", "--spec", "-m")
 VALUED = ("--python", "-p", "--with", "--directory", "--project", "--index", "--index-url", "--extra-index-url", "--env-file")
-"""Options of launchers that are followed by a value."""
+"""Options of launchers that take a value."""
 
 LARGEST_BYTES = 64_000_000
 SERVERS = "mcpServers"
@@ -39,12 +39,12 @@ class Client:
     path: Path
     """Its settings file."""
     projects: bool = False
-    """True if it also keeps servers for single projects."""
+    """True if the file also holds servers for single projects."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
-    """An entry that tells a program to start VoiceMode."""
+    """An entry that makes a program start VoiceMode."""
 
     client: Client
     keys: Keys
@@ -55,7 +55,7 @@ class ClientConfig:
 
 
 def clients(home: Path, platform: str = sys.platform) -> tuple[Client, ...]:
-    """The programs we know, and where each keeps its servers on this system."""
+    """Return the programs we support, with their settings files on this system."""
     folder = {"darwin": "Library/Application Support", "win32": "AppData/Roaming"}.get(platform, ".config")
     return (
         Client("Claude Desktop", home / folder / "Claude" / "claude_desktop_config.json"),
@@ -65,7 +65,7 @@ def clients(home: Path, platform: str = sys.platform) -> tuple[Client, ...]:
 
 
 def entries(client: Client) -> list[ClientConfig]:
-    """Return the entries of `client` that start VoiceMode; none if its file is missing or unreadable. Blocks."""
+    """Return the entries of `client` that start VoiceMode; empty if its file is missing or unreadable. Blocks."""
     try:
         return [ClientConfig(client, keys) for keys in find_entries(json.loads(_read(client.path)), projects=client.projects)]
     except (OSError, ValueError, RecursionError):
@@ -73,14 +73,14 @@ def entries(client: Client) -> list[ClientConfig]:
 
 
 def find_entries(said: Any, *, projects: bool) -> list[Keys]:
-    """Where a settings file names VoiceMode as a server. Pure."""
+    """Return the keys of the servers in a settings file that are VoiceMode. Pure."""
     each = _object(said, "projects") if projects else {}
     everywhere: list[Keys] = [(SERVERS, name) for name in _servers(said)]
     return everywhere + [("projects", project, SERVERS, name) for project in each for name in _servers(each[project])]
 
 
 def starts_voicemode(name: str, server: Any) -> bool:
-    """True if a server of that name and description is VoiceMode. Pure."""
+    """True if the server called `name` with this description is VoiceMode. Pure."""
     if name == NAME:
         return True
     if not isinstance(server, Mapping):
@@ -91,7 +91,7 @@ def starts_voicemode(name: str, server: Any) -> bool:
 
 
 def _programs(words: list[str]) -> Iterator[str]:
-    """Yield the program a command runs, and its package; not the program's arguments."""
+    """Yield the program that a command runs, and its package, but not the program's arguments."""
     left = iter(words)
     for word in left:
         if word in NAMING:
@@ -104,10 +104,10 @@ def _programs(words: list[str]) -> Iterator[str]:
 
 
 def remove(client: Client, found: list[ClientConfig]) -> None:
-    """Take `found` out of the file of `client`. Blocks. Raises ServiceError; the file is then as it was."""
+    """Remove `found` from the file of `client`. Blocks. Raises ServiceError, leaving the file unchanged."""
     try:
         text = _read(client.path)
-        # Who may read it stays as it was.
+        # The file keeps its permissions.
         write_atomically(client.path, _less(text, found).encode(), stat.S_IMODE(client.path.stat().st_mode))
     except (OSError, ValueError, KeyError) as error:
         raise ServiceError(
@@ -126,7 +126,7 @@ def _object(said: Any, key: str) -> Mapping[str, Any]:
 
 
 def _less(text: str, found: list[ClientConfig]) -> str:
-    """`text` without `found`. Raises ValueError if it would say anything else differently."""
+    """Return `text` without `found`. Raises ValueError if anything else would change."""
     left, wanted = without(text, [entry.keys for entry in found]), json.loads(text)
     for entry in found:
         servers = wanted

@@ -1,6 +1,6 @@
-"""Everything VoiceMode ever put on this machine, and taking it away: that, and nothing else. All of it blocks.
+"""Finding everything that VoiceMode ever put on this machine, and removing it and nothing else. All of it blocks.
 
-A link is never followed below the folders a person chose: the link itself goes, what it leads to stays.
+Links below the folders that a person chose are never followed: the link is removed, its target stays.
 """
 
 import os
@@ -26,19 +26,19 @@ ORDER: tuple[Kind, ...] = ("unit", "environment", "model", "cache", "log", "stat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """Things of one kind that belong together."""
+    """Files of one kind that belong together."""
 
     kind: Kind
     title: str
     paths: tuple[Path, ...]
-    """Files, links, and folders with all in them."""
+    """Files, links, and folders with their contents."""
     size_bytes: int
     root: Path
-    """Nothing above it is touched."""
+    """Folder above which nothing is touched."""
 
 
 def everything(settings: Settings, supervisor: Supervisor) -> list[Item]:
-    """All there is, in the order of `ORDER`."""
+    """Return all items on this machine, in the order of `ORDER`."""
     registered = [unit for service in services().values() for unit in units(service, settings, supervisor)]
     return _sorted(registered + _found(places(settings)))
 
@@ -50,13 +50,13 @@ def of_service(service: Service, settings: Settings, supervisor: Supervisor, *, 
 
 
 def remove(items: Iterable[Item], settings: Settings) -> list[str]:
-    """Take `items` away, and the folders of ours that are empty then; what could not be, in sentences.
+    """Remove `items`, and our folders that are empty afterwards; return the failures as sentences.
 
     Units are left to `Supervisor.unregister`.
     """
     going = [(path, item.root) for item in items if item.kind != "unit" for path in item.paths]
     links = [(path, root) for path, root in going if path.is_symlink()]
-    # Links last: one may be the way to the folder of weights.
+    # Links last: the folder of weights may be reached through one.
     kept = [trouble for one in going if one not in links if (trouble := _removed(*one))]
     _remove_empty(settings)
     kept += [trouble for one in links if (trouble := _removed(*one))]
@@ -65,7 +65,7 @@ def remove(items: Iterable[Item], settings: Settings) -> list[str]:
 
 
 def strangers(settings: Settings, items: Iterable[Item]) -> list[Path]:
-    """Return what is in our folders and not in `items`, as high up as can be said; a removal leaves it there."""
+    """Return the paths in our folders that are not in `items`, topmost only; a removal leaves them in place."""
     going = {path for item in items for path in item.paths}
     base = settings.base_dir.expanduser()
     return sorted(_left(base, going, set(_folders(settings)))) if base.is_dir() else []
@@ -76,9 +76,9 @@ def total_bytes(items: Iterable[Item]) -> int:
 
 
 def units(service: Service, settings: Settings, supervisor: Supervisor) -> list[Item]:
-    """The unit of `service`, unless it belongs to an installation with another base directory."""
+    """Return the unit of `service`, unless it belongs to an installation with another base directory."""
     record = load_record(service, settings)
-    # An installation that was killed may have got as far as the unit, and not to the record.
+    # An installation that was killed may have written the unit, but not the record.
     unit = record.unit if record else unit_for(service, settings, Path(sys.executable), weights=())
     paths = tuple(path for path in supervisor.files(unit) if os.path.lexists(path))
     if not (paths and (record or any(_mentions(path, settings.logs_dir) for path in paths))):
@@ -103,7 +103,7 @@ def _found(all_places: Iterable[Location]) -> list[Item]:
 
 
 def _sorted(items: Iterable[Item]) -> list[Item]:
-    """Merge items of the same title; nothing is in two."""
+    """Sort items, and merge those of the same title; no path is listed twice."""
     in_order = sorted(items, key=lambda item: (ORDER.index(item.kind), item.title, str(item.root)))
     joined, listed = [], set[Path]()
     for _, same in groupby(in_order, key=lambda item: (item.kind, item.title, item.root)):
@@ -116,7 +116,7 @@ def _sorted(items: Iterable[Item]) -> list[Item]:
 
 
 def _look(place: Location) -> tuple[Path, ...]:
-    """Return what is ours at a location, or the link that is in the way to it."""
+    """Return our paths at a location, or the first link on the way to it."""
     if link := _link(place.folder, place.root):
         return (link,)
     if not place.folder.is_dir():
@@ -133,16 +133,16 @@ def _fits(entry: os.DirEntry[str], place: Location) -> bool:
 
 
 def _link(path: Path, root: Path) -> Path | None:
-    """The first link on the way from `root`, exclusive, to `path`."""
+    """Return the first link on the way from `root`, exclusive, to `path`; None if there is none."""
     below = [path, *path.parents]
     way = reversed(below[: below.index(root)]) if root in below else iter(())
     return next((step for step in way if step.is_symlink()), None)
 
 
 def _removed(path: Path, root: Path) -> str:
-    """Take `path` away; what stood against it, in a sentence."""
+    """Remove `path`; return the failure as a sentence, or an empty text."""
     if (link := _link(path, root)) and link != path:
-        return ""  # a link that was not there when we looked
+        return ""  # a link that has appeared since the survey
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -154,7 +154,7 @@ def _removed(path: Path, root: Path) -> str:
 
 
 def _folders(settings: Settings) -> list[Path]:
-    """The folders that VoiceMode made, the innermost first; not one that the person chose for weights."""
+    """Return the folders that VoiceMode made, innermost first, without one that the person chose for weights."""
     base = settings.base_dir.expanduser()
     made = {place.folder for place in places(settings)} | {
         base,
@@ -168,7 +168,7 @@ def _folders(settings: Settings) -> list[Path]:
 
 def _remove_empty(settings: Settings) -> None:
     for folder in _folders(settings):
-        # One that is not empty, not there, or not ours to remove stays as it is.
+        # A folder that is not empty, missing or not ours to remove is left alone.
         with suppress(OSError):
             if not any(folder.iterdir()):
                 folder.unlink() if folder.is_symlink() else folder.rmdir()
@@ -185,7 +185,7 @@ def _left(folder: Path, going: set[Path], ours: set[Path]) -> Iterator[Path]:
 
 
 def _size(paths: Iterable[Path]) -> int:
-    """Bytes of all in `paths`; what has several names counts once."""
+    """Return the total size of `paths` in bytes; a file with several hard links counts once."""
     seen: dict[tuple[int, int], int] = {}
     for path in paths:
         for state in _states(path):
@@ -202,4 +202,4 @@ def _states(path: Path) -> Iterator[os.stat_result]:
         else:
             yield state
     except OSError:
-        return  # it went meanwhile
+        return  # removed meanwhile

@@ -1,4 +1,4 @@
-"""Taking members out of a JSON text, and leaving every other character as it is. Pure."""
+"""Removing members from a JSON text without changing any other character. Pure."""
 
 import json
 import re
@@ -10,23 +10,23 @@ SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
 
 Keys = tuple[str, ...]
-"""Where a member is: the keys that lead to it, from the outermost object."""
+"""Path of a member: its key and those of the objects around it, outermost first."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonMember:
-    """One `"key": value` of an object, by where it stands in the text."""
+    """One `"key": value` of an object, by its position in the text."""
 
     key: str
     begin: int
     """Offset of the key."""
     value: int
     end: int
-    """After the value."""
+    """Offset after the value."""
 
 
 def without(text: str, places: Iterable[Keys]) -> str:
-    """`text` less the members at `places`. Raises ValueError if it is no JSON, KeyError if there is no such member."""
+    """Return `text` without the members at `places`. Raises ValueError if it is not JSON, KeyError if a member is missing."""
     for keys in places:
         begin, end = _span(text, keys)
         text = text[:begin] + text[end:]
@@ -34,7 +34,7 @@ def without(text: str, places: Iterable[Keys]) -> str:
 
 
 def _span(text: str, keys: Keys) -> tuple[int, int]:
-    """From where to where the member reaches, with the comma and the space that go with it."""
+    """Return the begin and end of the member at `keys`, including its comma and whitespace."""
     opening = _skip(text, 0)
     for key in keys[:-1]:
         opening = _last(text, opening, key).value
@@ -49,7 +49,7 @@ def _span(text: str, keys: Keys) -> tuple[int, int]:
 
 
 def _last(text: str, opening: int, key: str) -> JsonMember:
-    """The member called `key`; of several, the last counts, as it does for whoever reads the file."""
+    """Return the member called `key`; the last one if there are several, as JSON parsers do."""
     found = [member for member in _members(text, opening) if member.key == key]
     if not found:
         raise KeyError(key)
@@ -57,7 +57,7 @@ def _last(text: str, opening: int, key: str) -> JsonMember:
 
 
 def _members(text: str, opening: int) -> Iterator[JsonMember]:
-    """The members of the object that begins at `opening`."""
+    """Yield the members of the object that begins at `opening`."""
     if text[opening : opening + 1] != "{":
         raise ValueError("not an object")
     place = _skip(text, opening + 1)

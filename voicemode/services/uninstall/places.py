@@ -1,4 +1,4 @@
-"""Where VoiceMode puts things on this machine, as data: folder and names of all that is ours."""
+"""Locations of VoiceMode's files on this machine, as data: a folder, and the names in it that are ours."""
 
 import re
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ from voicemode.services.service import Service
 Kind = Literal["unit", "environment", "model", "cache", "log", "state", "recording", "config"]
 
 BESIDE = r"\.\w{8}"
-"""What `write_atomically` adds to the name of a file that was not finished."""
+"""Suffix that `write_atomically` appends to the name of an unfinished file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Things of one kind in one folder. Whatever else is in there is not ours."""
+    """Our files of one kind in one folder. Anything else in the folder is not ours."""
 
     kind: Kind
     title: str
-    """As a person is told."""
+    """Description for the person."""
     folder: Path
     root: Path
-    """Chosen by the person: links at or above it are theirs, and followed; links below it are not."""
+    """Folder that the person chose: links at or above it are theirs and are followed; links below it are not."""
     names: str
-    """A regular expression of what is ours in the folder: files, or folders with all in them."""
+    """Regular expression for the names that are ours: files, or folders with their contents."""
     service: str = ""
-    """Which service it belongs to; empty for all of VoiceMode."""
+    """Service it belongs to; empty for VoiceMode as a whole."""
     sizes: tuple[int, ...] = ()
-    """If given, only files of these sizes are ours: others were put there by somebody else."""
+    """Sizes in bytes of the files that are ours; empty for any size. Files of other sizes are not from us."""
     links: bool = False
-    """True if only links are meant."""
+    """True if only links are ours."""
 
 
 def places(settings: Settings) -> Iterator[Location]:
-    """Every place there is."""
+    """Yield every location."""
     for service in services().values():
         yield from places_of(service, settings)
     for model in MODELS.values():
@@ -70,7 +70,7 @@ def places(settings: Settings) -> Iterator[Location]:
 
 
 def places_of(service: Service, settings: Settings) -> Iterator[Location]:
-    """The places of one service."""
+    """Yield the locations of one service."""
     base, own, name = settings.base_dir.expanduser(), service_dir(service, settings), service.name
     title = service.title
     yield Location(
@@ -107,12 +107,12 @@ def places_of(service: Service, settings: Settings) -> Iterator[Location]:
 
 
 def log_names(name: str) -> str:
-    """Names of a log and of those it was rotated to."""
+    """Return the pattern for the names of a log and its rotated predecessors."""
     return rf"{name}\.log(\.\d+)?"
 
 
 def _service_of(model: Model) -> str:
-    """Name of the service that needs `model`; empty if VoiceMode itself does."""
+    """Return the name of the service that needs `model`; empty if VoiceMode itself does."""
     first = model.name.split("-")[0]
     return first if first in NAMES else ""
 

@@ -1,4 +1,4 @@
-"""Taking VoiceMode off a machine: what that comes to, and doing it."""
+"""Removing VoiceMode from a machine: surveying its items, and removing them."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,8 @@ from voicemode.services.uninstall.inventory import Item, everything, remove, str
 from voicemode.text.tables import table
 
 STRANGERS = 5
+"""Number of foreign paths listed one by one; a base directory may be a whole home."""
 COLUMNS = 80
-"""Named one by one; a base directory may be a whole home."""
 KEPT = {
     "recording": "they are your own words; to remove them, too: --recordings",
     "model": "as you wish; without --keep-models they go",
@@ -28,17 +28,17 @@ KEPT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """Items that go, and items that stay."""
+    """Items to remove, and items to keep."""
 
     going: Sequence[Item]
     entries: Sequence[ClientConfig]
-    """Entries that tell agents' programs to start VoiceMode; they go, too."""
+    """Entries that make agents' programs start VoiceMode; they are removed, too."""
     running: Sequence[str]
-    """Servers that are ended first."""
+    """Servers to end first."""
     staying: Sequence[Item]
-    """Ours, and kept."""
+    """Items of ours that are kept."""
     strangers: Sequence[Path]
-    """Not ours, in our folders."""
+    """Paths in our folders that are not ours."""
     base: Path
 
     @property
@@ -50,7 +50,7 @@ class Removal:
 
 
 async def survey(settings: Settings, supervisor: Supervisor, *, keep: Iterable[str], home: Path) -> Removal:
-    """Return what a removal would take away, less the kinds in `keep`. Nothing is touched."""
+    """Return the removal of everything but the kinds in `keep`, without changing anything."""
     items = await asyncio.to_thread(everything, settings, supervisor)
     keep = frozenset(keep)
     going = [item for item in items if item.kind not in keep]
@@ -67,7 +67,7 @@ async def survey(settings: Settings, supervisor: Supervisor, *, keep: Iterable[s
 
 
 async def carry_out(removal: Removal, settings: Settings, supervisor: Supervisor) -> list[str]:
-    """Do it; what is still there, in sentences. Raises ServiceError if a service cannot be ended: then all of it stays."""
+    """Carry out `removal`; return the failures as sentences. Raises ServiceError, removing no item, if a service runs on."""
     manager = Manager(settings, supervisor)
     for service in services().values():
         await manager.unregister(service)
@@ -102,7 +102,7 @@ def _row(item: Item) -> tuple[str, str, str]:
 
 
 def _where(item: Item) -> Path:
-    """One path for all of it."""
+    """Return one path that stands for all of the item."""
     return item.paths[0] if len(item.paths) == 1 else item.paths[0].parent
 
 
