@@ -84,6 +84,7 @@ async def reporting_in_thread(work: Callable[[Report], T], report: Report) -> T:
         latest = progress
 
     working = in_thread(lambda: work(note))
+    working.add_done_callback(seen)
     told, going = None, {working}
     try:
         while going:

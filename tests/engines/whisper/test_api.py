@@ -510,11 +510,12 @@ def answering(url: str) -> Any:
 
 def test_languages_are_known_by_code_and_name() -> None:
     assert len(LANGUAGES) == 100
-    assert [language_code(asked) for asked in ("de", "de-AT", "pt_BR", "German", "EN", "klingon")] == [
+    assert [language_code(asked) for asked in ("de", "de-AT", "pt_BR", "German", "EN", "jv", "klingon")] == [
         "de",
         "de",
         "pt",
         "de",
         "en",
+        "jw",
         "",
     ]

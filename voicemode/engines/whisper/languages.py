@@ -18,6 +18,9 @@ jw javanese su sundanese yue cantonese
 """
 _NAMES = _TABLE.split()
 
+WHISPERS = MappingProxyType({"jv": "jw"})
+"""ISO 639-1 code -> Whisper's, where it has a code of its own."""
+
 LANGUAGES: Mapping[str, str] = MappingProxyType(dict(zip(_NAMES[::2], _NAMES[1::2], strict=True)))
 
 
@@ -25,6 +28,7 @@ def language_code(asked: str) -> str:
     """Return the code of a language given as a code (`de`, `de-AT`) or by name; empty if unknown."""
     wanted = asked.strip().lower()
     code = wanted.replace("_", "-").split("-")[0]
+    code = WHISPERS.get(code, code)
     if code in LANGUAGES:
         return code
     return next((code for code, name in LANGUAGES.items() if name == wanted), "")
