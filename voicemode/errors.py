@@ -37,7 +37,7 @@ LONGEST_REASON = 160
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What a person can do about a problem."""
+    """A remedy that a person can apply to a problem."""
 
     text: str = ""
     """The remedy in words; with a command, the purpose of that."""

@@ -28,7 +28,7 @@ def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = (),
     """Log to `stderr` and to voicemode.log in `logs_dir`, if any, without `secrets`. A later call replaces an earlier one.
 
     Our own messages are logged from `level` up, those of libraries from warnings up. If the directory cannot be written,
-    there is no log file, but no error either.
+    a warning takes the place of the log file.
     """
     _begin(level)
     said = StderrHandler()

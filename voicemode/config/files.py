@@ -34,7 +34,7 @@ class Binding:
     """One assignment, comment or gap of a file, with every character of it."""
 
     name: str | None
-    """None for a comment."""
+    """None for a comment, a gap or an invalid line."""
     value: str | None
     line: int
     original: str

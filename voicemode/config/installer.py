@@ -24,7 +24,7 @@ InstallerKind = Literal["uvx", "uv tool", "pipx", "uv", "pip"]
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """How this VoiceMode was installed."""
+    """The way this VoiceMode was installed."""
 
     kind: InstallerKind
     python: str

@@ -31,7 +31,7 @@ def setting(default: Any, doc: str, **extra: Any) -> Any:
             or a list item, returns it or raises ValueError with the values allowed), `secret` (never shown),
             `trusted` (ignored in a project file until `voicemode config trust`: any setting that costs something or decides
             where voice, keys and files go, what is kept, fetched or started, what the agent may do, how the person's words
-            are transcribed, how long the microphone is open, and whether they notice that).
+            are understood, how long the microphone is open, and whether they notice that).
     """
     return field(default=default, repr=not extra.get("secret"), metadata={"doc": doc, **extra})
 

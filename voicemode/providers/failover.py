@@ -54,7 +54,7 @@ async def probe_transcriber(stt: Transcriber) -> None:
 
 
 async def probe_speaker(tts: Synthesizer) -> None:
-    """Speak a short text, as far as its first frame."""
+    """Have a short text spoken, up to its first frame."""
     async with closing(tts.synthesize(PROBE_TEXT, Voice())) as frames:
         async for _ in frames:
             return

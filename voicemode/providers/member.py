@@ -21,7 +21,7 @@ ENOUGH = 8
 
 
 class Latencies:
-    """The latest latencies, each divided by the cost of its request so that long and short utterances compare."""
+    """The most recent latencies, each divided by the cost of its request so that long and short utterances compare."""
 
     def __init__(self) -> None:
         self._latest: deque[float] = deque()

@@ -71,7 +71,7 @@ class Offer:
 
 class SpeechToText(Protocol):
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
-        """Transcribe `audio`; an empty text is an answer, not a failure. Raises ProviderError."""
+        """Transcribe `audio`; an empty text is a result, not a failure. Raises ProviderError."""
 
     def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
         """Transcribe `frames` (16 kHz) as they come: any number of partial transcripts, then the final one.

@@ -38,7 +38,7 @@ class Endpoint:
     """Display name; the URL if empty."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError."""
+        """Check the URL and the key. Raises ConfigError."""
         parts = _split(self.url)
         if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(
