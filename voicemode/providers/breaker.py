@@ -22,8 +22,8 @@ class BreakerState(Enum):
 class Breaker:
     """Closed, open after three failures in a row, half-open after a rest that doubles up to five minutes.
 
-    A refused key opens the breaker at once, since that does not mend itself. Neither a rate limit (429) nor an unsuitable
-    request counts as a failure; after a rate limit, the endpoint is left alone until its Retry-After, five minutes at most.
+    A refused key opens the breaker at once, since that does not mend itself. Neither an error with a Retry-After nor an
+    unsuitable request counts as a failure; after the former, the endpoint is left alone until then, five minutes at most.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:

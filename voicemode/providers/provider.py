@@ -77,7 +77,7 @@ class Account:
     transcribed: str = ""
     """Name of the provider that transcribed."""
     why: dict[Kind, str] = field(default_factory=dict)
-    """Reason for the choice: "your first URL", "the only one that has the voice af_sky", "http://… failed"."""
+    """Reason for the choice: "the first of your endpoints", "it has the voice af_sky", "it runs already"."""
     failures: list[Failure] = field(default_factory=list)
     """Failed attempts, in order."""
     notes: list[str] = field(default_factory=list)

@@ -104,7 +104,7 @@ class Race(Generic[S, T]):
         return None if member.provider.place is Distance.MACHINE else FIRST_HEDGE_SECONDS
 
     def _may_hedge(self, other: Member[S]) -> bool:
-        """True if `other` may be tried because the first is slow: unless `hedge` is all, it must be free and no farther away."""
+        """True if `other` may be tried because the first is slow: unless `hedge` is all, it must be free and not farther."""
         if self._hedge == "off" or not (other.breaker.trusted and other.awake) or other in self._retried:
             return False
         nearer = self._first is not None and other.provider.place <= self._first.provider.place
