@@ -1,11 +1,11 @@
-"""`VOICEMODE_LOCAL_ONLY`: nothing leaves this machine, whoever asks. The one place that sees to it.
+"""`VOICEMODE_LOCAL_ONLY`: nothing leaves this machine. The one place that enforces it.
 
-An audit hook of the interpreter is told of every socket that is about to connect, bind or send, and of every name that is
-about to be looked up, in whichever library; what would leave is refused before the first packet. The HTTP client asks
-`check` before each request as well: a connection from before the switch was turned raises no such event any more.
+An audit hook of the interpreter receives an event before any socket connects, binds or sends, and before any name lookup,
+in every library; traffic that would leave is refused before the first packet. The HTTP client calls `check` before each
+request as well: a connection opened before the switch was turned on raises no such event any more.
 
-The switch is one object for the whole process because audit hooks are: one cannot be removed, only told to stand aside.
-Sockets of native code raise no events. What is used of that here asks first: sound libraries (`distant_sound_server`).
+The switch is one object for the whole process because audit hooks cannot be removed, only told to do nothing.
+Sockets of native code raise no events; the native code in use here, audio libraries, checks `distant_sound_server` first.
 """
 
 import socket
@@ -19,10 +19,10 @@ from voicemode.loopback import is_loopback
 ADDRESSES = frozenset({"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg"})
 """Events whose arguments are a socket and an address."""
 LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"})
-"""Events whose first argument is a name or number to look up, which asks a server somewhere."""
+"""Events whose first argument is a name or number to look up, which can send a request to a name server."""
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 INTERNAL = tuple(getattr(socket, name) for name in ("AF_UNIX", "AF_NETLINK") if hasattr(socket, name))
-"""Kinds of sockets that reach this machine and its kernel only."""
+"""Address families that reach only this machine and its kernel."""
 
 
 class EgressGuard:
@@ -30,15 +30,15 @@ class EgressGuard:
 
     def __init__(self) -> None:
         self.closed = False
-        """True if nothing may leave."""
+        """True if nothing may leave this machine."""
         self._installed = False
         self._proxies: frozenset[int] = frozenset()
-        """Ports of this machine where a proxy would carry out what it is given."""
+        """Ports of this machine at which a proxy would forward data to other machines."""
 
     def close(self) -> None:
-        """Let nothing out from now on."""
+        """Let nothing leave from now on."""
         self._proxies = proxy_ports()
-        is_loopback("127.0.0.1")  # imports now what it needs, not within the hook
+        is_loopback("127.0.0.1")  # performs its import now, not within the hook
         if not self._installed:
             sys.addaudithook(self._hook)
             _watch_proactor(self)
@@ -46,11 +46,11 @@ class EgressGuard:
         self.closed = True
 
     def open(self) -> None:
-        """Let everything out again."""
+        """Let everything leave again."""
         self.closed = False
 
     def check(self, host: str | bytes, port: object = 0) -> None:
-        """Raises LocalOnlyError if nothing may leave and `host`, a name or an IP address, is not this machine."""
+        """Raise LocalOnlyError if nothing may leave and `host`, a name or IP address, is elsewhere or `port` a proxy's."""
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
         if self.closed and not is_loopback(name):
             raise LocalOnlyError(f"{name or 'Every machine'} is not this machine")
@@ -58,7 +58,7 @@ class EgressGuard:
             raise LocalOnlyError(f"On port {port} is a proxy, which would carry out what it is given")
 
     def check_address(self, family: object, address: Any) -> None:
-        """Check the address of a socket, whatever its form in its `family`."""
+        """Check the address of a socket of any `family`. Raises LocalOnlyError."""
         if family in INTERNET and isinstance(address, tuple) and len(address) > 1:
             self.check(address[0], address[1])
         elif self.closed and address is not None and family not in INTERNAL:
@@ -76,7 +76,7 @@ class EgressGuard:
 
 
 def _watch_proactor(guard: EgressGuard) -> None:
-    """Windows' event loop connects and sends through system calls that raise no audit events: see what it is given."""
+    """Check the addresses of Windows' event loop, which connects and sends by system calls without audit events."""
     if sys.platform == "win32":
         from asyncio import IocpProactor
 
@@ -97,7 +97,7 @@ _GUARD = EgressGuard()
 
 
 def enforce(local_only: bool) -> None:
-    """Let nothing out of this process from now on, or everything again."""
+    """Let nothing leave this machine from this process from now on, or everything again."""
     if local_only:
         _GUARD.close()
     else:
@@ -105,15 +105,15 @@ def enforce(local_only: bool) -> None:
 
 
 def active() -> bool:
-    """True if nothing may leave."""
+    """True if nothing may leave this machine."""
     return _GUARD.closed
 
 
 def check(host: str) -> None:
-    """Raises LocalOnlyError if nothing may leave and `host`, a name or an IP address, is not this machine."""
+    """Raise LocalOnlyError if nothing may leave and `host`, a name or an IP address, is not this machine."""
     _GUARD.check(host)
 
 
 def distant_sound_server() -> str:
-    """The other machine that microphone and speaker would be looked for at though nothing may leave; empty if none."""
+    """Return the remote host at which microphone and speaker would be found though nothing may leave; empty if none."""
     return next((host for host in sound_servers() if not is_loopback(host)), "") if active() else ""

@@ -1,24 +1,24 @@
-"""Every failure VoiceMode expects, as one tree. What is not in it is a bug.
+"""Every failure VoiceMode expects, as one tree. Any other exception is a bug.
 
 VoiceModeError                 message for the agent and the person, with its Remedy in `hint`
 ├── ConfigError                a setting is wrong; names its file and line
 ├── AudioDeviceError           microphone or speaker missing, busy, unplugged
 │   └── RoomError              a LiveKit room cannot be reached, or has ended
 ├── UnsupportedAudioError      bytes that no codec here can read or write
-├── ProviderError              one speech endpoint failed; only this fails over
-│   ├── NoConnectionError      no connection could be had
+├── ProviderError              one speech endpoint failed; only this causes failover
+│   ├── NoConnectionError      no connection could be opened
 │   │   └── UnreachableError   because nothing listens there
-│   ├── TooSlowError           it was connected, but took longer than the settings allow
-│   ├── RefusedKeyError        its key is wrong or missing
-│   ├── UnsuitableError        it is well, but cannot do what it was asked for
-│   │   └── RefusedFormatError  in this format of audio; perhaps in another
-│   └── NoProviderError        all of them did; names each with its reason
+│   ├── TooSlowError           the connected endpoint took longer than the settings allow
+│   ├── RefusedKeyError        the key is wrong or missing
+│   ├── UnsuitableError        the endpoint is healthy, but cannot serve the request
+│   │   └── RefusedFormatError  in this audio format; perhaps in another
+│   └── NoProviderError        all endpoints failed; names each with its reason
 ├── LocalOnlyError             something would have left this machine, and nothing may
-├── WeightsError               model files missing, wrong or unreachable; lists what was tried
+├── WeightsError               model files missing, wrong or unreachable; lists the sources tried
 ├── ServiceError               a local engine server could not be started
-├── SteeringError              no running conversation does what a hand asked for
-├── NotSpokenError             the person has not heard what was to be said, or not all of it
-└── RecordingKeptError         what was said is safe in a file; names it and the command that retries
+├── SteeringError              no running conversation can do what a person requested
+├── NotSpokenError             the person has not heard the message, or not all of it
+└── RecordingKeptError         the recording of a failed turn is kept; names it and the command that retries
 """
 
 import shlex
@@ -37,12 +37,12 @@ LONGEST_REASON = 160
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What a person can do about a problem."""
+    """A remedy that a person can apply to a problem."""
 
     text: str = ""
-    """In words; with a command, what that is for."""
+    """The remedy in words; with a command, the purpose of that."""
     command: str = ""
-    """To be typed as it is; empty where none helps."""
+    """A command to type as it is; empty if none helps."""
 
     def __bool__(self) -> bool:
         return bool(self.text or self.command)
@@ -51,7 +51,7 @@ class Remedy:
         return ": ".join(filter(None, [self.text.rstrip(".:") if self.command else self.text, self.command]))
 
     def lines(self, columns: int) -> list[str]:
-        """Return it as lines for a terminal: the command, whole, on one of its own, so that it can be copied."""
+        """Return the remedy as lines for a terminal: the command unbroken on its own line, so that it can be copied."""
         text = f"{self.text.rstrip('.:')}:" if self.text and self.command else self.text
         told = wrap(text, columns - 2, break_long_words=False, break_on_hyphens=False)
         lines = [*told, self.command] if self.command else told
@@ -62,14 +62,14 @@ NO_REMEDY = Remedy()
 
 
 def remedy_of(said: object) -> Remedy:
-    """Return the remedy that another process has told as `asdict`; none if there is none."""
+    """Return the remedy that another process sent as `asdict`; NO_REMEDY if there is none."""
     if not isinstance(said, dict):
         return NO_REMEDY
     return Remedy(str(said.get("text") or ""), str(said.get("command") or ""))
 
 
 class VoiceModeError(Exception):
-    """A failure we saw coming. `hint` says what to do next; `str()` gives both."""
+    """An expected failure. `hint` says what to do next; `str()` has message and hint."""
 
     def __init__(self, message: str, *, hint: Remedy | str = NO_REMEDY) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class VoiceModeError(Exception):
         self.hint = Remedy(hint) if isinstance(hint, str) else hint
 
     def __str__(self) -> str:
-        # After reasons in lines, what to do is a line, too.
+        # After a message of several lines, the hint is a line of its own.
         separator = "\n" if "\n" in self.message else " "
         return f"{self.message}{separator}{self.hint}".strip()
 
@@ -103,22 +103,22 @@ class UnsupportedAudioError(VoiceModeError):
 
 
 class RemedyKind(IntEnum):
-    """Kinds of steps a person can take about an endpoint that failed; what helps soonest comes first."""
+    """Kinds of steps a person can take about an endpoint that failed; the quickest comes first."""
 
     START = 0
     """A command on this machine starts or mends it."""
     KEY = 1
     """A setting needs a valid key."""
     CHANGE = 2
-    """Another setting, or another wish."""
+    """Another setting, or another request."""
     FIND = 3
     """Find out why nothing is there."""
     WAIT = 4
-    """It may be well again by itself."""
+    """The endpoint may recover by itself."""
 
 
 class ProviderError(VoiceModeError):
-    """One speech endpoint failed. `transient` says whether asking again could help."""
+    """One speech endpoint failed. `transient` is true if a retry could help."""
 
     def __init__(
         self, message: str, *, transient: bool, hint: Remedy | str = NO_REMEDY, retry_after_seconds: float | None = None
@@ -129,14 +129,14 @@ class ProviderError(VoiceModeError):
 
     @property
     def remedy_kind(self) -> RemedyKind:
-        """Kind of remedy a person has; `hint` says which exactly."""
+        """Kind of remedy; `hint` is the remedy itself."""
         if isinstance(self.__cause__, (ServiceError, WeightsError)):
             return RemedyKind.START
         return RemedyKind.WAIT if self.transient else RemedyKind.CHANGE
 
 
 class NoConnectionError(ProviderError):
-    """The endpoint did not accept a connection: whatever else is asked of it now will not be answered either."""
+    """The endpoint did not accept a connection: other requests to it would fail now as well."""
 
     @property
     def remedy_kind(self) -> RemedyKind:
@@ -148,14 +148,14 @@ class UnreachableError(NoConnectionError):
 
 
 class TooSlowError(ProviderError):
-    """The endpoint was connected, but took longer than the settings allow."""
+    """The endpoint accepted the connection, but took longer than the settings allow."""
 
     def __init__(self, message: str, *, hint: Remedy | str) -> None:
         super().__init__(message, transient=True, hint=hint)
 
 
 class RefusedKeyError(ProviderError):
-    """The endpoint did not accept the key, or wants one: asking again cannot help until a setting has changed."""
+    """The endpoint did not accept the key, or needs one: a retry cannot help until a setting has changed."""
 
     def __init__(self, message: str, *, hint: Remedy | str) -> None:
         super().__init__(message, transient=False, hint=hint)
@@ -166,18 +166,18 @@ class RefusedKeyError(ProviderError):
 
 
 class UnsuitableError(ProviderError):
-    """The endpoint is well, but cannot do what it was asked for: too long, no such voice or language."""
+    """The endpoint is healthy, but cannot serve the request: too long, no such voice or language."""
 
     def __init__(self, message: str, *, hint: Remedy | str = NO_REMEDY) -> None:
         super().__init__(message, transient=False, hint=hint)
 
 
 class RefusedFormatError(UnsuitableError):
-    """The endpoint does not take or give audio in the format asked for; perhaps it does in another."""
+    """The endpoint does not support the requested audio format; perhaps it does another."""
 
 
 class NoProviderError(ProviderError):
-    """No endpoint could do it. `failures` are (endpoint name, its error), in the order tried."""
+    """No endpoint could do the job. `failures` are (endpoint name, error), in the order tried."""
 
     def __init__(self, job: str, failures: Sequence[tuple[str, ProviderError]], *, hint: Remedy | str = NO_REMEDY) -> None:
         reasons = ".\n" + explained(failures) if failures else ": none is configured."
@@ -190,7 +190,7 @@ class NoProviderError(ProviderError):
 
 
 def explained(failures: Sequence[tuple[str, ProviderError]]) -> str:
-    """Each endpoint once, with its reason and what to do about it, in lines: first what a person can do soonest.
+    """List each endpoint once, with its reason and its remedy, a line each: the quickest remedy first.
 
     Endpoints with the same remedy share it.
     """
@@ -201,7 +201,7 @@ def explained(failures: Sequence[tuple[str, ProviderError]]) -> str:
 
 
 def ranked(failures: Sequence[tuple[str, ProviderError]]) -> list[tuple[str, ProviderError]]:
-    """Each endpoint once, with its last error: by remedy, on this machine before elsewhere, else in the order tried."""
+    """Return each endpoint once, with its last error: by remedy, local before remote, else in the order tried."""
     return sorted(dict(failures).items(), key=lambda failure: (failure[1].remedy_kind, not on_this_machine(failure[0])))
 
 
@@ -215,19 +215,19 @@ def on_this_machine(name: str) -> bool:
 
 
 def named(name: str, message: str) -> str:
-    """`message` with the name of who failed, once."""
+    """Return `message` with the endpoint's name in it, once."""
     return message if name in message else f"{name}: {message}"
 
 
 def unnamed(name: str, message: str) -> str:
-    """`message` without who it is about, where that stands beside it."""
+    """Return `message` without the endpoint's name in front, for display beside the name."""
     return message.removeprefix(name).removeprefix(":").strip()
 
 
 class LocalOnlyError(VoiceModeError, PermissionError):
     """Something would have left this machine, and nothing may.
 
-    An OSError as well, so that every library takes it for a connection that failed, and cleans up.
+    An OSError as well, so that every library treats it as a failed connection, and cleans up.
     """
 
     def __init__(self, reason: str) -> None:
@@ -238,7 +238,7 @@ class LocalOnlyError(VoiceModeError, PermissionError):
 
 
 class WeightsError(VoiceModeError):
-    """Model files cannot be had, or their bytes are not the official ones."""
+    """Model files are unavailable, or their bytes are not the official ones."""
 
 
 class ServiceError(VoiceModeError):
@@ -246,14 +246,14 @@ class ServiceError(VoiceModeError):
 
 
 class SteeringError(VoiceModeError):
-    """A person wanted to steer a conversation from outside, and there is none that could do what they asked for."""
+    """A person tried to control a conversation from outside, and none is running that can do what they requested."""
 
 
 class NotSpokenError(VoiceModeError):
-    """The person has not heard what was to be said, or not all of it: nobody could speak, or the speaker failed."""
+    """The person has not heard the message, or not all of it: no endpoint could speak, or the speaker failed."""
 
     def __init__(self, reason: VoiceModeError, *, started_at: float | None, seconds: float) -> None:
-        """`seconds` of it were heard, from `started_at` on; that is None if nothing was."""
+        """`seconds` of the message were heard, from `started_at` on, which is None if nothing was."""
         super().__init__(reason.message, hint=reason.hint)
         self.started_at = started_at
         self.seconds = seconds

@@ -1,7 +1,7 @@
 """Logging: stderr and rotating files, never stdout, which belongs to MCP.
 
-What a person or an agent said is written at `debug` only, never at `info` or above: a log must be fit to be shown to
-others. Keys are redacted whatever the level.
+Transcripts and messages are logged at `debug` only, never at `info` or above: a log must be fit to be shown to others.
+Keys are redacted at every level.
 """
 
 import logging
@@ -19,28 +19,28 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s[%(process)d]: %(message)s"
 LOG_FILE = "voicemode.log"
 FILE_BYTES = 1_000_000
 FILES = 3
-"""The current one and the ones before."""
+"""Number of log files: the current one and its predecessors."""
 KEYS = re.compile(r"(?i:\b(bearer\s+))[^\s\"',]+|\bsk-[\w-]{6,}")
 HIDDEN = "[redacted]"
 
 
 def configure(level: str, logs_dir: Path | None, *, secrets: Iterable[str] = (), stderr: bool = True) -> None:
-    """Log to `stderr` and to voicemode.log in `logs_dir`, if any, without `secrets`. Called again, it replaces itself.
+    """Log to `stderr` and to voicemode.log in `logs_dir`, if any, without `secrets`. A later call replaces an earlier one.
 
-    Our own messages from `level` up, those of libraries from warnings up. A directory that cannot be written costs the
-    file, not the start.
+    Our own messages are logged from `level` up, those of libraries from warnings up. If the directory cannot be written,
+    a warning takes the place of the log file.
     """
     _begin(level)
     said = StderrHandler()
     if stderr:
         _add(said, Redacting(secrets))
     if logs_dir is not None and _add_file(logs_dir / LOG_FILE, Redacting(secrets)):
-        # Nobody who reads along wants a traceback that is in the file.
+        # Tracebacks go to the file only.
         said.setFormatter(Untraced(secrets))
 
 
 def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> None:
-    """Log to the file at `path`, and to stderr only if that cannot be written."""
+    """Log to the file at `path`, or to stderr if that cannot be written."""
     formatter = Redacting(secrets)
     _begin(level)
     if not _add_file(path, formatter):
@@ -48,7 +48,7 @@ def configure_file(level: str, path: Path, *, secrets: Iterable[str] = ()) -> No
 
 
 def record_failure(error: BaseException, logs_dir: Path, *, secrets: Iterable[str] = ()) -> Path | None:
-    """Write an `error` nobody foresaw to the log only; return the path of that, None if it cannot be written."""
+    """Write an unexpected `error` to the log file only; return the path of that, None if it cannot be written."""
     reset()
     if not _add_file(logs_dir / LOG_FILE, Redacting(secrets)):
         return None
@@ -65,7 +65,7 @@ def reset() -> None:
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` without `secrets` and without what looks like a key."""
+    """Return `text` without `secrets` and without anything that looks like a key."""
     # Longest first: a key that begins like a shorter one is hidden as a whole.
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
@@ -84,7 +84,7 @@ class Redacting(logging.Formatter):
 
 
 class Untraced(Redacting):
-    """Names the error of a record in its line."""
+    """Names the exception of a record in its line, without a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         if record.exc_info is None or record.exc_info[0] is None:
@@ -96,11 +96,11 @@ class Untraced(Redacting):
 
 
 class StderrHandler(logging.StreamHandler[TextIO]):
-    """A type of its own, so that `configure` finds it again."""
+    """A type of its own, so that `reset` finds it again."""
 
 
 class PrivateFileHandler(RotatingFileHandler):
-    """Rotating files that only their owner can read."""
+    """Rotating log files that only their owner can read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8", errors="backslashreplace")
@@ -114,7 +114,7 @@ class PrivateFileHandler(RotatingFileHandler):
 
 
 def emptied_into(source: str, target: str) -> None:
-    """Move what is in a log to `target`. Others have it open, too: a supervisor that appends our stderr goes on in it."""
+    """Move the content of a log to `target`, but keep its file: a supervisor that appends our stderr has it open, too."""
     import shutil
 
     Path(target).touch(mode=0o600)

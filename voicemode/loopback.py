@@ -1,4 +1,4 @@
-"""Which hosts are this machine: the one definition, for keys, proxies, the network switch and who may ask."""
+"""The one definition of the hosts that are this machine: for keys, proxies, the egress guard and request guards."""
 
 
 def is_loopback(host: str) -> bool:
@@ -8,7 +8,7 @@ def is_loopback(host: str) -> bool:
     try:
         ip = ip_address(host)
     except ValueError:
-        # Other names may be looked up in the network, those that end in .localhost too.
+        # Other names may be looked up on the network, even those that end in .localhost.
         return host.lower() == "localhost"
-    # The same in every Python: only some look into an IPv4 address that is written as IPv6.
+    # Unmapped here because only some versions of Python recognise an IPv4 loopback address in IPv6 notation.
     return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

@@ -1,18 +1,18 @@
-"""Settings: what can be configured, and where each value came from. The only reader of the environment.
+"""Settings, with the source of each value. The only reader of the environment.
 
 Order: environment > project file (`.voicemode.env`, nearest upward from the working directory) > user file
-(`~/.voicemode/voicemode.env`, or the one in $VOICEMODE_BASE_DIR) > defaults. An empty value is no value: the next one
+(`~/.voicemode/voicemode.env`, or the one in $VOICEMODE_BASE_DIR) > defaults. An empty value is ignored: the next one
 in this order counts. In lists, `\\,` is a comma that does not separate. Nothing is interpolated: `$` is a `$`.
 
     settings           Settings: every field typed and documented
-    groups             what each setting is about, and their reference
+    groups             settings by topic, and their reference
     values             text <-> value
-    urls               which address a key may be sent to
+    urls               addresses, and those that a key may be sent to
     files              reading and rewriting `NAME=VALUE` files
     trust              which project files the person has trusted
     load               the layers put together, with provenance
     change             set, unset, the template
-    child_environment  what a child process gets to know
+    child_environment  environment of a child process
 """
 
 from voicemode.config.change import create_user_file, set_value, unset_value

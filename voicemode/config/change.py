@@ -1,4 +1,4 @@
-"""Changing the user's settings file: one value, or the whole of it in an editor."""
+"""Changes to the user's settings file: setting or removing a value, and creating the file from a template."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -19,7 +19,7 @@ HEADER = """\
 def set_value(name: str, value: str, *, path: Path | None = None) -> Path:
     """Write a setting to the user file, or the one at `path`; return the file. Raises ConfigError if it is not allowed.
 
-    `name` may be tts_speed or VOICEMODE_TTS_SPEED. A relative path is meant from the working directory.
+    `name` may be tts_speed or VOICEMODE_TTS_SPEED. A relative path starts at the working directory.
     """
     item, path, value = find_setting(name), path or user_file(), value.strip()
     if not value:
@@ -54,7 +54,7 @@ def create_user_file(path: Path) -> None:
 
 
 def template() -> str:
-    """A settings file that sets nothing: each setting commented out, with its default and what it is for."""
+    """Return a settings file that sets nothing: each setting commented out, with its default and its description."""
     parts = [HEADER]
     for item in fields(Settings):
         choice = allowed(item)

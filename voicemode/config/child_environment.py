@@ -1,4 +1,4 @@
-"""Environment of the programs we start: the settings they read and what their system needs. No secret."""
+"""Environment of the programs we start: the settings they read and the variables their system needs. No secrets."""
 
 import os
 import sys
@@ -20,17 +20,17 @@ NEEDED = frozenset(
     HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE HF_HOME HF_HUB_DISABLE_XET
     """.split()  # noqa: SIM905 a list of literals would be forty lines
 )
-"""For the system, the interpreter and downloads. Proxies are often written in small letters."""
+"""Variables for the system, the interpreter and downloads. Those of proxies are often written in lower case."""
 
 OF_THIS_INTERPRETER = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"})
 ELSEWHERE = frozenset({"UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"})
-"""Would have an installer put packages somewhere else than it is told."""
+"""Variables that make an installer put packages somewhere other than its arguments say."""
 
 
 def child_environment(settings: Settings, names: Iterable[str], python: str = sys.executable) -> dict[str, str]:
-    """The environment of a child that reads the settings `names` (fields): those, as they are here, and little else.
+    """Return the environment of a child that reads the settings `names` (fields): their current values, and little else.
 
-    `python` is the interpreter it runs in; what concerns only ours is left out for another.
+    `python` is the interpreter of the child; variables that concern only ours are left out for another.
     """
     inherited = {name: text for name, text in os.environ.items() if name.upper() in NEEDED or name.startswith("LC_")}
     if python != sys.executable:
@@ -39,42 +39,42 @@ def child_environment(settings: Settings, names: Iterable[str], python: str = sy
 
 
 def base_dir_of(process: "psutil.Process") -> str:
-    """Base directory that a VoiceMode process of this user was given; empty if it was given none. Raises psutil.Error."""
+    """Return the base directory passed to a VoiceMode process of this user; empty if none. Raises psutil.Error."""
     return process.environ().get(env_name(find_setting("base_dir")), "")
 
 
 def installer_environment() -> dict[str, str]:
-    """The environment of uv or pip: what the system needs and what the person told them, but nothing of this interpreter."""
+    """Return the environment of uv or pip: variables for the system and for them, but none for this interpreter."""
     given = {name: text for name, text in os.environ.items() if _is_needed(name) or _is_for_installers(name)}
-    # A service that is built from a clone waits for no page to be built.
+    # A service that is built from a clone does not wait for the web page to be built.
     return given | {"VOICEMODE_PAGE": "keep"}
 
 
 def uv_that_started_us() -> str:
-    """Path of the uv that runs this program (uvx); empty if another does."""
+    """Return the path of the uv that runs this program (uvx); empty if none does."""
     return os.environ.get("UV", "")
 
 
 def unit_environment(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     """Return the environment written into the unit of a service that reads the settings `names` (fields).
 
-    Others can read it: no secret. It must not differ with who writes it: nothing else of this environment.
+    Other users can read it: no secrets. It must not depend on who writes it: nothing else of this environment.
     """
     return _given(settings, names)
 
 
 def forbid_telemetry() -> None:
-    """Have the libraries that this process loads from now on report to nobody."""
+    """Disable telemetry in the libraries that this process loads from now on."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 def colours_wanted() -> bool:
-    """True if the person has nothing against colours in the terminal (no-color.org)."""
+    """True unless the person has disabled colours in the terminal (no-color.org)."""
     return not os.environ.get("NO_COLOR")
 
 
 def runtime_dir() -> Path | None:
-    """Where the sockets of this user's session are; None on systems that have no such folder."""
+    """Return the folder of the sockets of this user's session; None on Windows, which has none."""
     if sys.platform == "win32":
         return None
     return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")

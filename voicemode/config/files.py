@@ -1,4 +1,4 @@
-"""Files of `NAME=VALUE` lines: reading them with line numbers, rewriting them without losing anything."""
+"""Files of `NAME=VALUE` lines: reading with line numbers, and rewriting without losing anything."""
 
 import io
 import os
@@ -26,7 +26,7 @@ ASSIGNMENT = re.compile(
 class ConfigLine:
     text: str = field(repr=False)
     line: int = 0
-    """Counted from 1; 0 where there is no file."""
+    """Line number from 1; 0 if there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,29 @@ class Binding:
     """One assignment, comment or gap of a file, with every character of it."""
 
     name: str | None
-    """None for a comment."""
+    """None for a comment, a gap or an invalid line."""
     value: str | None
     line: int
     original: str
     wrong: bool
-    """True if it is neither an assignment nor a comment."""
+    """True if the text is neither an assignment nor a comment."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """A settings file as it was read: all who use it speak of the same bytes."""
+    """A settings file as it was read, so that all its users see the same bytes."""
 
     path: Path
     content: bytes = field(repr=False)
     entries: Mapping[str, ConfigLine] = field(repr=False)
-    """Name in the file to text and line; the last assignment of a name counts."""
+    """Text and line by name in the file; the last assignment of a name counts."""
     error: ConfigError | None = None
-    """Names the first line that is not NAME=VALUE; the others are read all the same."""
+    """Error that names the first line other than NAME=VALUE; the others are read all the same."""
 
 
 def read_env_file(path: Path) -> EnvFile | None:
-    """The file at `path`, None if there is none. Raises ConfigError if it cannot be read as text."""
-    # Devices and pipes are not opened: a hostile one would never end.
+    """Return the file at `path`, None if there is none. Raises ConfigError if it cannot be read as text."""
+    # Devices and pipes are not opened: a hostile one could be endless.
     if not path.is_file():
         return None
     content = _read(path)
@@ -81,7 +81,7 @@ def parse_bindings(text: str) -> Iterator[Binding]:
 def rewrite(path: Path, name: str, value: str | None) -> bool:
     """Assign `value` to `name` in the file at `path`, or remove it; False if there was nothing to remove.
 
-    Everything else stays as it is, to the character. The file is replaced in one step and readable by its owner only; a
+    Every other character stays as it is. The file is replaced in one step and readable by its owner only; a
     link is followed, not replaced. Raises ConfigError.
     """
     with exclusive(path):
@@ -100,7 +100,7 @@ def rewrite(path: Path, name: str, value: str | None) -> bool:
 
 
 def quote(value: str) -> str:
-    """`value` as python-dotenv reads it back. Raises ValueError for line breaks and other control characters."""
+    """Return `value` as python-dotenv reads it back. Raises ValueError for line breaks and other control characters."""
     if UNWRITABLE.search(value):
         raise ValueError("one line of text without control characters")
     if PLAIN.fullmatch(value):
@@ -109,7 +109,7 @@ def quote(value: str) -> str:
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Replace what `path` or the link at `path` leads to. A crash leaves the old or the new bytes, never a mixture."""
+    """Replace the file at `path` or behind its link. A crash leaves the old or the new bytes, never a mixture."""
     import tempfile
 
     target = path.resolve()
@@ -127,7 +127,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def private_folder(path: Path) -> None:
-    """Make the folder at `path`; its owner alone may enter it, also if it was there before. Raises OSError."""
+    """Make the folder at `path` accessible to its owner only, even if it already exists. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
@@ -135,7 +135,7 @@ def private_folder(path: Path) -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Alone with the file at `path` among all VoiceMode processes; makes its directory. Raises ConfigError."""
+    """Lock the file at `path` against other VoiceMode processes; make its directory. Raises ConfigError."""
     from filelock import FileLock, Timeout
 
     try:
@@ -160,7 +160,7 @@ def _assign(parts: list[str], old: str | None, places: list[int], name: str, val
 
 
 def _without(original: str) -> str:
-    """The blank lines before an assignment, which do not go with it."""
+    """Return the blank lines before an assignment, which stay when it is removed."""
     return original[: len(original) - len(original.lstrip())]
 
 

@@ -1,4 +1,4 @@
-"""Settings by what they are about, and their reference in Markdown. The order here is the order in which people see them."""
+"""Settings grouped by topic, and their reference in Markdown. People see them in the order used here."""
 
 from dataclasses import Field
 from types import MappingProxyType
@@ -50,7 +50,7 @@ runs `voicemode config trust` there.
 
 
 def reference() -> str:
-    """All settings as a page of Markdown."""
+    """Return all settings as a page of Markdown."""
     return "\n".join([HEAD, *(_section(title, names) for title, names in GROUPS.items())])
 
 

@@ -1,4 +1,4 @@
-"""The installer that this program came by, and the commands of it that a person can follow."""
+"""The installer of this program, and its commands for a person to run."""
 
 import json
 import re
@@ -18,24 +18,24 @@ NAME = "voicemode"
 EXTRA = re.compile(r"""extra == ["'](\w+)["']""")
 PACKAGE = re.compile(r"[\w.-]+")
 NOT_KEPT = ("dev", "local")
-"""`local` names other extras: they are what is looked for."""
+"""Extras that need not be kept; `local` only names other extras, which are found by themselves."""
 InstallerKind = Literal["uvx", "uv tool", "pipx", "uv", "pip"]
 
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """How this VoiceMode was installed."""
+    """The way this VoiceMode was installed."""
 
     kind: InstallerKind
     python: str
-    """Its interpreter."""
+    """Path of its Python interpreter."""
     folder: str = ""
-    """The clone it runs from; empty if it was installed as a package."""
+    """Path of the clone it runs from; empty if it was installed as a package."""
     extras: frozenset[str] = frozenset()
-    """Extras that are here: an installer that makes the environment anew must be told of them again."""
+    """Installed extras: an installer that makes the environment anew has to be given them again."""
 
     def install(self, *packages: str, extra: str = "") -> Remedy:
-        """Return how to have `packages`, or what an `extra` brings, beside what is here."""
+        """Return the remedy that installs `packages`, or those of an `extra`, in addition to the installed ones."""
         extras = ",".join(sorted({*self.extras, *filter(None, [extra])}))
         itself = f"{NAME}[{extras}]" if extras else NAME
         wanted = [*(self._itself_with(extra) if extra else ()), *packages]
@@ -54,7 +54,7 @@ class Installer:
         return Remedy("Install it", shlex.join(command))
 
     def _itself_with(self, extra: str) -> list[str]:
-        """Return what pip installs for an extra: of a clone, the clone."""
+        """Return pip's arguments for an extra; those of a clone install the clone."""
         return ["-e", f"{self.folder}[{extra}]"] if self.folder else [f"{NAME}[{extra}]"]
 
     def uninstall(self) -> str:
@@ -70,7 +70,7 @@ class Installer:
 
 
 def find_installer(prefix: str = sys.prefix, python: str = sys.executable) -> Installer:
-    """Return the installer of the environment at `prefix`, by where that is."""
+    """Return the installer of the environment at `prefix`, judged by that path."""
     parts = Path(prefix).parts
     if "archive-v0" in parts or "environments-v2" in parts:
         return Installer("uvx", python, extras=_extras())
@@ -82,12 +82,12 @@ def find_installer(prefix: str = sys.prefix, python: str = sys.executable) -> In
 
 
 def to_install(*packages: str, extra: str = "") -> Remedy:
-    """Return how a person has `packages`, or an `extra`, with the VoiceMode that runs here."""
+    """Return the remedy that adds `packages`, or an `extra`, to this VoiceMode."""
     return find_installer().install(*packages, extra=extra)
 
 
 def _extras() -> frozenset[str]:
-    """Return the extras all of whose packages are here."""
+    """Return the extras whose packages are all installed."""
     try:
         needed = distribution(NAME).requires or []
     except PackageNotFoundError:

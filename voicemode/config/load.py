@@ -1,4 +1,4 @@
-"""The layers put together: environment > project file > user file > defaults."""
+"""Settings loaded from their layers: environment > project file > user file > defaults."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ PROJECT_FILE = ".voicemode.env"
 USER_FILE = "voicemode.env"
 TRUST_STORE = "trusted"
 MAX_NOTICES = 20
-"""Unknown names of one file that are named; a hostile one may have thousands."""
+"""Unknown names reported for one file; a hostile file may have thousands."""
 
 Kind = Literal["environment", "project", "user", "default"]
 Mark = tuple[int, int, int] | None
@@ -25,7 +25,7 @@ Mark = tuple[int, int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class SettingSource:
-    """Where a value came from."""
+    """Source of a value."""
 
     kind: Kind
     path: Path | None = None
@@ -37,11 +37,11 @@ class SettingSource:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One place that settings come from."""
+    """One source of settings."""
 
     kind: Kind
     folder: Path
-    """Where relative paths start."""
+    """Folder at which relative paths start."""
     entries: Mapping[str, ConfigLine] = field(repr=False)
     path: Path | None = None
 
@@ -51,20 +51,20 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings as they were at one moment, and how they came about."""
+    """Settings as they were at one moment, with their sources."""
 
     settings: Settings
     sources: Mapping[str, SettingSource]
-    """Field name to where its value came from; every field is in it."""
+    """Source of each value by field name; every field is in it."""
     notices: tuple[str, ...]
-    """Notes for the person that stop nothing."""
+    """Notes for the person about problems that stop nothing."""
     stamp: tuple[tuple[Path, Mark], ...] = field(repr=False)
     """Every file that was read or missed, for `changed`."""
     error: ConfigError | None = None
-    """All that is wrong in them; then `settings` has what is right, and nothing should be done by it but mending."""
+    """All errors as one; `settings` then holds only the valid values, and should be used only to mend the others."""
 
     def overruled(self, name: str) -> str:
-        """Why the user file has no say in the field `name`, in a sentence; empty if it has."""
+        """Explain in a sentence why the user file does not decide the field `name`; empty if it does."""
         source = self.sources[name]
         if source.kind not in ("environment", "project"):
             return ""
@@ -73,7 +73,7 @@ class LoadedSettings:
 
 
 def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> LoadedSettings:
-    """Read all layers; the defaults of the arguments are those of this process.
+    """Read all layers; the arguments default to the environment and working directory of this process.
 
     Raises ConfigError naming each wrong value with file and line, or a line that is not NAME=VALUE.
     """
@@ -84,13 +84,13 @@ def load_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = N
 
 
 def read_settings(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> LoadedSettings:
-    """Read all layers as far as they are right; what is wrong is `error`. Whoever must run whatever is written asks here."""
+    """Read the valid values of all layers, with the errors in `error`. For callers that must run despite errors."""
     environ = os.environ if environ is None else environ
     reading = LayerReader()
     with reading.noting(""):
         reading.user_file = user_file(environ)
     store = reading.user_file.with_name(TRUST_STORE)
-    # Taken before the files are read: what is written meanwhile is seen as a change.
+    # Taken before the files are read: anything written meanwhile counts as a change.
     stamp = tuple((path, mark(path)) for path in (reading.user_file, store, *project_candidates(cwd)))
     layers = [Layer("environment", cwd or Path(), {name: ConfigLine(text) for name, text in environ.items()})]
     layers += reading.project_layer(cwd, store)
@@ -107,7 +107,7 @@ def changed(loaded: LoadedSettings) -> bool:
 
 
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
-    """The user's own file: in $VOICEMODE_BASE_DIR if that is set, else in ~/.voicemode."""
+    """Return the user's own file: in $VOICEMODE_BASE_DIR if that is set, else in ~/.voicemode. Raises ConfigError."""
     environ = os.environ if environ is None else environ
     base = environ.get("VOICEMODE_BASE_DIR", "").strip() or "~/.voicemode"
     try:
@@ -117,17 +117,17 @@ def user_file(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def trust_store(environ: Mapping[str, str] | None = None) -> Path:
-    """Where it is recorded which project files are trusted."""
+    """Return the path of the record of trusted project files."""
     return user_file(environ).with_name(TRUST_STORE)
 
 
 def project_file(cwd: Path | None = None) -> EnvFile | None:
-    """The project file that counts, trusted or not. Raises ConfigError if it cannot be read."""
+    """Return the project file that counts, trusted or not. Raises ConfigError if it cannot be read."""
     return next((file for path in project_candidates(cwd) if (file := read_env_file(path))), None)
 
 
 def project_candidates(cwd: Path | None = None) -> list[Path]:
-    """Where a project file may be, nearest first; nowhere if the working directory is gone."""
+    """Return the possible paths of a project file, nearest first; none if the working directory is gone."""
     try:
         folder = (cwd or Path.cwd()).resolve()
     except OSError:
@@ -152,17 +152,17 @@ def check_file(file: EnvFile) -> None:
 
 
 class LayerReader:
-    """The layers as they are read: what is wrong in them, and what the person should know."""
+    """Reads the layers, and collects their errors and the notices for the person."""
 
     def __init__(self) -> None:
         self.user_file = Path(os.devnull, USER_FILE)
         self.notices: list[str] = []
         self._errors: list[tuple[str, ConfigError]] = []
-        """The field each is about, empty for a whole file."""
+        """Errors with the field that each concerns, empty for a whole file."""
 
     @property
     def error(self) -> ConfigError | None:
-        """All that is wrong, as one."""
+        """All errors as one."""
         errors = [error for _, error in self._errors]
         if len(errors) < 2:
             return errors[0] if errors else None
@@ -170,7 +170,7 @@ class LayerReader:
 
     @contextmanager
     def noting(self, name: str) -> Iterator[None]:
-        """Note a ConfigError about the field `name`, or about a whole file, and go on."""
+        """Record a ConfigError about the field `name`, or about a whole file if empty, and go on."""
         try:
             yield
         except ConfigError as error:
@@ -183,7 +183,7 @@ class LayerReader:
         return [self.layer("user", file)] if file else []
 
     def project_layer(self, cwd: Path | None, store: Path) -> list[Layer]:
-        """The project file, less what needs trust that it does not have. What is wrong in one without stops nothing."""
+        """Return the project file, without the settings that need trust if it has none. Errors then stop nothing."""
         from voicemode.config.trust import is_trusted, was_trusted
 
         try:
@@ -204,7 +204,7 @@ class LayerReader:
         return Layer(kind, file.path.parent, file.entries, file.path)
 
     def resolve(self, layers: list[Layer]) -> tuple[Settings, dict[str, SettingSource]]:
-        """The values of `layers`, the first of which wins. Every layer has to be right, also where another one wins."""
+        """Return the values of `layers`, the first of which wins. Every layer must be valid, even where another one wins."""
         values: dict[str, Any] = {"base_dir": self.user_file.parent}
         sources = {item.name: SettingSource("default") for item in fields(Settings)}
         for layer in reversed(layers):
@@ -213,12 +213,12 @@ class LayerReader:
                     values[item.name] = _value(item, entry, layer)
                     sources[item.name] = SettingSource(layer.kind, layer.path, entry.line)
         if {"", "local_only"} & {name for name, _ in self._errors}:
-            # What cannot be read may have forbidden it.
+            # Text that cannot be read may have turned it on.
             values["local_only"] = True
         return Settings(**values), sources
 
     def _without_trust(self, file: EnvFile, *, changed: bool) -> Layer:
-        """The settings of `file` that need no trust and are right."""
+        """Return the settings of `file` that need no trust and are valid."""
         ignored = {name for item in needing_trust() if (name := env_name(item)) in file.entries}
         if ignored:
             reason = "has changed since it was trusted" if changed else "is not trusted"
@@ -240,7 +240,7 @@ class LayerReader:
 
 
 def _value(item: Field[Any], entry: ConfigLine, layer: Layer) -> Any:
-    """Raises ConfigError."""
+    """Return the value of `entry`. Raises ConfigError."""
     try:
         return parse(item, entry.text, layer.folder)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the environment says about the network that is no setting of ours: proxies, certificates, sound servers."""
+"""Network configuration outside our own settings: proxies, certificates, sound servers."""
 
 import os
 import re
@@ -14,13 +14,13 @@ from voicemode.loopback import is_loopback
 
 SOCKS_PORT = 1080
 USABLE = ("http", "https")
-"""Kinds of proxies through which we can ask."""
+"""Schemes of the proxies that we support."""
 
 
 def proxy_for(url: str) -> str:
-    """The proxy through which `url` is asked; empty if it is asked directly, as this machine always is.
+    """Return the proxy for requests to `url`; empty for a direct connection, as always to this machine.
 
-    Blocks: some systems look names up for it. Raises ConfigError if the one that is named cannot be used.
+    Blocks: some systems look up names for it. Raises ConfigError if the configured proxy cannot be used.
     """
     from urllib.request import getproxies, proxy_bypass
 
@@ -39,7 +39,7 @@ def proxy_for(url: str) -> str:
 
 
 def check_certificates() -> None:
-    """Raises ConfigError if SSL_CERT_FILE or SSL_CERT_DIR names something that has no certificates. Reads the file."""
+    """Raise ConfigError if SSL_CERT_FILE holds no certificates or SSL_CERT_DIR no folder. Reads the file."""
     import ssl
 
     file, folder = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
@@ -55,7 +55,7 @@ def check_certificates() -> None:
 
 
 def problems() -> Iterator[ConfigError]:
-    """Yield what the environment names that requests to other machines cannot use."""
+    """Yield the errors of proxies and certificates that requests to other machines would meet."""
     told = set()
     for check in (lambda: proxy_for("https://host.invalid"), lambda: proxy_for("http://host.invalid"), check_certificates):
         try:
@@ -67,7 +67,7 @@ def problems() -> Iterator[ConfigError]:
 
 
 def proxy_ports() -> frozenset[int]:
-    """Ports of this machine at which the environment or the system's settings name a proxy."""
+    """Return the ports of this machine at which the environment or the system's settings name a proxy."""
     from urllib.request import getproxies
 
     named = (_split(text) for scheme, text in getproxies().items() if scheme != "no")
@@ -76,14 +76,14 @@ def proxy_ports() -> frozenset[int]:
 
 
 def sound_servers() -> list[str]:
-    """Hosts at which PulseAudio's library looks for microphone and speaker, instead of the sound system of this machine."""
+    """Return the hosts where PulseAudio's library looks for microphone and speaker, instead of on this machine."""
     servers = os.environ.get("PULSE_SERVER") or _default_sound_servers()
     named = (re.sub(r"^({.*?})?(tcp[46]?:)?", "", text) for text in servers.split())
     return [_host(text) for text in named if not text.startswith(("/", "unix:"))]
 
 
 def _split(proxy: str) -> SplitResult | None:
-    """The parts of a proxy's URL, whose scheme may be left out; None if it has no host or no such port."""
+    """Split a proxy's URL, whose scheme may be omitted; None if it has no host or no valid port."""
     with suppress(ValueError):
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         if parts.hostname and parts.port != 0:
@@ -92,7 +92,7 @@ def _split(proxy: str) -> SplitResult | None:
 
 
 def _named_by(scheme: str) -> str:
-    """The variable that names the proxy for `scheme`."""
+    """Return the variable that names the proxy for `scheme`."""
     names = (f"{scheme}_proxy", f"{scheme.upper()}_PROXY")
     return next((name for name in names if os.environ.get(name)), "The system")
 
@@ -104,7 +104,7 @@ def _without_credentials(proxy: str) -> str:
 
 
 def _host(text: str) -> str:
-    """The host of an address with or without a port; the text itself if it cannot be read, which is no host of ours."""
+    """Return the host of an address with or without a port; if it cannot be parsed, the text, which is not loopback."""
     try:
         return urlsplit(f"//{text}").hostname or ""
     except ValueError:
@@ -112,7 +112,7 @@ def _host(text: str) -> str:
 
 
 def _default_sound_servers() -> str:
-    """Return the sound servers of the library's own file: the one named, else the person's, else the system's."""
+    """Return the sound servers of the library's own file: the configured one, else the person's, else the system's."""
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     named = os.environ.get("PULSE_CLIENTCONFIG")
     places = [Path(named)] if named else [home / "pulse/client.conf", Path("/etc/pulse/client.conf")]

@@ -18,20 +18,20 @@ WhisperModel = Literal[
     "tiny.en", "tiny", "base.en", "base", "small.en", "small", "medium.en", "medium", "large-v3-turbo", "large-v3",
 ]
 # fmt: on
-"""Weights of the local speech-to-text server, smallest first; those with .en know English only."""
+"""Weights of the local speech-to-text server, smallest first; those with .en understand English only."""
 
 
 def setting(default: Any, doc: str, **extra: Any) -> Any:
     """A documented field of Settings.
 
     Args:
-        default: The value where nothing else is set.
-        doc: One sentence for `voicemode config`.
-        extra: `env` (a name that is not VOICEMODE_ + FIELD), `minimum` and `maximum` for numbers, `check` (takes a text
-            or a part of a list, returns it or raises ValueError saying what is allowed), `secret` (never shown),
-            `trusted` (ignored in a project file until `voicemode config trust`: whatever costs something or decides where
-            voice, keys and files go, what is kept, what is fetched or started, what the agent may do, what the person is
-            taken to have said, how long the microphone is open, and whether they notice it).
+        default: Value if nothing else is set.
+        doc: Sentence for `voicemode config`.
+        extra: `env` (a name other than VOICEMODE_ + FIELD), `minimum` and `maximum` for numbers, `check` (takes a text
+            or a list item, returns it or raises ValueError with the values allowed), `secret` (never shown),
+            `trusted` (ignored in a project file until `voicemode config trust`: any setting that costs something or decides
+            where voice, keys and files go, what is kept, fetched or started, what the agent may do, how the person's words
+            are understood, how long the microphone is open, and whether they notice that).
     """
     return field(default=default, repr=not extra.get("secret"), metadata={"doc": doc, **extra})
 
@@ -89,9 +89,9 @@ class Settings:
     local_only: bool = setting(
         False, "Let nothing leave this machine: connections to any other address are refused.", trusted=True
     )
-    # Their defaults: 8000 speaches, vLLM and other servers of Whisper; 8080 LocalAI; 4123 chatterbox-tts-api; 5005
-    # Orpheus-FastAPI. Left out: openai-edge-tts (5050) and LiteLLM (4000) pass what they are given on to somebody's cloud;
-    # Chatterbox-TTS-Server (8004) and whisper.cpp (8080) name neither models nor voices, so nobody can tell what they are.
+    # Default ports: 8000 speaches, vLLM and other servers of Whisper; 8080 LocalAI; 4123 chatterbox-tts-api; 5005
+    # Orpheus-FastAPI. Left out: openai-edge-tts (5050) and LiteLLM (4000) pass requests on to somebody's cloud;
+    # Chatterbox-TTS-Server (8004) and whisper.cpp (8080) list neither models nor voices, so they cannot be identified.
     discover_ports: tuple[str, ...] = setting(
         ("8000", "8080", "4123", "5005"),
         "Ports of this machine that are searched for speech servers; empty searches none.",
@@ -272,22 +272,22 @@ class Settings:
 
     @property
     def models_path(self) -> Path:
-        """Where weights are: `models_dir`, or models/ in the base directory."""
+        """Folder of weights: `models_dir`, or models/ in the base directory."""
         return (self.models_dir or self.base_dir / "models").expanduser()
 
     @property
     def providers_dir(self) -> Path:
-        """Files of yours that each add a kind of speech provider."""
+        """Folder of the person's own files that each add a kind of speech provider."""
         return self.base_dir.expanduser() / "providers"
 
     @property
     def services_dir(self) -> Path:
-        """One folder for each installed service: its environment and what was registered."""
+        """Folder with one folder for each installed service: its environment and its registration."""
         return self.base_dir.expanduser() / "services"
 
     @property
     def cache_dir(self) -> Path:
-        """Folder of files that could be made again."""
+        """Folder of files that can be made again."""
         return self.base_dir.expanduser() / "cache"
 
     @property
@@ -296,12 +296,12 @@ class Settings:
 
     @property
     def state_dir(self) -> Path:
-        """Locks, ports and process ids of the local engine servers."""
+        """Folder of locks, ports and process ids of the local engine servers."""
         return self.base_dir.expanduser() / "state"
 
     @property
     def prompt(self) -> str:
-        """`stt_prompt` as a sentence: after words without a full stop, recognisers go on in lower case and glueWords."""
+        """`stt_prompt` as a sentence: after a prompt without a full stop, engines write in lower case and glueWords."""
         words = self.stt_prompt.strip()
         return words if not words or words.endswith(SENTENCE_ENDS) else words.rstrip(",;:") + "."
 
@@ -318,10 +318,10 @@ class Settings:
         return tuple(dict.fromkeys(key for key in keys if key))
 
     def key_for(self, url: str) -> str:
-        """The key to send to `url`, empty if there is none.
+        """Return the key to send to `url`, empty if there is none.
 
-        A key belongs to the scheme, host, port and path it was given for and what is below; the longest path wins. None is
-        ever sent in the clear, except to this machine.
+        A key belongs to the scheme, host, port and path it is set for, and to any path below; the longest path wins. No key
+        is ever sent in the clear, except to this machine.
         """
         try:
             target = Address.parse(url)
@@ -338,18 +338,18 @@ class Settings:
 
 
 def env_name(item: Field[Any]) -> str:
-    """The name of a field in environment and files."""
+    """Return the name of a field in the environment and in files."""
     return str(item.metadata.get("env") or PREFIX + item.name.upper())
 
 
 def needing_trust() -> list[Field[Any]]:
-    """Settings that a project file may not make without trust."""
+    """Return the settings that are ignored in a project file without trust."""
     return [item for item in fields(Settings) if item.metadata.get("trusted")]
 
 
 def find_setting(name: str) -> Field[Any]:
-    """The field called `name`: tts_speed, TTS_SPEED, VOICEMODE_TTS_SPEED. Raises ConfigError with the closest one."""
-    # Who writes NAME=VALUE where a name belongs may have written a key.
+    """Return the field `name`: tts_speed, TTS_SPEED or VOICEMODE_TTS_SPEED. Raises ConfigError with the closest match."""
+    # If NAME=VALUE is passed in place of a name, the value can be a key: it must not be shown.
     name = name.partition("=")[0].strip()
     wanted = name.upper().replace("-", "_")
     for item in fields(Settings):
@@ -359,7 +359,7 @@ def find_setting(name: str) -> Field[Any]:
 
 
 def did_you_mean(name: str) -> str:
-    """` Did you mean X?`, or nothing if no setting is close to `name`."""
+    """Return ` Did you mean X?`, or nothing if no setting is close to `name`."""
     from difflib import get_close_matches
 
     names = {item.name.upper(): env_name(item) for item in fields(Settings)}

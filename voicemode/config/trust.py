@@ -1,4 +1,4 @@
-"""Which project files the person has trusted, as they were then: `trusted` beside the user file, path to SHA-256."""
+"""Project files that the person has trusted, by content: `trusted` beside the user file maps path to SHA-256."""
 
 import hashlib
 import json
@@ -10,23 +10,23 @@ from voicemode.errors import ConfigError, Remedy
 
 
 def is_trusted(store: Path, file: EnvFile) -> bool:
-    """True if exactly these bytes at this path have been trusted."""
+    """True if exactly these bytes at this path are trusted."""
     return _load(store).get(str(file.path)) == _digest(file)
 
 
 def was_trusted(store: Path, file: EnvFile) -> bool:
-    """True if these or other bytes at this path have been trusted."""
+    """True if these or other bytes at this path are trusted."""
     return str(file.path) in _load(store)
 
 
 def trust(store: Path, file: EnvFile) -> None:
-    """Trust `file` as long as it stays as it was read. Raises ConfigError."""
+    """Trust `file` until its content changes. Raises ConfigError."""
     with exclusive(store):
         _save(store, {**_load(store), str(file.path): _digest(file)})
 
 
 def revoke_trust(store: Path, path: Path) -> bool:
-    """Trust the project file at `path` no longer; False if it was not trusted. Raises ConfigError."""
+    """Stop trusting the project file at `path`; False if it was not trusted. Raises ConfigError."""
     with exclusive(store):
         trusted = _load(store)
         if trusted.pop(str(path), None) is None:

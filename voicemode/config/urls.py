@@ -1,4 +1,4 @@
-"""Which address a URL means, and whether a key may be sent there."""
+"""The address that a URL means, and the check that a key may be sent there."""
 
 import re
 from types import MappingProxyType
@@ -17,15 +17,15 @@ class Address(NamedTuple):
     """Scheme, host, port and path segments of a URL, so that two URLs can be compared without surprises."""
 
     scheme: str
-    """In lower case: http, https, or what another kind of provider is called."""
+    """Scheme in lower case: http, https, or the name of a provider plugin."""
     host: str
     port: int
-    """0 where neither the URL nor the scheme says."""
+    """Port; 0 if neither the URL nor the scheme determines it."""
     path: tuple[str, ...]
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """Raises ValueError for what names no host, and for what another parser could read differently."""
+        """Parse `url`. Raises ValueError for a URL without a host, or one that another parser could read differently."""
         if re.search(r"[\s\\\x00-\x1f\x7f]", url):
             raise ValueError(SPEECH_ALLOWED)
         parts = urlsplit(url)
@@ -40,12 +40,12 @@ class Address(NamedTuple):
 
     @property
     def confidential(self) -> bool:
-        """True if nobody on the way can read what is sent."""
+        """True if nobody on the way can read the data sent."""
         return self.scheme in ENCRYPTED or self.is_here
 
     @property
     def is_here(self) -> bool:
-        """True if it is on this machine."""
+        """True if the address is on this machine."""
         return is_loopback(self.host)
 
     @property
@@ -54,27 +54,27 @@ class Address(NamedTuple):
 
 
 def same_address(url: str, other: str) -> bool:
-    """True if two URLs mean the same, however they are written: this machine has several names."""
+    """True if two URLs mean the same address, however written: this machine has several names."""
     one, two = (Address.parse(text) for text in (url, other))
     hosts = one.host == two.host or (is_loopback(one.host) and is_loopback(two.host))
     return hosts and (one.scheme, one.port, one.path) == (two.scheme, two.port, two.path)
 
 
 def http_url(text: str) -> str:
-    """`text`, if it is a URL without credentials, query and fragment. Raises ValueError saying what is allowed."""
+    """Return `text` if it is an HTTP URL without credentials, query and fragment. Raises ValueError with the form allowed."""
     if not _parsed(text, ALLOWED).is_http:
         raise ValueError(ALLOWED)
     return text
 
 
 def speech_url(text: str) -> str:
-    """Check a URL of any scheme: who speaks it is known once the providers are. Raises ValueError."""
+    """Return `text` if it is a URL of any scheme: the valid ones depend on the plugins. Raises ValueError."""
     _parsed(text, SPEECH_ALLOWED)
     return text
 
 
 def room_url(text: str) -> str:
-    """`text`, if it is the URL of a LiveKit server to which others cannot listen on the way. Raises ValueError."""
+    """Return `text` if it is the confidential URL of a LiveKit server. Raises ValueError."""
     allowed = f"ws:// or wss:// instead of {ALLOWED}"
     address = _parsed(text, allowed)
     if address.scheme not in ("ws", "wss", "http", "https"):
@@ -85,7 +85,7 @@ def room_url(text: str) -> str:
 
 
 def key_entry(text: str) -> str:
-    """`text`, if it is URL=KEY: split at the first `=`, for keys may have more. Raises ValueError."""
+    """Return `text` if it is URL=KEY: split at the first `=`, since keys can have more. Raises ValueError."""
     url, _, key = (part.strip() for part in text.partition("="))
     if not key or not key.isascii() or not key.isprintable():
         raise ValueError("URL=KEY")

@@ -1,4 +1,4 @@
-"""Text as it stands in files and the environment <-> typed values. Pure."""
+"""Conversion between the text in files or the environment and typed values. Pure."""
 
 import re
 from dataclasses import Field
@@ -9,16 +9,16 @@ TRUE = ("true", "1", "yes", "on")
 FALSE = ("false", "0", "no", "off")
 
 LEAST_PASSWORD = 10
-"""Characters."""
+"""Fewest characters of a password."""
 Action = Literal["send", "wait", "repeat", "stop", "nod"]
-"""What a spoken word may do: end the turn; hold it open; have the message said again; said while we speak: end that, or
-have us go on because it only shows that somebody listens."""
+"""Effect of a spoken phrase: end the turn; hold it open; repeat the message; while we speak, stop us, or let us go on
+because the phrase is only a sign of listening."""
 SPOKEN_LANGUAGE = "language"
-"""Stands for the words of the language spoken."""
+"""Placeholder for the phrases of the language spoken."""
 
 
 def parse(item: Field[Any], text: str, folder: Path) -> Any:
-    """The value of `text` for this field; relative paths start at `folder`. Raises ValueError saying what is allowed."""
+    """Return `text` as a value of this field; relative paths start at `folder`. Raises ValueError with the values allowed."""
     kind, check = item.type, item.metadata.get("check", str)
     text = text.strip()
     if kind is bool:
@@ -41,7 +41,7 @@ def is_path(item: Field[Any]) -> bool:
 
 
 def allowed(item: Field[Any]) -> str:
-    """Describe the values a field accepts, for messages and the template; empty where any text will do."""
+    """Describe the values a field accepts, for messages and the template; empty if any text is valid."""
     kind = item.type
     if kind is bool:
         return "true or false"
@@ -54,7 +54,7 @@ def allowed(item: Field[Any]) -> str:
 
 
 def render(value: Any) -> str:
-    """The text that `parse` reads as `value`."""
+    """Return the text that `parse` reads as `value`."""
     match value:
         case None:
             return ""
@@ -68,13 +68,13 @@ def render(value: Any) -> str:
 
 
 def split(text: str) -> list[str]:
-    """The parts of a list; `\\,` is a comma within a part."""
+    """Return the parts of a list; `\\,` is a comma within a part."""
     parts = (part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text))
     return [part for part in parts if part]
 
 
 def shown(item: Field[Any], text: str) -> str:
-    """`text` as it may be shown to anyone: no secret, no key in a URL, nothing that acts on a terminal, not too long."""
+    """Return `text` fit to be shown: no secret, no key in a URL, no terminal control characters, not too long."""
     if item.metadata.get("secret"):
         return "(not shown)"
     text = re.sub(r"//[^\s,]*@", "//(not shown)@", text)
@@ -84,20 +84,20 @@ def shown(item: Field[Any], text: str) -> str:
 
 
 def printable(thing: object) -> str:
-    """`thing` as text that does nothing to a terminal."""
+    """Return `thing` as text without terminal control characters."""
     text = str(thing)
     return text if text.isprintable() else repr(text)
 
 
 def pair(text: str) -> str:
-    """`text`, if it is WRITTEN=SPOKEN. Raises ValueError."""
+    """Return `text` if it is WRITTEN=SPOKEN. Raises ValueError."""
     if not all(part.strip() for part in text.partition("=")):
         raise ValueError("WRITTEN=SPOKEN pairs, separated by commas")
     return text
 
 
 def steering(text: str) -> str:
-    """`text`, if it is PHRASE=ACTION or stands for the words of the language. Raises ValueError."""
+    """Return `text` if it is PHRASE=ACTION or SPOKEN_LANGUAGE. Raises ValueError."""
     phrase, _, action = (part.strip() for part in text.partition("="))
     if text != SPOKEN_LANGUAGE and not (phrase and action in get_args(Action)):
         raise ValueError(f"PHRASE=ACTION with one of {', '.join(get_args(Action))}, or {SPOKEN_LANGUAGE}, separated by commas")
@@ -105,35 +105,35 @@ def steering(text: str) -> str:
 
 
 def language_code(text: str) -> str:
-    """`text`, if it looks like `en` or `yue`. Raises ValueError."""
+    """Return `text` in lower case if it looks like `en` or `yue`. Raises ValueError."""
     if not re.fullmatch("[A-Za-z]{2,3}", text):
         raise ValueError("an ISO 639-1 code such as en, or empty")
     return text.lower()
 
 
 def api_key(text: str) -> str:
-    """`text`, if it can be sent in an HTTP header. Raises ValueError."""
+    """Return `text` if it can be sent in an HTTP header. Raises ValueError."""
     if not re.fullmatch("[!-~]+", text):
         raise ValueError("a key: letters, digits and signs, no spaces")
     return text
 
 
 def port(text: str) -> str:
-    """`text`, if it is a port. Raises ValueError."""
+    """Return `text` if it is a port. Raises ValueError."""
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
         raise ValueError("ports from 1 to 65535, separated by commas")
     return text
 
 
 def host(text: str) -> str:
-    """`text` in small letters, if it is the name of a machine. Raises ValueError."""
+    """Return `text` in lower case if it is a host name. Raises ValueError."""
     if not re.fullmatch(r"(?!-)[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", text):
         raise ValueError("names of machines such as box.example.net, without port, separated by commas")
     return text.lower()
 
 
 def password(text: str) -> str:
-    """`text`, if it takes long to guess. Raises ValueError."""
+    """Return `text` if it is long enough. Raises ValueError."""
     if len(text) < LEAST_PASSWORD:
         raise ValueError(f"at least {LEAST_PASSWORD} characters")
     return text

@@ -1,1 +1,1 @@
-"""HTTP clients: one for everything, and a bare one for questions to this machine."""
+"""HTTP clients: a general one, and a bare one for requests to this machine."""

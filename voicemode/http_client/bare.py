@@ -1,7 +1,7 @@
-"""One GET request over a bare socket: no proxy is asked, no redirect is followed.
+"""One GET request over a bare socket: no proxy is used, no redirect is followed.
 
-Nothing has to be imported for it. The other client costs 0.15 s of processor and 8 MB, which each command that only
-asks how a server is would pay.
+No library has to be imported. The other client costs 0.15 s of processor time and 8 MB, which every command that only
+checks a server would pay.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MAX_BYTES = 512 * 1024
-"""An answer is not read beyond this."""
+"""Limit on the part of a response that is read."""
 CHUNK_BYTES = 16 * 1024
 END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 
@@ -17,17 +17,17 @@ END_OF_CHUNKS = b"\r\n0\r\n\r\n"
 @dataclass(frozen=True, slots=True)
 class BareResponse:
     status: int
-    """0 if what came is not HTTP."""
+    """0 if the response is not HTTP."""
     body: bytes
-    """Cut off where the connection broke or the answer was too long."""
+    """Cut off where the connection broke or the response was too long."""
     complete: bool
-    """True if all of it has come, as far as the server said how much that is."""
+    """True if the whole body has come; False if the server did not declare its length."""
 
 
 async def get(host: str, port: int, path: str) -> BareResponse:
-    """Send a GET and return the response. Set a timeout around this: it waits for ever.
+    """Send a GET and return the response. Set a timeout around this: it has none of its own.
 
-    Raises OSError; ConnectionRefusedError if nothing listens, ConnectionResetError if it hangs up without an answer.
+    Raises OSError; ConnectionRefusedError if nothing listens, ConnectionResetError if the server hangs up without a response.
     """
     reader, writer = await asyncio.open_connection(host, port)
     try:
@@ -58,7 +58,7 @@ def understand(received: bytes) -> BareResponse:
 
 
 def _body(headers: Mapping[str, str], body: bytes) -> tuple[bytes, bool]:
-    """The body, and whether it is there to its end."""
+    """Return the body, and True if it is complete."""
     if headers.get("transfer-encoding") == "chunked":
         return _joined(body), body.endswith(END_OF_CHUNKS)
     length = headers.get("content-length", "")
@@ -66,7 +66,7 @@ def _body(headers: Mapping[str, str], body: bytes) -> tuple[bytes, bool]:
 
 
 def _joined(body: bytes) -> bytes:
-    """The pieces of a chunked body, as far as they came."""
+    """Join the chunks of a chunked body received so far."""
     joined = bytearray()
     while body:
         size, _, rest = body.partition(b"\r\n")

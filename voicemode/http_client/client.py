@@ -1,4 +1,4 @@
-"""The HTTP client: one pool of connections, no cookies, and nothing leaves this machine that may not."""
+"""The HTTP client: one connection pool, no cookies, and no request that VOICEMODE_LOCAL_ONLY forbids."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_http() -> AsyncIterator["httpx2.AsyncClient"]:
-    """The one pool of connections that all endpoints share."""
+    """Open the one client that all endpoints share."""
     # Importing the library takes a tenth of a second.
     async with await asyncio.to_thread(_build_http) as http:
         yield http
@@ -28,7 +28,7 @@ def _build_http() -> "httpx2.AsyncClient":
 
     return httpx2.AsyncClient(
         transport=Routes(),
-        # Speech and weights do not shrink, and whoever compresses them on the way holds them back.
+        # Speech and weights hardly compress, and a proxy that tries would buffer them.
         headers={"User-Agent": f"voicemode/{__version__}", "Accept-Encoding": "identity"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         event_hooks={"request": [_check_permitted]},
@@ -36,5 +36,5 @@ def _build_http() -> "httpx2.AsyncClient":
 
 
 async def _check_permitted(request: "httpx2.Request") -> None:
-    """Raises LocalOnlyError."""
+    """Check that the egress guard allows the request. Raises LocalOnlyError."""
     egress.check(request.url.host)

@@ -1,6 +1,6 @@
-"""The transport of the HTTP client: straight to this machine, else as the environment says about proxies and certificates.
+"""The transport of the HTTP client: direct to this machine, else with the proxies and certificates of the environment.
 
-What the environment names is looked at when a request needs it: one that cannot be used stops nobody who needs none.
+Proxies and certificates are checked when a request needs them: unusable ones affect no other request.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from voicemode.config import network
 from voicemode.loopback import is_loopback
 
 LIMITS = httpx2.Limits(keepalive_expiry=60.0)
-"""Connections are kept for the next turn, so many seconds."""
+"""Connections are kept for the next turn, for `keepalive_expiry` seconds."""
 
 
 class Routes(httpx2.AsyncBaseTransport):
-    """The pool of connections of each proxy, and of none. Raises ConfigError if the environment names what cannot be used."""
+    """A connection pool for each proxy, and one without. Raises ConfigError if the proxy or certificates are unusable."""
 
     def __init__(self) -> None:
         self._pools = {("", False): _make("", secure=False)}
-        """By proxy, empty for none, and whether certificates are needed."""
+        """Keyed by proxy, empty for none, and by the need for certificates."""
         self._making = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -51,6 +51,6 @@ def _proxy(url: str, context: ssl.SSLContext) -> httpx2.Proxy:
 
 
 def _trusting() -> ssl.SSLContext:
-    """Trust whom the system trusts, or the environment."""
+    """Return a TLS context with the certificates of the system or the environment. Raises ConfigError."""
     network.check_certificates()
     return httpx2.create_ssl_context()

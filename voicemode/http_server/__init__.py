@@ -1,1 +1,1 @@
-"""The HTTP server under the engines and the page: sockets, time limits, guards, errors, the journal of requests."""
+"""The HTTP server of the engines and the web page: sockets, timeouts, guards, errors, the request log."""

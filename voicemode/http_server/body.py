@@ -9,7 +9,7 @@ from voicemode.http_server.errors import ApiError
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The object that is the JSON body of `request`. Raises ApiError 400."""
+    """Return the JSON object in the body of `request`. Raises ApiError 400."""
     try:
         body = json.loads(await request.body())
     # Nesting deep enough exhausts the stack.

@@ -1,4 +1,4 @@
-"""Hangs up on who holds a connection and lets us wait: uvicorn would, for ever, for the head of a request or for a reader."""
+"""Hangs up on slow clients: uvicorn alone waits forever for the head of a request, or for a client to read a response."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class Deadline:
-    """A timer that is set, and lifted before it ends if all goes well."""
+    """A timer that is set, and lifted before it expires if all goes well."""
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
 
     def __bool__(self) -> bool:
-        """True while it is set."""
+        """True while the timer is set."""
         return self._timer is not None
 
     def set(self, timer: asyncio.TimerHandle) -> None:
@@ -25,20 +25,20 @@ class Deadline:
         self._timer = None
 
 
-# H11Protocol is no public part of uvicorn: pyproject.toml pins the version, so that nobody gets one this was not tested with.
+# H11Protocol is not a public part of uvicorn: pyproject.toml pins the version, so that no untested one is installed.
 class TimedConnection(H11Protocol):
-    """One connection. Only the client's own time is limited, not ours; WebSockets leave this behind, they have pings."""
+    """One connection. Only the client's own time is limited, not ours. WebSockets are exempt, since they have pings."""
 
     head_seconds = 10.0
-    """From the connection, or the first byte of a further request, until we know what is asked."""
+    """Timeout for the head of a request, from the connection or the first byte of a further request."""
     reader_seconds = 30.0
-    """Between two looks at how much of an answer was taken."""
+    """Interval between two checks of how much of a response was read."""
     slowest_bytes_per_second = 1024
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
         self._head, self._reader = Deadline(), Deadline()
-        # Writing is paused from the second byte on that the client does not take; with 0, TLS would pause for ever.
+        # Writing is paused from the second unread byte on; with 0, TLS would pause forever.
         transport.set_write_buffer_limits(high=1)
         self._await_head()
 

@@ -1,4 +1,4 @@
-"""Errors as OpenAI's API shapes them, so that any OpenAI client maps them to the exceptions its users know."""
+"""Errors in the shape of OpenAI's API, so that any OpenAI client maps them to the exceptions its users know."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from voicemode.errors import NO_REMEDY, Remedy, UnsupportedAudioError, VoiceMode
 FAILED = 500
 """This status and those above are the server's fault."""
 HUNG_UP = 499
-"""What web servers log for a client that did not wait for its answer."""
+"""Status that web servers log for a client that did not wait for its response."""
 KINDS = {404: "not_found_error", 429: "rate_limit_error"}
 """`type` of the statuses that have one of their own; others are invalid_request_error below 500, server_error above."""
 
@@ -32,7 +32,7 @@ class ApiError(VoiceModeError):
         hint: Remedy | str = NO_REMEDY,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`param` names the field at fault, `code` is for programs; `hint` is what a person could do."""
+        """`param` names the field at fault, `code` is for programs, `hint` says what a person can do."""
         super().__init__(message, hint=hint)
         self.status = status
         self.param = param
@@ -41,7 +41,7 @@ class ApiError(VoiceModeError):
 
     @property
     def body(self) -> dict[str, dict[str, Any]]:
-        """OpenAI's error object; with a remedy, which it does not have, that and the reason apart from each other, too."""
+        """OpenAI's error object; if there is a remedy, with the reason and the remedy as two more fields."""
         kind = KINDS.get(self.status, "server_error" if self.status >= FAILED else "invalid_request_error")
         told = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
         return {"error": told | ({"reason": self.message, "remedy": asdict(self.hint)} if self.hint else {})}
@@ -51,7 +51,7 @@ class ApiError(VoiceModeError):
 
 
 def as_api_error(error: Exception) -> ApiError:
-    """Return the error as the client is told. Only failures we saw coming show their text."""
+    """Return the error as reported to the client. Only expected failures show their text."""
     match error:
         case ApiError():
             return error
@@ -70,7 +70,7 @@ def as_api_error(error: Exception) -> ApiError:
 
 
 def exception_handlers(note: Callable[[str, Exception], None] = lambda path, error: None) -> dict[type, ExceptionHandler]:
-    """The handlers of an application. `note` is told the path and the error of each request that the server failed."""
+    """Return an application's handlers. `note` receives the path and error of each request that the server failed."""
 
     async def failure(request: Request, error: Exception) -> Response:
         told = as_api_error(error)

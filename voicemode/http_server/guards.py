@@ -1,4 +1,4 @@
-"""Checks before every route: who may ask, how much may be sent, and how slowly."""
+"""Checks before every route: who may send requests, how large, and how slowly."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from voicemode.http_server.errors import ApiError
 from voicemode.loopback import is_loopback
 
 BODY_SECONDS = 10.0
-"""A body may keep us waiting for so long in all, and longer as it comes."""
+"""Time a body may take in all; each byte received extends it."""
 SLOWEST_BYTES_PER_SECOND = 4096
-"""A body that comes faster never keeps us waiting for too long."""
+"""A body that comes at least this fast never times out."""
 
 
 class Guard:
-    """Answers a request with what `refusal` says against it, or lets it pass."""
+    """Answers a request with the error that `refusal` returns, or lets it pass."""
 
     def __init__(self, app: ASGIApp, *, refusal: Callable[[Scope], ApiError | None]) -> None:
         self._app = app
@@ -29,9 +29,9 @@ class Guard:
 
 
 def foreign(scope: Scope) -> ApiError | None:
-    """Refuse web pages of other sites (Origin) and names that only pretend to be this machine (DNS rebinding).
+    """Refuse web pages of other sites (Origin) and host names that only resolve to this machine (DNS rebinding).
 
-    The Host header is checked on connections over the loopback interface: only loopback names are us there.
+    The Host header is checked on connections over the loopback interface: only loopback names are valid there.
     """
     host, origin = host_of(scope), Headers(scope=scope).get("origin")
     here = (scope.get("server") or ("", 0))[0]
@@ -43,12 +43,12 @@ def foreign(scope: Scope) -> ApiError | None:
 
 
 def host_of(scope: Scope) -> str:
-    """The name that a request was sent to, in lower case, without the port."""
+    """Return the host name that a request was sent to, in lower case, without the port."""
     return host_in("//" + Headers(scope=scope).get("host", ""))
 
 
 def host_in(url: str) -> str:
-    """The host in `url`, in lower case; empty where there is none."""
+    """Return the host in `url`, in lower case; empty if there is none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -56,7 +56,7 @@ def host_in(url: str) -> str:
 
 
 class BodyLimit:
-    """Stops reading a body that is larger than `max_bytes`, whatever its Content-Length promises, or does not come."""
+    """Rejects a body that is larger than `max_bytes`, whatever its Content-Length says, or that comes too slowly."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float = BODY_SECONDS) -> None:
         self._app = app
@@ -73,7 +73,7 @@ class BodyLimit:
 
 
 class BoundedBody:
-    """One body, as it comes."""
+    """One body as it is received, bounded in size and time."""
 
     def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
         self._receive = receive
@@ -83,7 +83,7 @@ class BoundedBody:
         self._complete = False
 
     async def receive(self) -> Message:
-        """Raises ApiError."""
+        """Receive a message. Raises ApiError."""
         if self._complete:  # then this waits for the client to hang up
             return await self._receive()
         began = asyncio.get_running_loop().time()
@@ -110,6 +110,6 @@ def too_slow() -> ApiError:
 
 
 def promised_bytes(scope: Scope) -> int:
-    """Length of a body as its header announces it; 0 where it does not."""
+    """Return the length of a body according to its header; 0 if there is none."""
     length = Headers(scope=scope).get("content-length", "")
     return int(length) if length.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""One line in the log for every request, never its content or query, which may hold a token; and who is here."""
+"""A log line for every request, without its content or query, which can hold a token; and the server's activity."""
 
 import logging
 import time
@@ -12,28 +12,28 @@ from voicemode.http_server.errors import FAILED
 log = logging.getLogger(__name__)
 
 LOOKING = frozenset({"/health", "/metrics"})
-"""Paths of whoever looks after us: not counted, not logged, and no reason to stay."""
+"""Paths for monitoring: not counted, not logged, and no activity."""
 ACCEPTED = 101
 """Status of a WebSocket that was accepted."""
 
 
 class Activity:
-    """Tells whether anybody is here: a request that is being answered, a socket that is open."""
+    """Activity of the server: requests being answered, WebSockets that are open."""
 
     def __init__(self) -> None:
         self._inside = 0
         self._left_at = time.monotonic()
         self.requests = 0
-        """Answered since the start."""
+        """Requests answered since the start."""
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since the last request; 0 while one goes on."""
+        """Seconds since the last request ended; 0 during one."""
         return 0.0 if self._inside else time.monotonic() - self._left_at
 
     @contextmanager
     def occupied(self) -> Iterator[None]:
-        """Not idle as long as this is open."""
+        """Keep the server from being idle within this context."""
         self._inside += 1
         try:
             yield
@@ -50,10 +50,10 @@ class AccessRecord:
         self._send = send
         self._began = time.monotonic()
         self.status = FAILED
-        """Status answered for us if we answer nothing."""
+        """Status of the response; that of the server's default error until the application responds."""
         self.first_byte_seconds: float | None = None
         self.broken = False
-        """Did the answer end with a crash, in the middle perhaps?"""
+        """True if the request ended with an exception, perhaps in the middle of the response."""
 
     @property
     def seconds(self) -> float:
@@ -67,7 +67,7 @@ class AccessRecord:
 
 
 class RequestJournal:
-    """Logs each request, and keeps the server from being idle meanwhile."""
+    """Logs each request, and keeps the server from being idle during it."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class RequestJournal:
         count: Callable[[AccessRecord], None] = lambda record: None,
         told: Sequence[str] = ("/",),
     ) -> None:
-        """`count` is given each record when it is complete. Paths below `told` are logged; others while debugging only."""
+        """`count` receives each complete record. Paths below `told` are logged at `info`, others at `debug`."""
         self._app = app
         self._activity = activity
         self._count = count

@@ -1,4 +1,4 @@
-"""Sockets that listen, also when this process has no file descriptors left."""
+"""Listening sockets that keep working when this process runs out of file descriptors."""
 
 import asyncio
 import contextlib
@@ -15,24 +15,24 @@ from voicemode.errors import LocalOnlyError, ServiceError
 log = logging.getLogger(__name__)
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What the system says when a connection cannot be accepted for now."""
+"""Error codes for a connection that cannot be accepted for now."""
 PAUSE_SECONDS = 0.5
-"""Less than asyncio leaves a socket alone that has run out."""
+"""Less than the second for which asyncio pauses an exhausted socket."""
 TELL_SECONDS = 60.0
 
 
 class ExhaustedError(OSError):
-    """No connection can be accepted for now."""
+    """No connection can be accepted at the moment."""
 
 
 class ServerSocket(socket.socket):
-    """Lets asyncio fail once where it would try 2,048 times in a row, with a traceback each; it comes back after a second."""
+    """Makes asyncio fail once where it would try 2,048 times in a row, with a traceback each; it retries after a second."""
 
     _paused_until = 0.0
     _tell_at = 0.0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Raises ExhaustedError, and BlockingIOError shortly after that."""
+        """Accept a connection. Raises ExhaustedError, and BlockingIOError for PAUSE_SECONDS after that."""
         now = time.monotonic()
         if now < self._paused_until:
             raise BlockingIOError
@@ -49,11 +49,11 @@ class ServerSocket(socket.socket):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket bound to `host` and `port` (0 is any free one). Raises ServiceError and LocalOnlyError."""
+    """Return a socket bound to `host` and `port` (0 is any free one). Raises ServiceError and LocalOnlyError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Where the protocol is named, asyncio sends at once what it has; else small answers wait 40 ms for an acknowledgement.
+    # With the protocol named, asyncio sets TCP_NODELAY; else small responses wait 40 ms for an acknowledgement.
     listener = ServerSocket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if sys.platform != "win32":  # there it would let two servers share the port
+    if sys.platform != "win32":  # there the option lets two servers share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -75,7 +75,7 @@ def bind_trouble(error: OSError) -> str:
 
 @contextlib.contextmanager
 def exhaustion_told_once() -> Iterator[None]:
-    """Keep the event loop from logging an ExhaustedError as well."""
+    """Keep the event loop from logging an ExhaustedError again."""
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
 

@@ -1,4 +1,4 @@
-"""Runs an application with uvicorn: serves, ends when idle or asked to."""
+"""Runs an application with uvicorn until it is idle or told to stop."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ HEAD_BYTES = 16 * 1024
 
 
 def configured(app: ASGIApp, **more: object) -> uvicorn.Config:
-    """The configuration that all servers share, and `more` of uvicorn's own."""
+    """Return the configuration that all servers share, with `more` of uvicorn's options."""
     ours: dict[str, object] = {
         "log_config": None,
         "access_log": False,
@@ -28,7 +28,7 @@ def configured(app: ASGIApp, **more: object) -> uvicorn.Config:
         "http": TimedConnection,
         "ws": "none",
         "lifespan": "on",
-        # Nobody is taken at their word about where they come from.
+        # No client's own word about its address is trusted.
         "proxy_headers": False,
         "limit_concurrency": MOST_CONNECTIONS,
         "h11_max_incomplete_event_size": HEAD_BYTES,
@@ -37,10 +37,10 @@ def configured(app: ASGIApp, **more: object) -> uvicorn.Config:
 
 
 async def run(listener: socket.socket, config: uvicorn.Config, activity: Activity, idle_minutes: float | None) -> None:
-    """Serve what `config` says on a socket that already listens. Cancelling ends it as SIGTERM does.
+    """Serve according to `config` on a socket that already listens. Cancellation ends the server as SIGTERM does.
 
-    It also ends once there was no `activity` for `idle_minutes`; None is never. Then nobody new is let in; who is in has
-    `timeout_graceful_shutdown` of `config` to get an answer, and is hung up on after that.
+    It also ends after `idle_minutes` without `activity`; None means never. Then no new connection is accepted; open ones
+    have `timeout_graceful_shutdown` of `config` to finish, and are closed after that.
     """
     server = HttpServer(config)
     with exhaustion_told_once():
@@ -62,7 +62,7 @@ async def _run(server: "HttpServer", listener: socket.socket, activity: Activity
 
 
 async def end_when_idle(server: uvicorn.Server, activity: Activity, idle_minutes: float | None) -> None:
-    """Ask `server` to end once nothing was asked for during `idle_minutes`; None is never."""
+    """Tell `server` to end after `idle_minutes` without a request; None means never."""
     if idle_minutes is None:
         return
     limit = idle_minutes * 60
@@ -72,12 +72,12 @@ async def end_when_idle(server: uvicorn.Server, activity: Activity, idle_minutes
     server.should_exit = True
 
 
-# What is set here is no public part of uvicorn: pyproject.toml pins the version.
+# The members overridden here are not a public part of uvicorn: pyproject.toml pins the version.
 class HttpServer(uvicorn.Server):
-    """Uvicorn, but a signal that was obeyed is not raised again: ending as asked is a success."""
+    """Uvicorn, except that a signal that was obeyed is not raised again: ending on request is a success."""
 
     def __init__(self, config: uvicorn.Config, *, signals: bool = True) -> None:
-        """Without `signals` they are left to the server that this one runs beside."""
+        """Without `signals`, they are left to the server that this one runs beside."""
         super().__init__(config)
         self._signals = signals
 

@@ -1,4 +1,4 @@
-"""Which speech service answers, and what happens when one does not."""
+"""Choice of the speech service for a request, and failover when one fails."""
 
 from voicemode.providers.failover import Providers
 from voicemode.providers.ondemand import OnDemand

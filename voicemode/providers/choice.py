@@ -1,4 +1,4 @@
-"""In which order endpoints are asked, and why."""
+"""Order in which endpoints are tried, and the reason for it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ S = TypeVar("S", bound=Serving)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Requirements that a request names. Empty is no wish; mere preferences in the settings are none either."""
+    """Requirements that a request names; empty means any. Mere preferences in the settings are not requirements."""
 
     model: str = ""
     voice: str = ""
@@ -27,9 +27,9 @@ ANYTHING = Wanted()
 
 
 def groups(providers: Iterable[Provider[S]]) -> list[int]:
-    """For each of `providers`, best first, the number of the group that shares the load with it.
+    """Return the number of the load-sharing group of each of `providers`, which are sorted best first.
 
-    What costs money shares with nobody: it is for when the others fail.
+    A paid provider shares its group with no other: it is used only when the others fail.
     """
     numbers: list[int] = []
     before: Provider[S] | None = None
@@ -41,10 +41,10 @@ def groups(providers: Iterable[Provider[S]]) -> list[int]:
 
 
 def in_order(members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> list[Member[S]]:
-    """Return the endpoints to ask, best first.
+    """Return the endpoints to try, best first.
 
-    The well before the failing, those who have what is wanted before those who do not, the user's before local before
-    cloud; within a group whoever has the least to do. Then the user's order counts; among local ones, who is quickest.
+    Healthy endpoints come before failing ones, those that meet the requirements before those that do not, the user's before
+    local before cloud; within a group, the least busy. Ties go by configured order, among local endpoints by latency.
     """
     keyed = [
         (
@@ -69,12 +69,12 @@ def _ailing(member: Member[S]) -> int:
 def _rest(member: Member[S], index: int) -> tuple[bool, float, int]:
     if member.provider.source is not EndpointSource.LOCAL:
         return (False, 0.0, index)
-    # One that has to be started first comes after those that run.
+    # An endpoint that has to be started comes after those that run.
     return (not member.awake, member.latencies.percentile(0.5) or 0.0, index)
 
 
 def lacking(offer: Offer, wanted: Wanted) -> int:
-    """Count what an endpoint lacks of what is wanted: 2 for what it does not have, 1 for what it does not say."""
+    """Score what an endpoint lacks of `wanted`: 2 for each item it does not have, 1 for each it does not list."""
     return (
         _lacks(wanted.model, offer.models)
         + _lacks(wanted.language, offer.languages)
@@ -89,7 +89,7 @@ def _lacks(name: str, listed: Listed) -> int:
 
 
 def why(chosen: Member[S], members: Sequence[Member[S]], wanted: Wanted = ANYTHING) -> str:
-    """Why `chosen` is asked first, in words."""
+    """Explain in words why `chosen` is tried first."""
     before = [member for member in members[: members.index(chosen)] if member is not chosen]
     if failing := next((member for member in before if not member.breaker.trusted), None):
         reason = unnamed(failing.name, failing.breaker.last_error) or "it is asked too often"
@@ -117,7 +117,7 @@ def _words(wanted: Wanted) -> str:
 
 
 def missing(offer: Offer, wanted: Wanted) -> list[str]:
-    """Describe what of `wanted` an endpoint certainly does not have."""
+    """List the parts of `wanted` that an endpoint certainly does not have."""
     found = []
     if wanted.model and offer.models and wanted.model not in offer.models:
         found.append(f"model {wanted.model}")
@@ -137,39 +137,39 @@ class Row:
     kind: Kind
     name: str
     source: str
-    """Who named it: yours, local, cloud."""
+    """Origin of the endpoint: yours, local, cloud."""
     place: str
-    """Where what is sent goes: this machine, your network, the internet."""
+    """Destination of requests: this machine, your network, the internet."""
     paid: bool
     sends_key: bool
     state: str
-    """State of its breaker: closed, open, half-open."""
+    """State of the circuit breaker: closed, open, half-open."""
     resting_seconds: float
-    """Until it is asked again."""
+    """Seconds until the endpoint is tried again."""
     failures: int
-    """In a row."""
+    """Consecutive failures."""
     last_error: str
     remedy: Remedy
-    """Of the last error."""
+    """Remedy for the last error."""
     requests: int
     errors: int
     hedged: int
-    """Times another was asked as well, because this one was slow."""
+    """Requests also sent to another endpoint because this one was slow."""
     outstanding: int
     p50_seconds: float | None
-    """Until it begins to answer; to transcribe, for a short utterance."""
+    """Median latency of a response's first item; for speech-to-text, of the transcript of a short utterance."""
     p95_seconds: float | None
     offer: Offer
     format: str
-    """Format of the audio that is exchanged with it."""
+    """Format of the audio exchanged with the endpoint."""
     chosen: bool
-    """True if the next turn asks it first."""
+    """True if the next turn tries this endpoint first."""
     why: str
-    """Why that is so; empty where it is not."""
+    """Reason for the choice; empty if not chosen."""
 
 
 def rows(kind: Kind, ranked: Sequence[Member[S]], members: Sequence[Member[S]]) -> list[Row]:
-    """`ranked`, best first, of `members`, as configured."""
+    """Return a row for each of `ranked`, best first; `members` are in configured order."""
     return [_row(kind, member, why(member, members) if member is ranked[0] else "") for member in ranked]
 
 

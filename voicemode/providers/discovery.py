@@ -1,6 +1,6 @@
-"""Speech servers that run on this machine, found at their usual ports without anybody naming them.
+"""Discovery of speech servers that run on this machine, at their usual ports.
 
-Nothing is taken for a speech server that does not say so itself: what listens on port 8000 may be anything.
+A server counts as a speech server only if it says so itself: anything may listen on port 8000.
 """
 
 import asyncio
@@ -21,29 +21,29 @@ from voicemode.tasks import ended
 HOSTS = ("127.0.0.1", "::1")
 """Addresses of this machine that are searched."""
 LOOK_SECONDS = 0.3
-"""How long it may take in all; a server here answers in a hundredth of it."""
+"""Timeout for a search; a server on this machine answers in a hundredth of that."""
 MODELS = "/v1/models"
 VOICES = "/v1/audio/voices"
 
 STT_TASK, TTS_TASK = "automatic-speech-recognition", "text-to-speech"
 STT_NAME = re.compile(r"whisper|transcri|parakeet|moonshine|sensevoice|voxtral|(?<![a-z])(stt|asr|canary)(?![a-z])")
-# Not `orpheus` and `outetts`: llama.cpp serves the language models of that name, without the part that makes sound.
+# Not `orpheus` and `outetts`: llama.cpp serves the language models of those names, without the part that makes audio.
 TTS_NAME = re.compile(r"kokoro|piper|chatterbox|(?<![a-z])x?tts(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A server that does one of both jobs; one that does both is found twice."""
+    """A server that does one of the two jobs; a server that does both is found twice."""
 
     kind: Kind
     url: str
-    """Base URL, as a person would write it into the settings."""
+    """Base URL, as a person would write it in the settings."""
     offer: Offer = field(default_factory=Offer)
     """Models, voices and languages it names for this job."""
 
 
 class Spot(NamedTuple):
-    """Where to look."""
+    """An address to search."""
 
     host: str
     port: int
@@ -55,7 +55,7 @@ class Spot(NamedTuple):
 
 
 Answers = Mapping[tuple[Spot, str], Any]
-"""Spot and path to the JSON that came, None if it was something else. What was not answered in time is not in it."""
+"""JSON response by spot and path, None for anything but JSON. Requests without a response in time are missing."""
 
 
 async def discover(
@@ -64,13 +64,13 @@ async def discover(
     ask: Callable[[], Awaitable[Listeners]] = listeners,
     limit_seconds: float = LOOK_SECONDS,
 ) -> list[Found]:
-    """The speech servers on the ports of `settings`, those of this user and of root only. Never fails.
+    """Return the speech servers on the ports in `settings` that run as this user or as root. Never fails.
 
     Args:
-        settings: Whose ports count.
-        known: What was found the last time: a server that is too busy to answer stays what it was.
-        ask: Who listens where.
-        limit_seconds: How long it may take in all.
+        settings: Settings that name the ports.
+        known: Result of the last search; a server too busy to answer keeps its entry.
+        ask: Returns the listening sockets of this machine.
+        limit_seconds: Timeout for the whole search.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + limit_seconds
@@ -86,7 +86,7 @@ async def discover(
 
 
 async def _ask_all(questions: Sequence[tuple[Spot, str]], limit_seconds: float) -> Answers:
-    """Ask each question on a connection of its own; return what was answered in time."""
+    """Send each request on its own connection; return the responses that came in time."""
     if not questions:
         return {}
     tasks = {asyncio.create_task(_json(spot, path)): (spot, path) for spot, path in questions}
@@ -107,10 +107,10 @@ async def _json(spot: Spot, path: str) -> object:
 
 
 def judge(spot: Spot, answers: Answers, known: Sequence[Found] = ()) -> list[Found]:
-    """Which jobs the server at `spot` does, going by what it says; where it did not say in time, by what is known."""
+    """Return the jobs that the server at `spot` does, judged by its responses; where one is late, by `known`."""
     models, voices = answers.get((spot, MODELS)), answers.get((spot, VOICES))
     ears, mouths = _named(models, STT_NAME, STT_TASK), _named(models, TTS_NAME, TTS_TASK)
-    # Some servers answer every path alike: a list of models is no list of voices.
+    # Some servers answer every path alike: a list of models is not a list of voices.
     listed = names(voices) if isinstance(voices, dict) and "voices" in voices else None
     found = [Found("stt", spot.url, Offer(models=ears))] if ears else []
     if mouths or listed:
@@ -122,7 +122,7 @@ def judge(spot: Spot, answers: Answers, known: Sequence[Found] = ()) -> list[Fou
 
 
 def _named(models: object, pattern: re.Pattern[str], task: str) -> tuple[str, ...]:
-    """Names of the models for one job: those that say it is theirs, or whose name does."""
+    """Return the names of the models for one job, judged by their `task`, or by their name if they have none."""
     listed = models.get("data") if isinstance(models, dict) else None
     items = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     fitting = [item for item in items if (item["task"] == task if item.get("task") else pattern.search(_id(item).lower()))]
@@ -135,7 +135,7 @@ def _id(item: Mapping[str, object]) -> str:
 
 
 def _one_a_port(found: Mapping[Spot, list[Found]]) -> list[Found]:
-    """Most servers answer at both addresses of this machine: the first that does counts."""
+    """Keep one server per port: most servers answer at both addresses of this machine, and the first counts."""
     ports: dict[int, list[Found]] = {}
     for spot, here in found.items():
         ports[spot.port] = ports.get(spot.port) or here
@@ -144,16 +144,16 @@ def _one_a_port(found: Mapping[Spot, list[Found]]) -> list[Found]:
 
 AGAIN_SECONDS = 60.0
 FIRST_SECONDS = 2.0
-"""How long anybody waits for the first look: what somebody else wrote may take for ever to load."""
+"""Timeout for waiting for the first search: third-party plugins may take forever to load."""
 
 
 class Lookout:
-    """Looks at once when it is begun, and then every minute; no turn waits for it unless there is nobody else to ask."""
+    """Searches at once when started, then every minute; a turn waits for that only if it has no running endpoint."""
 
     def __init__(
         self, look: Callable[[Sequence[Found]], Awaitable[Sequence[Found]]], take: Callable[[Sequence[Found]], None]
     ) -> None:
-        """`look` is given what was found the last time and never fails; `take` is given what is there now."""
+        """`look` takes the last result and never fails; `take` receives each new result."""
         self._look = look
         self._take = take
         self._looked = asyncio.Event()
@@ -164,7 +164,7 @@ class Lookout:
             self._task = asyncio.create_task(self._watch())
 
     async def first(self) -> None:
-        """Return once it has looked: as a rule at once, 0.3 s after the beginning if a server hangs."""
+        """Wait for the first search: usually no time, 0.3 s from the start if a server hangs."""
         self.begin()
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS):

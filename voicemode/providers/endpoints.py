@@ -1,4 +1,4 @@
-"""Which speech endpoints there are: those that are named, those that are found, the cloud."""
+"""The speech endpoints: configured ones, discovered ones, the cloud."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -28,16 +28,16 @@ CLOUD_URL = "https://api.openai.com/v1"
 
 
 def service_for(kind: Kind) -> Service:
-    """Our own service that does this job."""
+    """Return our own service for this job."""
     return find("whisper" if kind == "stt" else "kokoro")
 
 
 def configured(settings: Settings, service: Service) -> list[tuple[EndpointSource, str]]:
-    """Base URLs for the job of `service`, best first: the user's, the local one, the cloud if there is a key for it."""
+    """Return base URLs for the job of `service`, best first: the user's, the local one, the cloud if it has a key."""
     named = [
         (EndpointSource.USER, url) for url in (settings.stt_base_urls if service.kind == "stt" else settings.tts_base_urls)
     ]
-    # Where others are named, one that would have to be installed first is no more than noise in every error.
+    # If the user names endpoints, a local one that is not installed would only add noise to every error.
     local = [(EndpointSource.LOCAL, service.url(settings))] if service.installed or not named else []
     wanted = settings.cloud and settings.openai_api_key and not settings.local_only
     cloud = [(EndpointSource.CLOUD, CLOUD_URL)] if wanted else []
@@ -45,7 +45,7 @@ def configured(settings: Settings, service: Service) -> list[tuple[EndpointSourc
 
 
 def distinct(urls: Sequence[tuple[EndpointSource, str]]) -> list[tuple[EndpointSource, str]]:
-    """`urls` without those that mean the same as one before them."""
+    """Return `urls` without those that mean the same as an earlier one."""
     kept: list[tuple[EndpointSource, str]] = []
     for source, url in urls:
         if not any(same_address(url, other) for _, other in kept):
@@ -55,22 +55,22 @@ def distinct(urls: Sequence[tuple[EndpointSource, str]]) -> list[tuple[EndpointS
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes providers of URLs, as the settings say."""
+    """Makes providers from URLs, according to the settings."""
 
     settings: Settings
     http: "httpx2.AsyncClient"
     plugins: Plugins
 
     def transcriber(self, url: str, source: EndpointSource) -> Provider[Transcriber]:
-        """Raises ConfigError if nobody knows the scheme of `url`."""
+        """Make the provider of a speech-to-text endpoint. Raises ConfigError if the scheme of `url` is unknown."""
         return self._provider(url, source, "stt", self._client(url, "stt") or self.plugins.transcriber(url, self.settings))
 
     def speaker(self, url: str, source: EndpointSource) -> Provider[Synthesizer]:
-        """Make the client of a text-to-speech endpoint."""
+        """Make the provider of a text-to-speech endpoint. Raises ConfigError if the scheme of `url` is unknown."""
         return self._provider(url, source, "tts", self._client(url, "tts") or self.plugins.speaker(url, self.settings))
 
     def _client(self, url: str, kind: Kind) -> SpeechClient | OnDemand | None:
-        """Make a client of the OpenAI API; our own server is started when it is needed."""
+        """Make a client of the OpenAI API, which starts our own server on demand; None for other schemes."""
         if not Address.parse(url).is_http:
             return None
         client = SpeechClient(Endpoint(url, self.settings.key_for(url)), self.http, self.settings, kind)
@@ -93,11 +93,11 @@ class Maker:
 
 
 class Endpoints:
-    """All of them, as the settings are and as they come and go on this machine."""
+    """All endpoints: those in the settings, and those that come and go on this machine."""
 
     @classmethod
     async def made(cls, loaded: LoadedSettings, http: "httpx2.AsyncClient") -> "Endpoints":
-        """Make them once the plugins that their URLs need are there. Raises ConfigError if nobody knows a URL's scheme."""
+        """Load the plugins that the URLs need, then make the endpoints. Raises ConfigError if a URL's scheme is unknown."""
         settings = loaded.settings
         plugins = Plugins(settings.providers_dir)
         if not all(Address.parse(url).is_http for url in (*settings.stt_base_urls, *settings.tts_base_urls)):
@@ -105,7 +105,7 @@ class Endpoints:
         return cls(loaded, http, plugins)
 
     def __init__(self, loaded: LoadedSettings, http: "httpx2.AsyncClient", plugins: Plugins) -> None:
-        """Raises ConfigError if a URL has a scheme that nobody knows."""
+        """Raises ConfigError if a URL's scheme is unknown."""
         settings = loaded.settings
         self.plugins = plugins
         make = Maker(settings, http, self.plugins)
@@ -119,11 +119,11 @@ class Endpoints:
         self.lookout = Lookout(self._look, self._take)
 
     async def warm_up(self, kind: Kind, report: Report) -> None:
-        """Get the one ready that the next turn will ask. Raises VoiceModeError."""
+        """Get the endpoint ready that the next turn will try first. Raises VoiceModeError."""
         pool: Pool[Transcriber] | Pool[Synthesizer] = self.providers.stt if kind == "stt" else self.providers.tts
         best = pool.best()
         if best is None or not best.awake:
-            # Before an engine is started, and its weights fetched, for want of a server that runs already.
+            # No engine is started, and no weights are fetched, where a server runs already.
             await self.lookout.first()
         await pool.warm_up(report)
 
@@ -140,7 +140,7 @@ class Endpoints:
 
 
 class Roster(Generic[S]):
-    """The providers for one job: those that are configured, and those that are found beside them."""
+    """The providers for one job: those that are configured, and those that are discovered."""
 
     def __init__(
         self, make: Callable[[str, EndpointSource], Provider[S]], configured: Sequence[tuple[EndpointSource, str]]
@@ -150,7 +150,7 @@ class Roster(Generic[S]):
         self._made: dict[str, Provider[S]] = {}
 
     def now(self, found: Sequence[str]) -> list[Provider[S]]:
-        """All of them, best first, when servers are found at these URLs."""
+        """Return all providers, best first; `found` are the URLs of discovered servers."""
         urls = distinct([*self._configured, *((EndpointSource.LOCAL, url) for url in found)])
         return [self._provider(url, source, found) for source, url in sorted(urls, key=lambda entry: entry[0])]
 

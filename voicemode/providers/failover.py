@@ -1,4 +1,4 @@
-"""All endpoints for both jobs, with what is known of them."""
+"""All endpoints for both jobs, with their health and latencies."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from voicemode.providers.session import ProviderSession, Speculate
 from voicemode.speech.base import Synthesizer, Transcriber, Voice
 
 PROBE_SECONDS = 0.3
-"""Of silence to transcribe."""
+"""Seconds of silence that a probe transcribes."""
 PROBE_TEXT = "Ready."
 
 
 class Providers:
-    """Discovery, order, failover and balancing for whoever wants to be heard or understood."""
+    """Order, failover and load balancing of the endpoints for both jobs."""
 
     def __init__(
         self,
@@ -29,32 +29,32 @@ class Providers:
         stt_model: str = "",
         voices: tuple[str, ...] = (),
     ) -> None:
-        """`stt_model` is one that was asked for by name, `voices` those that are preferred."""
+        """`stt_model` is a model requested by name, `voices` are those preferred."""
         self.stt = Pool("stt", stt, hedge, probe_transcriber)
         self.tts = Pool("tts", tts, hedge, probe_speaker)
         self._stt_model = stt_model
         self._voices = voices
 
     def turn(self, account: Account | None = None, speculate: Speculate = "off") -> ProviderSession:
-        """One turn's ears and voice; what happens to its requests is written into `account`."""
+        """Return the session of one turn; `account` records its requests."""
         return ProviderSession(self.stt, self.tts, account or Account(), self._stt_model, self._voices, speculate)
 
     def rows(self) -> list[Row]:
-        """Return a row for each endpoint; of each kind best first."""
+        """Return a row for each endpoint, best first within each kind."""
         return rows("stt", self.stt.order(), self.stt.members) + rows("tts", self.tts.order(), self.tts.members)
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """Cancel the background tasks."""
         await asyncio.gather(self.stt.close(), self.tts.close())
 
 
 async def probe_transcriber(stt: Transcriber) -> None:
-    """A request as a turn would make it: a server may list its models and yet fail at its work."""
+    """Make a request as a turn would: a server may list its models and yet fail at its work."""
     await stt.transcribe(silence(PROBE_SECONDS, RATE))
 
 
 async def probe_speaker(tts: Synthesizer) -> None:
-    """Probe a text-to-speech endpoint."""
+    """Have a short text spoken, up to its first frame."""
     async with closing(tts.synthesize(PROBE_TEXT, Voice())) as frames:
         async for _ in frames:
             return

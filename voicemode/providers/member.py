@@ -1,4 +1,4 @@
-"""A provider with its health and its figures; one request to it."""
+"""A provider with its health and latencies; one request to it."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ from voicemode.tasks import ended
 
 REMEMBERED = 64
 ENOUGH = 8
-"""Answers before "usual" means anything."""
+"""Responses needed before there is a usual latency."""
 
 
 class Latencies:
-    """The latest answers, comparable although a long utterance takes longer: each is divided by what it asked for."""
+    """The most recent latencies, each divided by the cost of its request so that long and short utterances compare."""
 
     def __init__(self) -> None:
         self._latest: deque[float] = deque()
@@ -31,20 +31,20 @@ class Latencies:
         return len(self._latest)
 
     def add(self, seconds: float, cost: float = 1.0) -> None:
-        """`cost` is how much was asked for, 1 being the least."""
+        """Add a latency; `cost` is the size of the request, 1 being the least."""
         if len(self._latest) == REMEMBERED:
             self._sorted.remove(self._latest.popleft())
         self._latest.append(seconds / cost)
         insort(self._sorted, seconds / cost)
 
     def percentile(self, share: float) -> float | None:
-        """Seconds within which that share of the answers began, for the least that can be asked; None before the first."""
+        """Return the seconds within which that share of the responses began, for a cost of 1; None before the first."""
         if not self._sorted:
             return None
         return self._sorted[min(len(self._sorted) - 1, int(share * len(self._sorted)))]
 
     def usual_seconds(self, cost: float) -> float | None:
-        """95 of 100 answers to a request like this begin within so long; None before that can be said."""
+        """Return the 95th percentile for a request of this `cost`; None before there are ENOUGH responses."""
         worst = self.percentile(0.95)
         return worst * cost if worst is not None and len(self) >= ENOUGH else None
 
@@ -62,10 +62,10 @@ class Member(Generic[S]):
     requests: int = 0
     errors: int = 0
     hedged: int = 0
-    """Times another was asked as well, because this one was slow."""
+    """Requests also sent to another member because this one was slow."""
     outstanding: int = 0
     learn_at: float = 0.0
-    """When it may be asked again what it has, if it does not say."""
+    """Clock time from which an unknown offer can be requested again."""
 
     def __post_init__(self) -> None:
         self.breaker = Breaker(self.clock)
@@ -76,7 +76,7 @@ class Member(Generic[S]):
 
     @property
     def awake(self) -> bool:
-        """True if asking it starts nothing."""
+        """True if a request does not have to start a server."""
         return not self.provider.on_demand or self.provider.runs or len(self.latencies) > 0
 
     def failed(self, error: ProviderError) -> None:
@@ -85,43 +85,43 @@ class Member(Generic[S]):
 
 
 class Attempt(Generic[S, T]):
-    """One request to one member, in a task of its own: what it answers, in items."""
+    """One request to one member, in a task of its own, with the response as a stream of items."""
 
     def __init__(
         self, member: Member[S], items: AsyncIterator[T], *, cost: float | None = 1.0, delay_seconds: float = 0.0
     ) -> None:
-        """`cost` None: how long it takes to begin says nothing of the endpoint."""
+        """With `cost` None, the latency is not recorded."""
         self.member = member
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done once the first item is there, or it is clear that there will be none."""
+        """Done once the first item has come, or the task has ended without one."""
         self._items: asyncio.Queue[T | None] = asyncio.Queue()
         self._got_one = False
         self._asked_at = self._ended_at = member.clock()
-        # Counted from now on, not from when the task runs: who chooses next has to see it.
+        # Counted now, not when the task runs: the next choice has to see it.
         member.outstanding += 1
         self.task = asyncio.create_task(self._run(items, cost, delay_seconds))
         self.task.add_done_callback(self._ended)
 
     @property
     def failure(self) -> BaseException | None:
-        """Why there is not even a first item."""
+        """The exception that ended the request before its first item, if any."""
         if self._got_one or not self.task.done() or self.task.cancelled():
             return None
         return self.task.exception()
 
     @property
     def seconds(self) -> float:
-        """From asking to the end of the answer."""
+        """Seconds from the request to the end of the response."""
         return self._ended_at - self._asked_at
 
     async def items(self) -> AsyncIterator[T]:
-        """All of the answer. Raises what went wrong after the items that came before it."""
+        """Yield the whole response; raise its exception after the items that came before."""
         while (item := await self._items.get()) is not None:
             yield item
         await self.task
 
     async def end(self) -> None:
-        """Give it up, and everything it holds open."""
+        """Cancel the request and close everything it holds open."""
         await ended(self.task)
 
     async def _run(self, items: AsyncIterator[T], cost: float | None, delay_seconds: float) -> None:
@@ -159,5 +159,5 @@ class Attempt(Generic[S, T]):
 
 
 async def once(ask: Callable[[], Awaitable[T]]) -> AsyncGenerator[T, None]:
-    """An answer that comes in one piece."""
+    """Yield a response that comes in one piece."""
     yield await ask()

@@ -1,4 +1,4 @@
-"""An endpoint on this machine whose server is started when it is needed."""
+"""An endpoint on this machine whose server is started on demand."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,25 +14,25 @@ T = TypeVar("T")
 
 
 class Speech(Transcriber, Synthesizer, Protocol):
-    """An endpoint that can do both."""
+    """An endpoint for both speech-to-text and text-to-speech."""
 
 
 class OnDemandServer(Protocol):
-    """The server behind a local endpoint. All of it raises VoiceModeError."""
+    """The server behind a local endpoint. Every method can raise VoiceModeError."""
 
     @property
     def installed(self) -> bool:
-        """True if it could be started."""
+        """True if the server can be started."""
 
     async def start(self) -> None:
-        """Return once it answers; start it if it does not."""
+        """Return once the server answers; start it if it does not run."""
 
     async def wait_ready(self, report: Report) -> object:
-        """Return once its engine is loaded, reporting what that takes."""
+        """Return once the engine is loaded; report progress meanwhile."""
 
 
 class OnDemand:
-    """A Transcriber and Speaker whose server is started when nobody answers there."""
+    """A Transcriber and Synthesizer whose server is started when it is unreachable."""
 
     streams = False
 
@@ -79,7 +79,7 @@ class OnDemand:
         await self._endpoint.warm_up(report)
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
-        # Nothing can have been heard of an endpoint that was not there: asking again says nothing twice.
+        # An unreachable endpoint cannot have sent any audio: a retry repeats nothing.
         try:
             async with closing(self._endpoint.synthesize(text, voice)) as frames:
                 async for frame in frames:
@@ -108,7 +108,7 @@ class OnDemand:
             raise ProviderError(error.message, transient=False, hint=error.hint) from error
 
     async def _explained(self, error: ProviderError) -> ProviderError:
-        """`error`, and who it is that refuses, if that is not our server."""
+        """Return `error`, with the name of the program that answers in place of our server, if one does."""
         if not error.transient:
             try:
                 await self._server.start()

@@ -1,7 +1,7 @@
-"""Adapter of a plugin to our own interfaces: the one boundary that a plugin's mistakes do not cross.
+"""Adapter from plugins to our own interfaces: the one boundary that a plugin's bugs do not cross.
 
-Beyond it a plugin raises nothing but ProviderError, holds nobody up for longer than the settings allow, and has every
-method that our own providers have.
+An adapted plugin raises nothing but ProviderError, blocks no longer than the settings allow, and has every method that
+our own providers have.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ T = TypeVar("T")
 
 LEARN_SECONDS = 1.0
 FILE_SECONDS = 3600.0
-"""What a plugin that reads files itself may take for one: an hour of audio takes a slow engine that long."""
+"""Timeout for a plugin that transcribes files itself: an hour of audio takes a slow engine that long."""
 WARM_UP_SECONDS = 3600.0
-"""It may have to fetch weights first."""
+"""Timeout for a plugin's warm-up, which may have to fetch weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """Who is to blame."""
+    """The plugin that is blamed for a failure."""
 
     name: str
-    """As shown to people: plugin and URL."""
+    """Display name: plugin and URL."""
     key: str = ""
-    """Texts that must not be quoted."""
+    """Key of the URL, which must not appear in messages."""
 
     @contextmanager
     def blamed(self, ours: Callable[[BaseException], bool] = lambda _: False) -> Iterator[None]:
-        """Turns whatever happens inside into a ProviderError, except what is `ours`."""
+        """Turn any exception inside into a ProviderError, except those that are `ours`."""
         try:
             yield
         except ProviderError:
@@ -70,7 +70,7 @@ class Culprit:
 
 
 class Guarded:
-    """Base of guarded transcribers and synthesizers. `thing` is a plugin's, and may lack all of it."""
+    """Base of guarded transcribers and synthesizers. `thing` is the plugin's object, and may lack any member."""
 
     def __init__(self, thing: Any, culprit: Culprit, settings: Settings) -> None:
         self._thing = thing
@@ -109,7 +109,7 @@ class Guarded:
                     await self._thing.warm_up(passed_on)
 
     def _own(self, name: str, kind: type[T], default: T) -> T:
-        """An attribute of the plugin's; `default` if it has none, or another kind of thing."""
+        """Return an attribute of the plugin's object; `default` if it is missing, fails or has another type."""
         with suppress(ProviderError), self._culprit.blamed():
             value = getattr(self._thing, name, default)
             return value if isinstance(value, kind) else default
@@ -117,7 +117,7 @@ class Guarded:
 
 
 class GuardedTranscriber(Guarded):
-    """A Transcriber made of a SpeechToText."""
+    """A Transcriber around a plugin's SpeechToText."""
 
     @property
     def streams(self) -> bool:
@@ -151,7 +151,7 @@ class GuardedTranscriber(Guarded):
     async def transcribe_file(
         self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
     ) -> str:
-        """As `Transcriber.transcribe_file`, without progress; raises VoiceModeError if the file cannot be read."""
+        """Same as `Transcriber.transcribe_file`, but without progress. Raises VoiceModeError if the file cannot be read."""
         if hasattr(self._thing, "transcribe_file"):
             with self._culprit.blamed():
                 async with asyncio.timeout(FILE_SECONDS):
@@ -167,7 +167,7 @@ class GuardedTranscriber(Guarded):
 
 
 class GuardedSynthesizer(Guarded):
-    """A Speaker made of a TextToSpeech."""
+    """A Synthesizer around a plugin's TextToSpeech."""
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
         clock = asyncio.get_running_loop().time
@@ -176,7 +176,7 @@ class GuardedSynthesizer(Guarded):
             async with closing(self._thing.synthesize(text, voice)) as frames:
                 asked_at = clock()
                 while (frame := await _within(min(patience, left), anext(frames, None))) is not None:
-                    # Time that the listener takes is not held against the plugin.
+                    # Time that the consumer takes does not count against the plugin.
                     left -= clock() - asked_at
                     if _checked(frame, Frame).pcm:
                         heard, patience = True, self._settings.idle_timeout
@@ -188,7 +188,7 @@ class GuardedSynthesizer(Guarded):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Stands for what could not be made, so that the others are; whoever asks it gets the reason."""
+    """Stand-in for an object that could not be built; every request to it raises the reason."""
 
     error: ProviderError
 
@@ -206,16 +206,16 @@ class Broken:
 
 
 class _Witnessed:
-    """Audio on its way to a plugin, which may leave it lying.
+    """Audio on its way to a plugin, which may not read it.
 
-    What goes wrong with it is not the plugin's fault; when it ends, time runs.
+    A failure of the source is not the plugin's fault; the timeout for the response runs from the end of the audio.
     """
 
     def __init__(self, source: Frames, limit_seconds: float) -> None:
         self._source = source
         self._frames: asyncio.Queue[Frame | None] = asyncio.Queue()
         self.taken = False
-        """True if the plugin has had all of it."""
+        """True if the plugin has read all of the audio."""
         self._limit_seconds = limit_seconds
         self._seconds = 0.0
         self._error: Exception | None = None
@@ -223,7 +223,7 @@ class _Witnessed:
         self._waiting: asyncio.Timeout | None = None
 
     async def pass_on(self) -> None:
-        """Take all of it, whether the plugin does or not."""
+        """Read the whole source, even if the plugin does not."""
         try:
             async with closing(self._source) as source:
                 async for frame in source:
@@ -237,7 +237,7 @@ class _Witnessed:
             self._waiting.reschedule(self._deadline)
 
     async def frames(self) -> Frames:
-        """Yield the frames that the plugin gets."""
+        """Yield the frames to the plugin."""
         while (frame := await self._frames.get()) is not None:
             yield frame
         self.taken = True
@@ -248,7 +248,7 @@ class _Witnessed:
         return error is self._error
 
     async def in_time(self, answer: Any) -> Any:
-        """`answer`, awaited for as long as the person speaks and then for as long as the settings allow."""
+        """Await `answer` for as long as the person speaks, and then for as long as the settings allow."""
         async with asyncio.timeout_at(self._deadline) as self._waiting:
             try:
                 return await answer
@@ -268,7 +268,7 @@ def _checked(value: object, kind: type[T]) -> T:
 
 
 def _decoded(path: Path) -> Frame:
-    """Raises VoiceModeError."""
+    """Decode the audio file at `path`. Raises VoiceModeError."""
     try:
         with path.open("rb") as file:
             return join(decode_file(file, RATE), RATE)

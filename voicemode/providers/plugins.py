@@ -1,9 +1,9 @@
-"""Kinds of providers that packages and files add: found, loaded when one is needed, and kept from harming the others.
+"""Provider plugins from packages and files: found, loaded when one is needed, and kept from harming the others.
 
 plugins = Plugins(settings.providers_dir)
 ears = plugins.transcriber("wyoming://127.0.0.1:10300", settings)
 found = await plugins.discover(settings)
-plugins.problems()      what could not be loaded, for people
+plugins.problems()      plugins that could not be loaded, for people
 """
 
 import asyncio
@@ -37,14 +37,14 @@ from voicemode.speech.plugin import Plugin
 T = TypeVar("T")
 
 MODULE = "voicemode_provider_{name}"
-"""What a file is called among the modules of this process."""
+"""Module name of a provider file in this process."""
 LOAD_SECONDS = 10.0
-"""A plugin may take so long to be imported: some bring large libraries."""
+"""Timeout for importing the plugins: some bring large libraries."""
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def files(folder: Path) -> list[Path]:
-    """The files in `folder` that are meant: Python, and not beginning with an underscore or a dot."""
+    """Return the provider files in `folder`: Python files whose names begin with neither an underscore nor a dot."""
     try:
         return sorted(path for path in folder.glob("*.py") if path.name[0] not in "_.")
     except OSError:
@@ -52,9 +52,9 @@ def files(folder: Path) -> list[Path]:
 
 
 def run(path: Path) -> ModuleType:
-    """The module that the file at `path` makes.
+    """Run the file at `path` as a module and return that.
 
-    Raises PermissionError with the reason if somebody else may have written it, and whatever the file itself raises.
+    Raises PermissionError with the reason if another user may have written the file, and any exception of the file itself.
     """
     source = _read(path)
     name = MODULE.format(name=path.stem)
@@ -63,10 +63,10 @@ def run(path: Path) -> ModuleType:
         raise ImportError(f"{path} cannot be a module")
     module = module_from_spec(spec)
     module.__file__ = str(path)
-    # Classes of a module are looked up in it by dataclasses, pickle and typing.
+    # dataclasses, pickle and typing look up the module of a class here.
     sys.modules[name] = module
     try:
-        # What was checked is what is run: the import system would read the file again, or somebody's .pyc beside it.
+        # Run the very bytes that were checked: the import system would read the file again, or somebody's .pyc beside it.
         exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 - it is the person's own file
     except BaseException:
         del sys.modules[name]
@@ -83,7 +83,7 @@ def _read(path: Path) -> bytes:
 
 
 def _doubts(path: Path, opened: os.stat_result) -> Iterator[str]:
-    """Why somebody else may have written the file at `path`, which was `opened`."""
+    """Yield the reasons why another user may have written the file at `path`; `opened` is its status."""
     places = [(path, opened), *((folder, folder.stat()) for folder in {path.parent, path.resolve().parent})]
     for place, status in places:
         if status.st_uid != os.getuid():
@@ -95,13 +95,13 @@ def _doubts(path: Path, opened: os.stat_result) -> Iterator[str]:
 GROUP = "voicemode.providers"
 NAME = re.compile("[a-z][a-z0-9-]*")
 TAKEN = ("http", "https")
-"""Schemes of the API that VoiceMode itself speaks."""
+"""Schemes reserved for the API that VoiceMode itself speaks."""
 METHODS: Mapping[Kind, str] = {"stt": "transcribe", "tts": "synthesize"}
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a provider that somebody installed is not there."""
+    """Reason why an installed provider is unavailable."""
 
     name: str
     """Name of the plugin, or the path of its file."""
@@ -110,11 +110,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that may yield plugins."""
+    """A possible source of plugins: an entry point or a file."""
 
     name: str
     load: Callable[[], object]
-    """Gives a Plugin or several; may raise anything."""
+    """Returns a Plugin or several; may raise anything."""
 
 
 def installed() -> Iterator[Candidate]:
@@ -130,12 +130,12 @@ def in_folder(folder: Path) -> Iterator[Candidate]:
 
 
 def provider_in(path: Path) -> object:
-    """Return the PROVIDER of a file. Raises whatever the file does."""
+    """Return the PROVIDER of a file. Raises any exception of the file itself."""
     return run(path).PROVIDER
 
 
 class Import(threading.Thread):
-    """The import of a candidate, begun. It is somebody else's code: it may raise anything, or hang while the program ends."""
+    """A thread that imports a candidate: third-party code, which may raise anything, or hang while the program exits."""
 
     def __init__(self, candidate: Candidate) -> None:
         super().__init__(name=candidate.name, daemon=True)
@@ -153,7 +153,7 @@ class Import(threading.Thread):
 
 
 async def beside(work: Callable[[], T]) -> T:
-    """Do `work` in a thread of its own, for which neither the event loop nor the end of the program waits."""
+    """Run `work` in a thread of its own that blocks neither the event loop nor the exit of the program."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     outcome: Future[T] = Future()
 
@@ -162,7 +162,7 @@ async def beside(work: Callable[[], T]) -> T:
             outcome.set_result(work())
         except Exception as error:
             outcome.set_exception(error)
-        # The loop may be gone.
+        # The loop may be closed.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(ended.set)
 
@@ -172,7 +172,7 @@ async def beside(work: Callable[[], T]) -> T:
 
 
 class Plugins:
-    """All there are. Nothing is looked for before the first is needed."""
+    """All plugins. The search for them begins when the first is needed."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class Plugins:
         packages: Callable[[], Iterable[Candidate]] = installed,
         ask: Callable[[], Awaitable[Listeners]] = listeners,
     ) -> None:
-        """`folder` has the person's files, `packages` finds the others, `ask` tells who listens on this machine."""
+        """`folder` holds the person's files, `packages` finds the others, `ask` returns this machine's listening sockets."""
         self._folder, self._packages = folder, packages
         self._ask = ask
         self._loading = threading.Lock()
@@ -188,30 +188,30 @@ class Plugins:
         self._problems: dict[str, str] = {}
 
     def problems(self) -> list[Problem]:
-        """Problems, as far as plugins were needed until now."""
+        """Return the problems found so far; plugins are loaded only when needed."""
         return [Problem(name, reason) for name, reason in self._problems.items()]
 
     async def load(self) -> dict[tuple[str, Kind], Plugin]:
-        """Import them, unless that has been done, beside the event loop; takes LOAD_SECONDS at most."""
+        """Import all plugins, once and off the event loop; takes LOAD_SECONDS at most."""
         return await beside(self._all)
 
     def transcriber(self, url: str, settings: Settings) -> Transcriber:
-        """Return the transcriber at `url`. Raises ConfigError if nobody knows its scheme."""
+        """Return the transcriber at `url`. Raises ConfigError if no plugin has its scheme."""
         thing, culprit = self._build(url, "stt", settings)
         return GuardedTranscriber(thing, culprit, settings)
 
     def speaker(self, url: str, settings: Settings) -> Synthesizer:
-        """Return the synthesizer at `url`. Raises ConfigError if nobody knows its scheme."""
+        """Return the synthesizer at `url`. Raises ConfigError if no plugin has its scheme."""
         thing, culprit = self._build(url, "tts", settings)
         return GuardedSynthesizer(thing, culprit, settings)
 
     async def discover(self, settings: Settings) -> list[Found]:
-        """Return the URLs that plugins find on this machine, of this user or of root. Takes 0.6 s at most; never fails."""
+        """Return the servers of this user and of root that plugins find on this machine. Takes 0.6 s at most; never fails."""
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 plugins = (await self.load()).values()
         except TimeoutError:
-            # Nobody else is kept waiting: the next search has them.
+            # Other discovery does not wait for the import: the next search has the plugins.
             return []
         looking = asyncio.gather(*(self._look(plugin, settings) for plugin in plugins))
         there, found = await asyncio.gather(self._ask(), looking)
@@ -268,9 +268,9 @@ class Plugins:
 
 
 def _made(plugin: Plugin, url: str, settings: Settings, culprit: Culprit) -> object:
-    """Have the plugin make its object for `url`. Raises ProviderError."""
+    """Have the plugin build its object for `url`. Raises ProviderError."""
     with culprit.blamed():
-        # Sockets of native code escape the guard: whoever is far away is not even made.
+        # Sockets of native code escape the egress guard: an object for a remote host is not even built.
         egress.check(Address.parse(url).host)
         thing = plugin.build(disclosed(settings, url), url)
         if not hasattr(thing, METHODS[plugin.kind]):
@@ -279,7 +279,7 @@ def _made(plugin: Plugin, url: str, settings: Settings, culprit: Culprit) -> obj
 
 
 def disclosed(settings: Settings, url: str = "") -> Settings:
-    """`settings` as a stranger gets to see them: no secret, except the key that belongs to `url`."""
+    """Return `settings` as a plugin sees them: without secrets, except the key that belongs to `url`."""
     shown: dict[str, Any] = {item.name: item.default for item in fields(Settings) if item.metadata.get("secret")}
     if url and (key := settings.key_for(url)):
         shown["api_keys"] = (f"{url}={key}",)
@@ -287,7 +287,7 @@ def disclosed(settings: Settings, url: str = "") -> Settings:
 
 
 def _plugins(thing: object) -> Sequence[Plugin]:
-    """Raises TypeError or ValueError for what is none."""
+    """Return the plugins in `thing`. Raises TypeError or ValueError for anything else."""
     several: Sequence[object] = thing if isinstance(thing, list | tuple) else [thing]
     plugins = [plugin for plugin in several if isinstance(plugin, Plugin)]
     if len(plugins) < len(several):
@@ -299,7 +299,7 @@ def _plugins(thing: object) -> Sequence[Plugin]:
 
 
 def _own(plugin: Plugin, url: str) -> str:
-    """`url`, if the plugin may be used there without anybody having named it. Raises ValueError."""
+    """Return `url` if the plugin may be used there without being configured. Raises ValueError."""
     address = Address.parse(url)
     if address.scheme != plugin.name or not address.is_here:
         raise ValueError(f"{url} is none of its servers on this machine; name it in VOICEMODE_STT_BASE_URLS or TTS_BASE_URLS")

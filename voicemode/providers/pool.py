@@ -1,4 +1,4 @@
-"""All endpoints for one job, and the probes that find out whether those that failed are well again."""
+"""The endpoints for one job, and the probes that notice when a failed one has recovered."""
 
 import asyncio
 import logging
@@ -22,16 +22,16 @@ S = TypeVar("S", bound=Serving)
 T = TypeVar("T")
 
 LEARN_AGAIN_SECONDS = 60.0
-"""How long one that has not said what it has is not asked again: no turn is to wait for it each time."""
+"""Seconds before an endpoint that has not listed its offer is asked again, so that not every turn waits for it."""
 
 
 class Pool(Generic[S]):
-    """The endpoints for one job, best first. Only ProviderError fails over, a bug does not."""
+    """The endpoints for one job, best first. Only a ProviderError causes failover, a bug does not."""
 
     def __init__(
         self, kind: Kind, providers: Sequence[Provider[S]], hedge: Hedge, probe: Callable[[S], Awaitable[object]]
     ) -> None:
-        """`probe` has an endpoint do a little work; raises ProviderError if it is still not well."""
+        """`probe` has an endpoint do a little work, and raises ProviderError if it still fails."""
         self.kind = kind
         self.members = [Member(provider) for provider in providers]
         self._hedge = hedge
@@ -41,7 +41,7 @@ class Pool(Generic[S]):
         self._closed = False
 
     def update(self, providers: Sequence[Provider[S]]) -> None:
-        """From now on these, best first; who was there before keeps what is known of it."""
+        """Replace the providers, best first; those already present keep their health and latencies."""
         known = {member.name: member for member in self.members}
         self.members = [known.get(provider.name) or Member(provider) for provider in providers]
         for member, provider in zip(self.members, providers, strict=True):
@@ -52,15 +52,15 @@ class Pool(Generic[S]):
         return in_order(self.members, wanted)
 
     def best(self, wanted: Wanted = ANYTHING) -> Member[S] | None:
-        """The one the next request would ask first; None if there is none."""
+        """Return the member that the next request would try first; None if there is none."""
         return next(iter(self.order(wanted)), None)
 
     async def stream(
         self, request: RacedRequest[S, T], wanted: Wanted, account: Account
     ) -> AsyncGenerator[tuple[Member[S], T], None]:
-        """The items of an answer, each with who gave it.
+        """Yield the items of a response, each with the member that sent it.
 
-        Raises NoProviderError if nobody begins to answer, and the ProviderError of whoever breaks off.
+        Raises NoProviderError if no endpoint begins to respond, and the ProviderError of one that breaks off.
         """
         members = self.order(wanted)
         if members:
@@ -78,28 +78,28 @@ class Pool(Generic[S]):
                 await attempt.end()
 
     async def learn(self) -> None:
-        """Ask those of whom it is not known what they have, unless that was tried just now. Never fails."""
+        """Request the offer of each member where it is unknown, unless that was tried in the last minute. Never fails."""
         unknown = [member for member in self.members if _worth_learning(member)]
         for member in unknown:
             member.learn_at = member.clock() + LEARN_AGAIN_SECONDS
         await asyncio.gather(*(member.provider.speech.learn() for member in unknown))
 
     async def check(self, member: Member[S]) -> str:
-        """Ask an endpoint how it is. Raises ProviderError; if it is down, others are asked first from now on."""
+        """Check an endpoint. Raises ProviderError; if it is transient, others are tried first from now on."""
         try:
             return await member.provider.speech.check()
         except ProviderError as error:
-            # Who refuses to tell what it has, or has no such list, may well do its work.
+            # An endpoint that refuses to list its offer, or has no list, may still do its work.
             if error.transient:
                 member.breaker.failed(error)
                 self.look_after([member])
             raise
 
     async def warm_up(self, report: Report) -> None:
-        """Get the one ready that the next turn will ask. Raises VoiceModeError.
+        """Get the endpoint ready that the next turn will try first. Raises VoiceModeError.
 
-        A server of our own is waited for while it loads its engine. Another is got to know in the background: no turn waits
-        for that, and one that is down is found out before a turn asks it.
+        Wait while a server of our own loads its engine. Any other is checked in the background: no turn waits for that, and
+        one that is down is noticed before a turn tries it.
         """
         best = self.best()
         if best is None:
@@ -110,12 +110,12 @@ class Pool(Generic[S]):
             self._met[best] = asyncio.create_task(self._meet(best))
 
     async def close(self) -> None:
-        """End what goes on in the background, and begin no more of it."""
+        """Cancel the background tasks and start no more."""
         self._closed = True
         await ended(*self._probes.values(), *self._met.values())
 
     def look_after(self, members: Sequence[Member[S]]) -> None:
-        """Begin to probe those that have failed; those that are well need no probe any more."""
+        """Start probing members that have failed; stop probing those that have recovered."""
         for member in members:
             if not member.breaker.ailing:
                 if probe := self._probes.pop(member, None):
@@ -134,7 +134,7 @@ class Pool(Generic[S]):
             await member.provider.speech.warm_up(nobody)
 
     async def _until_well(self, member: Member[S]) -> None:
-        """Probe after each rest, so that no person's turn has to find out."""
+        """Probe after each rest until the member recovers, so that no person's turn has to find out."""
         while member in self.members and member.breaker.ailing:
             await asyncio.sleep(member.breaker.resting_seconds)
             if member.breaker.ailing and not member.breaker.resting_seconds:
@@ -142,7 +142,7 @@ class Pool(Generic[S]):
                 await (self._reach(member) if member.provider.paid else self._try_out(member))
 
     async def _reach(self, member: Member[S]) -> None:
-        """Find out whether one that costs money is there again, without having it work."""
+        """Check that a paid endpoint is reachable again, without having it do paid work."""
         try:
             await self.check(member)
         except ProviderError as error:
@@ -151,11 +151,11 @@ class Pool(Generic[S]):
         member.breaker.reached()
 
     async def _try_out(self, member: Member[S]) -> None:
-        """Find out whether it does its work again."""
+        """Probe an endpoint with a little real work."""
         try:
             await self._probe(member.provider.speech)
         except UnsuitableError:
-            # It is there, and says what it does not do.
+            # The endpoint is up, and says what it cannot do.
             member.breaker.succeeded()
         except ProviderError as error:
             member.breaker.failed(error)
@@ -167,5 +167,5 @@ class Pool(Generic[S]):
 
 
 def _worth_learning(member: Member[S]) -> bool:
-    """True if it has not said what it has, and may do so now."""
+    """True if the offer is unknown and can be requested now."""
     return member.provider.speech.offer == Offer() and member.breaker.trusted and member.clock() >= member.learn_at

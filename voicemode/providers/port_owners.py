@@ -1,7 +1,7 @@
-"""Who listens on the ports of this machine: where it has several users, a port may be somebody else's.
+"""Owners of the listening ports of this machine, which may have several users.
 
-Whoever gets hold of a well-known port first would be sent what people say. So a server that nobody named is used only if
-it runs as this user or as root.
+Another user who takes a well-known port first would receive people's speech. A server that is discovered rather than
+configured is therefore used only if it runs as this user or as root.
 """
 
 import asyncio
@@ -23,23 +23,23 @@ LISTENING = "0A"
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
     host: str
-    """The address it is bound to, as text."""
+    """Address that the socket is bound to, as text."""
     port: int
     trusted: bool
-    """True if it belongs to this user or to root."""
+    """True if the socket belongs to this user or to root."""
 
 
 Listeners = Sequence[ListeningSocket] | None
-"""All there are; None where the system does not tell."""
+"""All listening sockets; None where the system does not list them."""
 
 
 async def listeners() -> Listeners:
-    """Who listens now. Takes some milliseconds."""
+    """Return the sockets that listen now. Takes a few milliseconds."""
     return await asyncio.to_thread(_ask_the_system)
 
 
 def may_be_asked(there: Listeners, host: str, port: int) -> bool:
-    """True if somebody listens at `host`, an address of this machine, who is trusted, and nobody else does."""
+    """True if some socket serves `host`, an address of this machine, and all that do are trusted; True without a list."""
     if there is None:
         return True
     trusted = [one.trusted for one in there if one.port == port and one.host in takers(host)]
@@ -47,7 +47,7 @@ def may_be_asked(there: Listeners, host: str, port: int) -> bool:
 
 
 def takers(host: str) -> tuple[str, ...]:
-    """Return the addresses to which a socket may be bound that takes what is sent to `host`."""
+    """Return the addresses to which a socket that receives connections to `host` can be bound."""
     four = host.removeprefix("::ffff:")
     if ":" in four:
         return host, "::"
@@ -55,7 +55,7 @@ def takers(host: str) -> tuple[str, ...]:
 
 
 def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[ListeningSocket]:
-    """The listening sockets in the text of /proc/net/tcp or tcp6; lines that are not understood are left out."""
+    """Yield the listening sockets in the text of /proc/net/tcp or tcp6; lines that cannot be parsed are skipped."""
     for line in text.splitlines()[1:]:
         with suppress(ValueError, IndexError):
             fields = line.split()
@@ -65,7 +65,7 @@ def parse_table(text: str, trusted_uids: Sequence[int]) -> Iterator[ListeningSoc
 
 
 def _host(digits: str) -> str:
-    """`0100007F` is 127.0.0.1: words of four bytes, each as a number of this machine."""
+    """Decode an address like `0100007F` (127.0.0.1): words of four bytes in this machine's byte order."""
     words = (int(digits[start : start + 8], 16).to_bytes(4, sys.byteorder) for start in range(0, len(digits), 8))
     ip = ip_address(b"".join(words))
     mapped = getattr(ip, "ipv4_mapped", None)
@@ -84,7 +84,7 @@ def _ask_the_system() -> Listeners:
 
 
 def by_process() -> Listeners:
-    """Return the owners of ports by process, for systems without /proc. None on macOS: there only root sees all."""
+    """Return the listening sockets by process, for systems without /proc. None on macOS, where only root sees them all."""
     there = [end for end in tcp_sockets() if end.listening] if sys.platform != "darwin" else []
     return [ListeningSocket(end.host, end.port, _is_mine(end.pid)) for end in there] or None
 

@@ -1,4 +1,4 @@
-"""One speech endpoint among several, and what is known of it."""
+"""One speech endpoint among several, and the record of a turn's requests."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -12,7 +12,7 @@ S_co = TypeVar("S_co", bound=Serving, covariant=True)
 
 
 class EndpointSource(IntEnum):
-    """Who named an endpoint; the lower, the more it is preferred."""
+    """Origin of an endpoint; a lower value is preferred."""
 
     USER = 0
     LOCAL = 1
@@ -21,7 +21,7 @@ class EndpointSource(IntEnum):
 
 
 class Distance(IntEnum):
-    """Distance of an endpoint: what leaves the machine, and how far it goes."""
+    """Distance of an endpoint: how far the data sent to it travels."""
 
     MACHINE = 0
     NETWORK = 1
@@ -30,7 +30,7 @@ class Distance(IntEnum):
 
 
 def distance_of(url: str) -> Distance:
-    """Where the host of `url` is, as far as its name tells; nothing is looked up. Raises ValueError for what is no URL.
+    """Return the distance of the host of `url`, judged by its name without a lookup. Raises ValueError for an invalid URL.
 
     In doubt it is the internet: a host that is nearer than it looks costs a key or a little speed, never privacy.
     """
@@ -47,18 +47,18 @@ def distance_of(url: str) -> Distance:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider(Generic[S_co]):
     name: str
-    """As shown to people: the endpoint's URL."""
+    """Display name: the endpoint's URL."""
     kind: Kind
     speech: S_co
     source: EndpointSource = EndpointSource.USER
     place: Distance = Distance.MACHINE
     paid: bool = False
-    """True if its use costs money: the cloud, or a key that is sent over the internet."""
+    """True if requests cost money: the cloud, or a key that is sent over the internet."""
     sends_key: bool = False
     on_demand: bool = False
-    """True if its server is ours: started when it is needed, and waited for while it loads its engine."""
+    """True if the server is our own: started on demand, and waited for while it loads its engine."""
     runs: bool = False
-    """True if it was found running, so that asking it starts nothing."""
+    """True if the server was found running, so that a request need not start it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +70,20 @@ class Failure:
 
 @dataclass(slots=True)
 class Account:
-    """Filled in while a turn goes on; the agent is told from it who spoke, who listened, and what went wrong."""
+    """Record of a turn, for the agent: the providers that spoke and transcribed, and the failures."""
 
     spoke: list[str] = field(default_factory=list)
     """Names of the providers that spoke, in order, each once."""
     transcribed: str = ""
     """Name of the provider that transcribed."""
     why: dict[Kind, str] = field(default_factory=dict)
-    """Why that one: "your first URL", "the only one that has the voice af_sky", "http://… failed"."""
+    """Reason for the choice: "the first of your endpoints", "it has the voice af_sky", "it runs already"."""
     failures: list[Failure] = field(default_factory=list)
-    """Attempts that came to nothing, in order."""
+    """Failed attempts, in order."""
     notes: list[str] = field(default_factory=list)
-    """Wishes that were not met: another voice, another model."""
+    """Notes on requirements that were not met: another voice, another model."""
     unheard: list[str] = field(default_factory=list)
-    """Sentences that broke off; they are not begun again, so that nothing is said twice."""
+    """Sentences that broke off or were not spoken; none is started again, so that nothing is heard twice."""
 
     def spoken_by(self, provider: str) -> None:
         if provider not in self.spoke:

@@ -1,4 +1,4 @@
-"""One request, answered by whoever begins first: failover, one retry, hedging."""
+"""One request, answered by the endpoint that begins first: failover, one retry, hedging."""
 
 import asyncio
 import random
@@ -19,14 +19,14 @@ T = TypeVar("T")
 Hedge = Literal["off", "free", "all"]
 
 FIRST_HEDGE_SECONDS = 1.2
-"""Patience with another machine of which nothing is known yet; this machine refuses or answers."""
+"""Delay before hedging a server on another machine whose latency is unknown; this machine refuses or answers."""
 LEAST_HEDGE_SECONDS = 0.1
 BACKOFF_SECONDS = (0.05, 0.2)
-"""Before the same endpoint is asked again, drawn at random so that clients do not come back all at once."""
+"""Range of the random delay before a retry, so that clients do not all come back at once."""
 SOON_SECONDS = 1.0
-"""What failed later than that ran into a limit, and would again."""
+"""A request that fails later than this ran into a timeout, and would again: no retry."""
 LONGEST_WAIT_SECONDS = 2.0
-"""An endpoint that wants to be left alone for so long is waited for, if nobody else can be asked."""
+"""Longest Retry-After that is worth waiting for, where no better endpoint is left."""
 
 JOBS: dict[Kind, str] = {"stt": "transcribe", "tts": "speak"}
 
@@ -40,7 +40,7 @@ class RacedRequest(Generic[S, T]):
 
 
 class Race(Generic[S, T]):
-    """Asks `members`, best first, until one of them begins to answer."""
+    """Sends a request to `members`, best first, until one of them begins to respond."""
 
     def __init__(self, members: Sequence[Member[S]], request: RacedRequest[S, T], account: Account, hedge: Hedge) -> None:
         self._first = members[0] if members else None
@@ -53,7 +53,7 @@ class Race(Generic[S, T]):
         self._failures: dict[str, ProviderError] = {}
 
     async def winner(self) -> Attempt[S, T]:
-        """The first attempt that has begun; the others are ended. Raises NoProviderError, and what is no ProviderError."""
+        """Return the first attempt to begin, and cancel the others. Raises NoProviderError, and any error but ProviderError."""
         won: Attempt[S, T] | None = None
         try:
             while won is None:
@@ -75,7 +75,7 @@ class Race(Generic[S, T]):
         self._running.append(Attempt(member, items, cost=self._request.cost, delay_seconds=delay_seconds))
 
     async def _next_to_begin(self) -> Attempt[S, T] | None:
-        """Wait for the next news; None if nobody has begun yet."""
+        """Wait until an attempt begins, one fails, or it is time to hedge; None if none has begun."""
         patience = self._patience()
         begun, _ = await asyncio.wait(
             [attempt.begun for attempt in self._running], timeout=patience, return_when=asyncio.FIRST_COMPLETED
@@ -92,7 +92,7 @@ class Race(Generic[S, T]):
         return None
 
     def _patience(self) -> float | None:
-        """Seconds to wait before the next is asked as well; None is for ever."""
+        """Seconds to wait before the next member is tried as well; None means forever."""
         if not (self._waiting and self._may_hedge(self._waiting[0])):
             return None
         member = self._running[-1].member
@@ -104,14 +104,14 @@ class Race(Generic[S, T]):
         return None if member.provider.place is Distance.MACHINE else FIRST_HEDGE_SECONDS
 
     def _may_hedge(self, other: Member[S]) -> bool:
-        """True if `other` may be asked merely because the first is slow: not if that costs money or carries voice farther."""
+        """True if `other` may be tried because the first is slow: unless `hedge` is all, it must be free and not farther."""
         if self._hedge == "off" or not (other.breaker.trusted and other.awake) or other in self._retried:
             return False
         nearer = self._first is not None and other.provider.place <= self._first.provider.place
         return self._hedge == "all" or (nearer and not other.provider.paid)
 
     def _overtaken(self, losers: Sequence[Attempt[S, T]]) -> None:
-        """Ask a member that did not even begin later the next time, until a probe finds it well."""
+        """Mark the first member as failed if it has not even begun: others come first until a probe succeeds."""
         for attempt in losers:
             if not attempt.begun.done() and attempt.member is self._first:
                 attempt.member.breaker.failed(ProviderError(f"{attempt.member.name} was too slow to begin.", transient=True))
@@ -128,7 +128,7 @@ class Race(Generic[S, T]):
             self._ask_next(self._back_off(error))
 
     def _worth_a_retry(self, member: Member[S], error: ProviderError) -> bool:
-        """True if asking the same again is cheaper than asking the next."""
+        """True if retrying the same member is better than trying the next."""
         if not error.transient or member in self._retried or self._running:
             return False
         if (error.retry_after_seconds or 0.0) > LONGEST_WAIT_SECONDS:

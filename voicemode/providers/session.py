@@ -1,4 +1,4 @@
-"""The ears and the voice of one turn: whoever can, answers."""
+"""Speech-to-text and text-to-speech for one turn, with failover between endpoints."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -20,27 +20,27 @@ from voicemode.text.sentences import broken_off
 T = TypeVar("T")
 
 Speculate = Literal["off", "free", "all"]
-"""Who is asked for the text before the turn has ended: nobody, those that cost nothing, everybody."""
+"""Endpoints that transcribe before the turn has ended: none, free ones, all."""
 
 SECONDS_PER_COST = 6.0
-"""So much more audio takes as long again as the least there is: Whisper base takes 0.32 s for 3 s, 0.9 s for 15 s."""
+"""Seconds of audio that add 1 to the cost of a request: Whisper base takes 0.32 s for 3 s, 0.9 s for 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSession:
-    """A SpeechToText and a TextToSpeech that fail over, and keep account of it."""
+    """A SpeechToText and a TextToSpeech that fail over, and record that in an account."""
 
     stt: Pool[Transcriber]
     tts: Pool[Synthesizer]
     account: Account
     stt_model: str = ""
-    """Asked for by name; empty is no wish."""
+    """Model requested by name; empty means any."""
     voices: tuple[str, ...] = ()
-    """In order of preference, where nobody asks for one."""
+    """Voices in order of preference, where none is requested."""
     speculate: Speculate = "off"
 
     def early(self, language: str = "") -> bool:
-        """True if `transcripts` tells at each pause what was said so far."""
+        """True if `transcripts` yields the transcript so far at each pause."""
         best = self.stt.best(self._ears(language))
         if best is None or best.provider.speech.streams:
             return False
@@ -55,7 +55,7 @@ class ProviderSession:
     async def transcribe_file(
         self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
     ) -> str:
-        """Text of an audio file in `response_format`. Raises NoProviderError."""
+        """Return the text of an audio file in `response_format`. Raises NoProviderError."""
 
         def ask(stt: Transcriber) -> Awaitable[str]:
             return stt.transcribe_file(path, language=language, response_format=response_format, progress=progress)
@@ -63,7 +63,7 @@ class ProviderSession:
         return (await self._answer(ask, language, None))[0]
 
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-        """`frames` has to outlive the cancellation of whoever waits for one: the next provider needs all that was said."""
+        """Transcribe `frames`, which has to survive a cancelled read: the next provider needs all of the audio."""
         kept: list[Frame] = []
         best = self.stt.best(self._ears(language))
         if best is not None and best.provider.speech.streams:
@@ -79,7 +79,7 @@ class ProviderSession:
                 yield transcript
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
-        """`text`, spoken. Of a sentence that broke off nothing is repeated; the next provider goes on with the one after it."""
+        """Speak `text`. A sentence that broke off is not repeated; the next provider goes on with the sentence after it."""
         wanted = wanted_of(voice)
         await self._ask_around(self.tts, wanted)
         while text:
@@ -101,7 +101,7 @@ class ProviderSession:
                 self.account.unheard.append(begun)
 
     async def _answer(self, ask: Callable[[Transcriber], Awaitable[T]], language: str, seconds: float | None) -> tuple[T, str]:
-        """The first answer, and the name of who gave it. An empty text is an answer."""
+        """Return the first response and the name of its provider. An empty text is a response."""
         wanted = self._ears(language)
         await self._ask_around(self.stt, wanted)
         cost = None if seconds is None else 1 + seconds / SECONDS_PER_COST
@@ -113,12 +113,12 @@ class ProviderSession:
         return answer, member.name
 
     async def _live(self, member: Member[Transcriber], transcripts: AsyncIterator[Transcript]) -> AsyncIterator[Transcript]:
-        """Yield the transcripts of `member` while the person speaks; a failure is noted and ends it."""
+        """Yield the transcripts of `member` while the person speaks; a failure is recorded and ends the stream."""
         attempt = Attempt(member, transcripts, cost=None)
         try:
             async for transcript in attempt.items():
                 if transcript.final:
-                    # Whoever has what it wanted ends the request, which then is neither a success nor a failure by itself.
+                    # The caller cancels the request once it has the transcript, so the success must be recorded here.
                     member.breaker.succeeded()
                     self.account.transcribed = member.name
                     self.account.why["stt"] = "it understands while you speak"
@@ -156,7 +156,7 @@ def speaking(text: str, voice: Voice) -> RacedRequest[Synthesizer, Frame]:
 
 
 async def keeping(frames: Frames, kept: list[Frame]) -> Frames:
-    """`frames` without their pauses, each of which is added to `kept`. Closing this does not close `frames`."""
+    """Yield `frames` without their pauses, and add each to `kept`. Closing this does not close `frames`."""
     async for frame in frames:
         if frame.pcm:
             kept.append(frame)
@@ -164,7 +164,7 @@ async def keeping(frames: Frames, kept: list[Frame]) -> Frames:
 
 
 async def after(kept: list[Frame], frames: Frames) -> Frames:
-    """`kept`, then `frames`. Closing this does not close `frames`."""
+    """Yield `kept`, then `frames`. Closing this does not close `frames`."""
     for frame in kept:
         yield frame
     async for frame in frames:

@@ -1,1 +1,1 @@
-"""Speech providers: their interfaces, and those we have."""
+"""Speech providers: interfaces and implementations."""

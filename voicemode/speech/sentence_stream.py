@@ -1,4 +1,4 @@
-"""Long text, sentence by sentence: what comes first is heard while the rest is still being made."""
+"""Synthesis of long text, sentence by sentence: the first is heard while the rest is still being made."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from voicemode.tasks import ended
 from voicemode.text.sentences import requests
 
 PARTS_AHEAD = 2
-"""Parts whose audio is kept at a time: the one being heard and the next."""
+"""Parts whose audio is buffered at a time: the one being heard and the next."""
 USUAL_CHARS = 15.0
-"""A second of speech at normal speed holds so many, as a rule."""
+"""Characters in a second of speech at normal speed, as a rule."""
 COMPLETE = 0.995
-"""Of a part: the device may keep the last samples to itself."""
+"""Share of a part that counts as all of it: the device may not report the last samples."""
 
 
 class _Mark(Enum):
@@ -29,19 +29,19 @@ _Made = asyncio.Queue[Frame | _Mark]
 
 @dataclass(slots=True)
 class SpokenPart:
-    """A part of the text requested at once, and the seconds of audio it has come to."""
+    """A part of the text that is one request, and the seconds of its audio so far."""
 
     text: str
     seconds: float = 0.0
     complete: bool = False
-    """False as long as more of it is being made."""
+    """True once all of its audio has been made."""
 
 
 class Sentences:
-    """A TextToSpeech that asks another for one part of the text after the other.
+    """A TextToSpeech that requests one part of the text after the other from another TextToSpeech.
 
-    The next part is asked for when the one before is complete, while that is still being heard: an engine never has two
-    requests to share itself between. Leaving the stream ends the request at once.
+    The next part is requested when the one before is complete, while that is still being heard: an engine never handles
+    two requests at once. Leaving the stream cancels the request at once.
     """
 
     def __init__(self, inner: TextToSpeech, unheard: list[str]) -> None:
@@ -52,7 +52,7 @@ class Sentences:
         """Parts of the latest text."""
 
     def synthesize(self, text: str, voice: Voice) -> Frames:
-        """`text`, spoken. Raises ProviderError after the frames that came before it."""
+        """Speak `text`. Raises ProviderError after the frames that came before it."""
         self.parts = [SpokenPart(request) for request in requests(text)]
         return self._speak(self.parts, voice)
 
@@ -89,10 +89,10 @@ class Sentences:
 
 
 def heard(parts: Sequence[SpokenPart], seconds: float, speed: float = 1.0) -> list[str]:
-    """Return what of each part was heard after `seconds` of all, cut at a word; empty from where nothing was."""
+    """Return the text of each part heard in the first `seconds` of audio, cut at a word; empty for parts not reached."""
     told = list[str]()
     for part in parts:
-        # Of what is still being made nobody knows how long it will be.
+        # The length of a part that is still being made can only be estimated.
         length = part.seconds if part.complete else max(part.seconds, len(part.text) / (USUAL_CHARS * speed))
         told.append(up_to(part.text, seconds / length) if length else part.text)
         seconds = max(0.0, seconds - length)
@@ -100,7 +100,7 @@ def heard(parts: Sequence[SpokenPart], seconds: float, speed: float = 1.0) -> li
 
 
 def up_to(text: str, share: float) -> str:
-    """The words that are complete after `share` of `text`."""
+    """Return the words that are complete after `share` of `text`."""
     if share >= COMPLETE:
         return text
     end = round(len(text) * share)

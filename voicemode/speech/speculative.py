@@ -1,8 +1,8 @@
-"""A SpeechToText that starts before the turn has ended.
+"""Speculative transcription, which starts before the turn has ended.
 
-At each pause what was said is transcribed, while it is still open whether more comes. If nothing does, the text is there
-already. If the person goes on, the work is dropped, or kept as a finished part where it is long: so the time from the last
-word to the text does not grow with the turn.
+At each pause the speech so far is transcribed, before it is clear whether more follows. If none does, the text is ready.
+If the person goes on, the work is dropped, or kept as a finished part if it is long or a sentence: so the time from the
+last word to the text does not grow with the turn.
 """
 
 import asyncio
@@ -17,38 +17,38 @@ from voicemode.speech.base import SpeechToText, Transcript
 from voicemode.text.completeness import UNKNOWN, reads_finished
 
 PART_SECONDS = 6.0
-"""What is shorter, and no sentence, is transcribed again with what follows: that gives context, and takes hardly longer."""
+"""A shorter part that is no sentence is transcribed again with the speech after it: more context in hardly more time."""
 SENTENCE_SECONDS = 1.5
-"""What is shorter is no sentence, whatever it reads like."""
+"""A shorter part is no sentence, whatever its text reads like."""
 BREATH_SECONDS, REST_SECONDS = 0.05, 0.1
-"""Of silence after the pause was noticed: after a long part, so that no word is cut; after a sentence, so that it is one."""
+"""Least silence after a pause was detected: after a long part, so that no word is cut; after a sentence, to be sure."""
 SCRAP_SECONDS = 0.5
-"""Sound, with the 0.3 s that it takes to notice its end; what is shorter is no word."""
+"""Shortest word, with the 0.3 s that it takes to detect its end."""
 LEAD_SECONDS = 0.3
-"""Of silence before a part; with more, Whisper mishears how it begins."""
+"""Silence kept before a part; with more, Whisper mishears its beginning."""
 PROMPT_CHARS = 200
-"""Of the text before a part, as its prompt."""
+"""Characters of the text before a part that are its prompt."""
 
 
 class StreamingTranscriber(SpeechToText, Protocol):
-    """Transcribes a turn. The frames that `transcripts` takes are marked with PAUSE; a pause's silence is one frame."""
+    """Transcribes a turn. The frames passed to `transcripts` have a PAUSE at each pause; its silence is one frame."""
 
     def early(self, language: str = "") -> bool:
-        """True if `transcripts` tells at each pause what was said so far."""
+        """True if `transcripts` yields the transcript so far at each pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnPart:
-    """A stretch of the turn, from one pause to another."""
+    """A stretch of the turn, from one pause to the next."""
 
     audio: Frame
     frames: int
-    """Number of the part."""
+    """Number of frames in the part."""
     work: asyncio.Task[Transcript]
 
 
 class Speculation:
-    """The work on one turn; `transcripts` ends what it began."""
+    """The transcription tasks of one turn; `transcripts` cancels them when it ends."""
 
     def __init__(self, stt: SpeechToText, prompt: str, language: str) -> None:
         self._stt = stt
@@ -56,17 +56,17 @@ class Speculation:
         self._language = language
         self._parts: list[TurnPart] = []
         self._fresh: list[Frame] = []
-        """Said after the last part."""
+        """Frames after the last part."""
         self._latest: TurnPart | None = None
-        """Audio fresh at the last pause, being transcribed. If more is said it becomes a part, or is dropped."""
+        """The fresh audio as of the last pause, being transcribed. If speech goes on, it becomes a part or is dropped."""
         self._rest_seconds = 0.0
-        """Silence after it, less what it takes to notice a pause."""
+        """Silence after `_latest`, less the time it takes to detect a pause."""
         self._untold = set[asyncio.Task[Transcript]]()
-        """The work on what was said before the pause that goes on, until its text has been told."""
+        """The transcription up to the current pause, until its text has been yielded."""
         self._tasks = set[asyncio.Task[Transcript]]()
 
     async def transcripts(self, frames: Frames) -> AsyncIterator[Transcript]:
-        """At each pause, what was said so far; at last all of it. Raises ProviderError."""
+        """Yield the transcript so far at each pause, and all of it at the end. Raises ProviderError."""
         upcoming = asyncio.create_task(following(frames))
         try:
             while True:
@@ -96,7 +96,7 @@ class Speculation:
             self._untold = {self._up_to_now().work}
 
     def _up_to_now(self) -> TurnPart:
-        """The part that ends here, begun if need be."""
+        """Return the part that ends here; start its transcription if necessary."""
         if self._latest is not None and len(self._fresh) > self._latest.frames:
             self._settle(self._latest)
         if self._latest is None:
@@ -107,7 +107,7 @@ class Speculation:
         return self._latest
 
     def _settle(self, latest: TurnPart) -> None:
-        """More was said after `latest`: keep it or drop it."""
+        """Keep `latest` as a part or drop it, now that speech has gone on."""
         if self._may_stand(latest):
             self._parts.append(latest)
             silence, *more = self._fresh[latest.frames :]
@@ -117,9 +117,9 @@ class Speculation:
         self._latest = None
 
     def _may_stand(self, part: TurnPart) -> bool:
-        """True if its text is good by itself: it is long, or a sentence. Whisper tends to leave out what follows one."""
+        """True if the part is good by itself: long, or a sentence. Whisper tends to leave out the speech after a sentence."""
         if sum(frame.seconds for frame in self._fresh[part.frames + 1 :]) < SCRAP_SECONDS:
-            # Its own last sound, a breath or a click: by itself, Whisper makes words of that.
+            # Only its own last sound, a breath or a click follows: from that alone, Whisper makes up words.
             return False
         if part.audio.seconds >= PART_SECONDS:
             return self._rest_seconds >= BREATH_SECONDS or part.audio.seconds >= 2 * PART_SECONDS
@@ -135,7 +135,7 @@ class Speculation:
         return await self._stt.transcribe(audio, prompt=prompt, language=self._language)
 
     async def _done(self, parts: list[TurnPart]) -> list[Transcript]:
-        """The texts of `parts`; what nobody could understand is tried once more. Raises ProviderError."""
+        """Return the transcripts of `parts`; a failed one is retried once. Raises ProviderError."""
         done: list[Transcript] = []
         for part in parts:
             try:
@@ -145,7 +145,7 @@ class Speculation:
         return done
 
     def _so_far(self, works: Iterable[asyncio.Task[Transcript]]) -> Transcript:
-        """Return the text known at a pause; empty if that is not all of it."""
+        """Return the transcript up to a pause; empty if a part of it failed."""
         done = [*(part.work for part in self._parts), *works]
         if any(work.exception() for work in done):
             return Transcript("", final=False)
@@ -153,15 +153,15 @@ class Speculation:
 
 
 def speculative(stt: SpeechToText, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-    """`SpeechToText.transcripts` by way of `transcribe`, begun at each PAUSE in `frames`.
+    """Implement `SpeechToText.transcripts` with `transcribe`, started at each PAUSE in `frames`.
 
-    Whoever waits for one of `frames` is cancelled in the end. Raises ProviderError.
+    A pending read of `frames` is cancelled at the end. Raises ProviderError.
     """
     return Speculation(stt, prompt, language).transcripts(frames)
 
 
 def whole(parts: list[Transcript], *, final: bool) -> Transcript:
-    """One transcript of the parts of a turn."""
+    """Join the transcripts of a turn's parts."""
     text = ""
     for part in parts:
         text = joined(text, part.text.strip())
@@ -171,24 +171,24 @@ def whole(parts: list[Transcript], *, final: bool) -> Transcript:
 
 
 def joined(text: str, more: str) -> str:
-    """Both, with a space between. What goes on in small letters shows that a full stop before it is none."""
+    """Join both with a space. If `more` begins in lower case, the full stop before it is dropped."""
     if more[:1].islower():
         text = text.rstrip(".…")
     return f"{text} {more}".strip()
 
 
 def ending(audio: Frame, seconds: float) -> Frame:
-    """The last `seconds` of `audio`, or all."""
+    """Return the last `seconds` of `audio`, or all of it."""
     return Frame(audio.pcm[-round(seconds * audio.rate) * SAMPLE_BYTES :], audio.rate)
 
 
 async def following(frames: Frames) -> Frame | None:
-    """The next of `frames`; None at their end."""
+    """Return the next of `frames`; None at the end."""
     return await anext(frames, None)
 
 
 async def at_the_end(stt: SpeechToText, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-    """`SpeechToText.transcripts` by way of `transcribe`: one final transcript, once the last of `frames` has come."""
+    """Implement `SpeechToText.transcripts` with `transcribe`: one final transcript after the last of `frames`."""
     async with closing(frames):
         heard = [frame async for frame in frames]
     yield await stt.transcribe(join(heard, RATE), prompt=prompt, language=language)

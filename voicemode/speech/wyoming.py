@@ -1,7 +1,7 @@
-"""Speech to text over the Wyoming protocol, which Home Assistant's voice servers speak: events over TCP.
+"""Speech-to-text over the Wyoming protocol of Home Assistant's voice servers: events over TCP.
 
-The audio is sent while the person speaks. A server that can streams its transcript back meanwhile; one that cannot answers
-at the end. Needs the package `wyoming`; without it, whoever asks is told so.
+The audio is sent while the person speaks. Some servers stream the transcript back meanwhile, others send it at the end.
+Needs the package `wyoming`; without it, a ConfigError says so.
 
     wyoming://127.0.0.1:10300
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVENT_BYTES = 1024 * 1024
-"""A longer event is no transcript."""
+"""Largest event that is accepted: no transcript is longer."""
 QUOTE_CHARS = 200
 HINT = Remedy("Check that it runs and that its URL is right", "voicemode providers --check")
 
@@ -38,9 +38,9 @@ HINT = Remedy("Check that it runs and that its URL is right", "voicemode provide
 async def connected(
     name: str, address: tuple[str, int], connect_seconds: float, write_seconds: float
 ) -> AsyncIterator["WyomingConnection"]:
-    """A connection to the server at `address`, called `name`, closed on leaving whatever happens.
+    """Open a connection to the server at `address`, called `name`; it is always closed on leaving.
 
-    Raises ProviderError; UnreachableError if nobody listens. `write_seconds` is how long it may not take what it is sent.
+    Raises ProviderError; UnreachableError if nothing listens. `write_seconds` is the timeout for a write.
     """
     loop = asyncio.get_running_loop()
     reader = BoundedReader(EVENT_BYTES, loop)
@@ -56,15 +56,15 @@ async def connected(
     try:
         yield WyomingConnection(name, reader, asyncio.StreamWriter(transport, protocol, reader, loop), write_seconds)
     finally:
-        # Not `close`, which would wait until a server that takes nothing has taken all.
+        # Not `close`, which would wait until a server that reads nothing has read everything.
         transport.abort()
 
 
 class BoundedReader(asyncio.StreamReader):
-    """A reader that does not believe every length it is told."""
+    """A reader that rejects implausible lengths."""
 
     async def readexactly(self, n: int) -> bytes:
-        """Raises ValueError for what no server would say."""
+        """Read `n` bytes. Raises ValueError for an implausible length."""
         if not 0 <= n <= EVENT_BYTES:
             raise ValueError(f"an event of {n} bytes")
         return await super().readexactly(n)
@@ -85,7 +85,7 @@ class WyomingConnection:
         await self.in_time(async_write_event(Event(kind, data, payload), self._writer), self._write_seconds)
 
     async def read(self) -> "Event":
-        """The next event; waits for ever."""
+        """Return the next event; no timeout."""
         from wyoming.event import async_read_event
 
         with self._translated():
@@ -111,7 +111,7 @@ class WyomingConnection:
             raise ProviderError(f"{self._name} did not answer in time.", transient=True, hint=HINT) from error
         except (OSError, asyncio.IncompleteReadError) as error:
             raise ProviderError(f"{self._name} broke off the connection.", transient=True) from error
-        # The package believes that an event is a dict with the right things in it, and that JSON is not nested for ever.
+        # The package takes for granted that an event is a dict with the right items, and that its JSON is not deeply nested.
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise self._nonsense() from error
 
@@ -120,19 +120,19 @@ class WyomingConnection:
 
 
 def text_of(event: "Event") -> str:
-    """The text of a transcript, of a part of one, or of an error."""
+    """Return the text of a transcript, of a part of one, or of an error."""
     text = event.data.get("text")
     return text if isinstance(text, str) else ""
 
 
 PORT = 10_300
-"""Where these servers listen if nobody tells them otherwise."""
+"""Default port of these servers."""
 CHUNK_SECONDS = 0.5
-"""The longest piece of audio that is sent as one event."""
+"""Longest piece of audio that is sent as one event."""
 LOOKUP_SECONDS = 1.0
 DISCOVER_SECONDS = 0.25
 LAST_WORDS_SECONDS = 0.5
-"""How long a server that takes no more audio may take to say why."""
+"""Timeout for the error message of a server that accepts no more audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +148,16 @@ class WyomingProgram:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Audio that has gone out to its end."""
+    """Audio that has been sent completely."""
 
     seconds: float
-    """Length of it."""
+    """Length of the audio."""
     at: float
-    """When the last of it went, by the clock of the event loop."""
+    """Time at which the last of the audio was sent, by the clock of the event loop."""
 
 
 class Wyoming:
-    """A SpeechToText at one server; each utterance has a connection of its own, as the protocol wants it."""
+    """A SpeechToText at one server; each utterance has its own connection, as the protocol requires."""
 
     streams = True
     format = "pcm"
@@ -194,7 +194,7 @@ class Wyoming:
             return [transcript async for transcript in transcripts][-1]
 
     async def transcripts(self, frames: Frames, *, prompt: str = "", language: str = "") -> AsyncIterator[Transcript]:
-        """Yield the text so far, each time that it grows; at last all of it. Raises ProviderError."""
+        """Yield the text so far each time it grows, and all of it at the end. Raises ProviderError."""
         async with self._connected() as line:
             sending = asyncio.create_task(_send(line, frames, prompt, language))
             try:
@@ -208,7 +208,7 @@ class Wyoming:
                 await ended(sending)
 
     async def _next(self, line: WyomingConnection, sending: "asyncio.Task[Sent]") -> "Event":
-        """The next event: awaited for as long as the person speaks, and then for as long as the settings allow."""
+        """Return the next event; wait for as long as the person speaks, and then for as long as the settings allow."""
         reading = asyncio.create_task(line.read())
         try:
             await asyncio.wait([reading, sending], return_when=asyncio.FIRST_COMPLETED)
@@ -225,7 +225,7 @@ class Wyoming:
             await ended(reading)
 
     def _limit(self, sent: Sent) -> float:
-        """Limit the wait for the next event: each as long as a first byte, all as long as an answer."""
+        """Return the timeout for the next event: each has that of a first byte, all together that of a whole response."""
         left = sent.at + self._settings.answer_timeout - asyncio.get_running_loop().time()
         return min(left, self._settings.first_byte_timeout) + sent.seconds
 
@@ -241,9 +241,9 @@ class Wyoming:
 
 
 async def _send(line: WyomingConnection, frames: Frames, prompt: str, language: str) -> Sent:
-    """Send all of the audio. Raises ProviderError, and whatever `frames` raises."""
+    """Send all of the audio. Raises ProviderError, and any exception of `frames`."""
     request = {"language": language, "transcript_terms": [term.strip() for term in prompt.split(",") if term.strip()]}
-    # What is empty is left out: older servers do not know all of it.
+    # Empty fields are left out: older servers do not know all of them.
     await line.write("transcribe", {name: value for name, value in request.items() if value})
     seconds = 0.0
     async with closing(frames):
@@ -293,13 +293,13 @@ def _list(value: object) -> list[object]:
 
 
 def iso_639_1(code: object) -> str:
-    """`en` of "en_US"; empty for what is none. Three letters are let pass: some languages have no shorter code."""
+    """Return `en` for "en_US"; empty if invalid. Three letters are accepted: some languages have no shorter code."""
     language = code.replace("-", "_").partition("_")[0].lower() if isinstance(code, str) else ""
     return language if len(language) in (2, 3) and language.isascii() and language.isalpha() else ""
 
 
 async def discover(settings: Settings, port: int = PORT, limit_seconds: float = DISCOVER_SECONDS) -> Sequence[str]:
-    """The server on this machine that understands speech, if there is one."""
+    """Return the URL of the server on this machine that transcribes speech, if there is one."""
     url = f"wyoming://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(limit_seconds):

@@ -1,4 +1,4 @@
-"""Where a speech service is, and what its refusals mean."""
+"""Address of a speech endpoint, and the meaning of its error responses."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from voicemode.loopback import is_loopback
 OPENAI_HOST = "api.openai.com"
 _QUOTE_CHARS = 200
 _FORMAT = re.compile(rb"format|codec|decod|media.type|content.type", re.IGNORECASE)
-"""What a server says of audio that it does not take or give. Wrongly recognised, it costs another question."""
+"""Words of a server that does not support an audio format. A false match costs one more request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,22 @@ class Endpoint:
     """Like http://127.0.0.1:2022/v1, without query or credentials."""
     api_key: str = field(default="", repr=False)
     name: str = ""
-    """As shown to people; the URL if empty."""
+    """Display name; the URL if empty."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError."""
+        """Check the URL and the key. Raises ConfigError."""
         parts = _split(self.url)
         if parts is None or parts.query or parts.fragment or "@" in parts.netloc:
             raise ConfigError(
                 f"{_without_secrets(self.url)!r} is not the base URL of a speech endpoint.",
                 hint="It looks like http://127.0.0.1:8880/v1 and has no query; keys belong in VOICEMODE_API_KEYS.",
             )
-        # The HTTP library would quote the whole header, key included, in its complaint.
+        # The HTTP library would quote the whole header, key included, in its error.
         if self.api_key and not (self.api_key.isascii() and self.api_key.isprintable() and " " not in self.api_key):
             raise ConfigError(f"The key of {self.url} holds characters that no key has.", hint=self.key_hint)
 
     def at(self, path: str) -> str:
-        """The URL of `path`, as in "audio/speech"."""
+        """Return the URL of `path`, such as "audio/speech"."""
         return f"{self.url.rstrip('/')}/{path}"
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Endpoint:
 
     @property
     def is_here(self) -> bool:
-        """True if it is on this machine."""
+        """True if the endpoint is on this machine."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
     @property
@@ -67,7 +67,7 @@ class Endpoint:
 
     @property
     def key_hint(self) -> Remedy:
-        """Which setting holds the key."""
+        """Remedy that names the setting for the key."""
         if self.is_openai:
             return Remedy("Set a valid key; it is asked for", "voicemode config set OPENAI_API_KEY")
         return Remedy(f"Set VOICEMODE_API_KEYS ({self.url}=KEY) to a valid key.")
@@ -136,14 +136,14 @@ def quote(endpoint: Endpoint, body: bytes) -> str:
 
 
 def _remedy(body: bytes) -> Remedy:
-    """Return the remedy of a server of ours, which tells it beside its error."""
+    """Return the remedy that a server of our own sends with its error."""
     with suppress(ValueError, TypeError, KeyError):
         return remedy_of(json.loads(body)["error"]["remedy"])
     return NO_REMEDY
 
 
 def _message(answer: object) -> str:
-    """Ours: {"error": {"reason"}}; OpenAI: {"error": {"message"}}; others: {"error"}, {"detail"}, {"message"}."""
+    """Text in ours: {"error": {"reason"}}; OpenAI: {"error": {"message"}}; others: {"error"}, {"detail"}, {"message"}."""
     while isinstance(answer, dict):
         answer = next((answer[key] for key in ("error", "reason", "message", "detail", "msg") if answer.get(key)), None)
     return answer if isinstance(answer, str) else ""

@@ -1,4 +1,4 @@
-"""Which voice and model to ask an endpoint for: what is wanted, reconciled with what it has."""
+"""Choice of the voice and model to request from an endpoint: preferences matched with its lists."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ _CLASSIC_VOICES = frozenset(OPENAI_VOICES[:9])
 _CLASSIC_MODELS = ("tts-1", "tts-1-hd")
 _MIX_PART = re.compile(r"(.+?)(?:\(\d+(?:\.\d+)?\))?")
 _KOKORO_VOICE = re.compile(r"([abefhijpz])[fm]_\w+")
-"""Its voices are called by language and sex: "af_sky" is an American woman."""
+"""Kokoro's voices are named by language and sex: "af_sky" is an American woman."""
 _KOKORO_LANGUAGES = {"a": "en", "b": "en", "e": "es", "f": "fr", "h": "hi", "i": "it", "j": "ja", "p": "pt", "z": "zh"}
 
 
 def names(answer: object) -> Listed:
-    """Names in the answer of GET /models or /audio/voices, of which there are several dialects."""
+    """Return the names in a response to GET /models or /audio/voices, of which there are several dialects."""
     if isinstance(answer, dict):
         answer = answer.get("voices", answer.get("data"))
     if isinstance(answer, dict):
@@ -35,10 +35,10 @@ def _name(item: object) -> str:
 
 
 def choose_voice(voice: Voice, preferred: Sequence[str], listed: Listed) -> str:
-    """The voice asked for if it is there, else the first preferred one that is, else the first there is.
+    """Return the requested voice if it is listed, else the first preferred one that is, else the first of the list.
 
-    Where there are voices of the language asked for, it is one of these, unless a voice was asked for by name. Empty if
-    nobody has a wish and the endpoint does not say what it has.
+    If the list has voices of the requested language, it is one of these, unless a listed voice was requested by name. Empty
+    if there is neither a preference nor a list.
     """
     wishes = [name for name in (voice.name, *preferred) if name]
     if not listed:
@@ -50,12 +50,12 @@ def choose_voice(voice: Voice, preferred: Sequence[str], listed: Listed) -> str:
 
 
 def languages_of_voices(listed: Listed) -> Listed:
-    """Return the languages of voices, as ISO 639-1 codes, if the names of all of them tell."""
+    """Return the languages of voices, as ISO 639-1 codes, if all of their names tell."""
     return _all_known([_language(name) for name in listed or ()])
 
 
 def languages_of_models(listed: Listed) -> Listed:
-    """Return the languages of speech-to-text models, as ISO 639-1 codes, if the names of all of them tell."""
+    """Return the languages of speech-to-text models, as ISO 639-1 codes, if all of their names tell."""
     return _all_known(["en" if name.endswith(".en") else "" for name in listed or ()])
 
 
@@ -77,7 +77,7 @@ def has_voice(name: str, listed: Sequence[str]) -> bool:
 
 
 def choose_tts_model(preferred: Sequence[str], listed: Listed, voice: Voice) -> str:
-    """The model asked for if it is there, else the first preferred one that is and can do what `voice` wants, else any."""
+    """Return the requested model if available, else the first preferred one that supports `voice`, else any."""
     if voice.model and (listed is None or voice.model in listed):
         return voice.model
     there = [name for name in preferred if listed is None or name in listed]
@@ -93,19 +93,19 @@ def _can(model: str, voice: Voice) -> bool:
 
 
 def follows_instructions(model: str) -> bool:
-    """Only OpenAI's first models are known to ignore them; whoever else does ignores an extra field, too."""
+    """True unless `model` is one of OpenAI's first, which ignore instructions; elsewhere an extra field does no harm."""
     return model not in _CLASSIC_MODELS
 
 
 def choose_stt_model(asked: str, listed: Listed) -> str:
-    """The model asked for if it is there or nobody says, else the likeliest there is."""
+    """Return the requested model if it is listed or there is no list, else the likeliest one listed."""
     if listed is None or asked in listed:
         return asked
     return _likeliest(listed, ("whisper", "transcribe", "stt"))
 
 
 def _likeliest(listed: Listed, words: Sequence[str]) -> str:
-    """The first name that contains one of `words`, else the first."""
+    """Return the first name that contains one of `words`, else the first of all."""
     if not listed:
         return ""
     return next((name for name in listed if any(word in name.lower() for word in words)), listed[0])

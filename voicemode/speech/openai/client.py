@@ -1,6 +1,6 @@
-"""Speech over HTTP: any endpoint that speaks OpenAI's audio API.
+"""Client for speech over HTTP: any endpoint with OpenAI's audio API.
 
-Only ever raises ProviderError (UnreachableError where nothing listens), whatever goes wrong on the way.
+Raises nothing but ProviderError (UnreachableError where nothing listens), and VoiceModeError for an unreadable file.
 """
 
 import asyncio
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "SpeechClient"]
 
 LEARN_SECONDS = 1.0
-"""What asking for all lists may take."""
+"""Timeout for requesting all lists."""
 FILE_SECONDS = 3600.0
-"""Silence allowed while a file is transcribed: an hour of audio takes a slow engine that long."""
+"""Timeout for a response while a file is transcribed: an hour of audio takes a slow engine that long."""
 
 
 class SpeechClient:
-    """A Transcriber and Speaker at one endpoint."""
+    """A Transcriber and Synthesizer at one endpoint."""
 
     streams = False
 
@@ -63,7 +63,7 @@ class SpeechClient:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`kind` is what it will be asked for; None is both."""
+        """`kind` is the job of the endpoint; None means both."""
         self.endpoint = endpoint
         self._settings = settings
         self._kinds: tuple[Kind, ...] = (kind,) if kind else get_args(Kind)
@@ -74,16 +74,16 @@ class SpeechClient:
 
     @property
     def offer(self) -> Offer:
-        """The offer as far as it was asked."""
+        """Offer as known so far."""
         models, voices = self._lists.known.get("models"), self._known_voices()
         if len(self._kinds) > 1:
-            # Nothing is certain of both: its voice may have fewer languages than its ears.
+            # No language is certain for both jobs: voices may have fewer than speech-to-text models.
             return Offer(models, voices)
         return Offer(models, voices, languages_of_voices(voices) if "tts" in self._kinds else languages_of_models(models))
 
     @property
     def format(self) -> str:
-        """The format that sound travels in, as far as that is known by now."""
+        """Format of the audio exchanged, as known so far."""
         return "/".join(self._formats[kind].best for kind in self._kinds)
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
@@ -106,7 +106,7 @@ class SpeechClient:
     async def transcribe_file(
         self, path: Path, *, language: str = "", response_format: TextFormat = "text", progress: FileProgress | None = None
     ) -> str:
-        """The text of an audio file of any format the endpoint reads, as it words it. Raises ProviderError."""
+        """Return the endpoint's text of an audio file, in any format it reads. Raises ProviderError and VoiceModeError."""
         fields = await self._transcription_fields(response_format, self._settings.prompt, language)
         if progress and self.endpoint.is_here:
             # Only our own server knows this field.
@@ -122,7 +122,7 @@ class SpeechClient:
         return body.decode("utf-8", "replace").strip()
 
     async def _followed(self, answer: Response, progress: FileProgress) -> str:
-        """Return the whole text of an answer that comes in parts."""
+        """Return the whole text of a response that comes in parts; report each part."""
         said: dict[str, Any] = {}
         async with closing(events(answer.chunks())) as coming:
             async for said in coming:
@@ -135,7 +135,7 @@ class SpeechClient:
         return str(said["text"]).strip()
 
     async def synthesize(self, text: str, voice: Voice) -> Frames:
-        """`text`, spoken; frames as the bytes arrive. Raises ProviderError, also after frames were yielded."""
+        """Speak `text`; yield frames as the bytes arrive. Raises ProviderError, also after frames were yielded."""
         request = await self._speech_request(text, voice)
         refusals: list[RefusedFormatError] = []
         for name in self._formats["tts"].in_order():
@@ -150,15 +150,15 @@ class SpeechClient:
         raise refusals[0]
 
     async def voices(self) -> Listed:
-        """Voices the endpoint names, None if it does not say. Asked for until it answers. Raises NoConnectionError."""
+        """Return the voices that the endpoint lists, if any; retried until it responds. Raises NoConnectionError."""
         return self._known_voices() or await self._lists.get("audio/voices")
 
     async def models(self) -> Listed:
-        """Models the endpoint names, None if it does not say. Asked for until it answers. Raises NoConnectionError."""
+        """Return the models that the endpoint lists, if any; retried until it responds. Raises NoConnectionError."""
         return await self._lists.get("models")
 
     async def learn(self) -> None:
-        """Ask for the offer where it is not known yet; takes 1 s at most and never fails."""
+        """Request the offer if it is unknown; takes 1 s at most and never fails."""
         with suppress(TimeoutError, NoConnectionError):
             async with asyncio.timeout(LEARN_SECONDS):
                 await self.models()
@@ -166,7 +166,7 @@ class SpeechClient:
                     await self.voices()
 
     async def check(self) -> str:
-        """Describe how many models the endpoint names. Raises ProviderError if it does not answer as it should."""
+        """Name a few of the endpoint's models. Raises ProviderError if it does not respond as it should."""
         async with self._wire.ask("GET", "models") as answer:
             body = await answer.text()
         if (said := parsed(body)) is None:
@@ -175,7 +175,7 @@ class SpeechClient:
         return f"answers; models: {', '.join(found[:4])}" if found else "answers"
 
     async def warm_up(self, _report: Report) -> None:
-        """Open a connection and learn what there is, so that the first turn need not. Never fails."""
+        """Open a connection and request the offer, so that the first turn need not. Never fails."""
         await self.learn()
 
     def _candidates(self, kind: Kind) -> tuple[str, ...]:
@@ -202,7 +202,7 @@ class SpeechClient:
         if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
             raise nonsense(self.endpoint, "a transcript", body)
         language = answer.get("language")
-        # Some servers give the language's English name, which is not what the contract says.
+        # Some servers give the language's English name instead of its code.
         return Transcript(answer["text"].strip(), language if isinstance(language, str) and len(language) == 2 else "")
 
     async def _speech_request(self, text: str, voice: Voice) -> dict[str, object]:
@@ -219,7 +219,7 @@ class SpeechClient:
         return request
 
     async def _speak_as(self, audio_format: str, request: dict[str, object]) -> Frames:
-        """Raises RefusedFormatError before the first frame only."""
+        """Speak in one format. Raises RefusedFormatError, before the first frame only."""
         content = request | {"response_format": audio_format}
         async with self._wire.ask("POST", "audio/speech", json=content) as answer:
             coming, rate = await self._sound_of(answer, audio_format)
@@ -233,7 +233,7 @@ class SpeechClient:
                 raise ProviderError(f"{self.endpoint} answered with no audio.", transient=True)
 
     async def _sound_of(self, answer: Response, asked: str) -> tuple[str, int]:
-        """Format and, for PCM, rate of the audio that is coming, from what the server says it is."""
+        """Return the format and, for PCM, the sample rate of the response, as the server declares them."""
         content_type = answer.response.headers.get("content-type", "").lower()
         if content_type.startswith("text/") or "json" in content_type:
             raise nonsense(self.endpoint, "audio", await answer.beginning(ERROR_BYTES))

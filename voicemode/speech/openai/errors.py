@@ -25,7 +25,7 @@ _REACH_HINT = Remedy("Check that it runs and that its URL is right", "voicemode 
 
 
 class Step(Enum):
-    """A part of a request: what is waited for, and the setting that says how long."""
+    """A step of a request: the message if it times out, and the setting for its timeout."""
 
     CONNECT = "did not accept a connection", ""
     BEGIN = "did not begin to answer", "VOICEMODE_FIRST_BYTE_TIMEOUT"
@@ -57,7 +57,7 @@ def nonsense(endpoint: Endpoint, wanted: str, body: bytes) -> ProviderError:
 
 @contextmanager
 def translated(endpoint: Endpoint) -> Iterator[None]:
-    """Turns whatever goes wrong on the wire or in the audio into a ProviderError."""
+    """Turn any failure of the connection or of the audio into a ProviderError."""
     import httpx2
 
     try:

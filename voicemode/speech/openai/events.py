@@ -1,4 +1,4 @@
-"""Server-sent events with JSON in them."""
+"""Server-sent events that carry JSON."""
 
 import json
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ PREFIX = b"data:"
 
 
 async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """The objects that `chunks` are, as they come. What is no JSON object is passed over."""
+    """Yield the JSON objects in `chunks` as they come; skip anything else."""
     pending = b""
     async for chunk in chunks:
         *lines, pending = (pending + chunk).split(b"\n")
@@ -18,7 +18,7 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
 
 
 def decoded(data: bytes) -> dict[str, Any]:
-    """The object that `data` is; empty if it is none."""
+    """Return the JSON object in `data`; empty if it is none."""
     try:
         said = json.loads(data)
     except ValueError:

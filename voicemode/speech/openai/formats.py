@@ -1,4 +1,4 @@
-"""In which format sound travels: the best that both sides have."""
+"""Audio formats to exchange with an endpoint: the best that both sides support."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from voicemode.speech.base import Kind
 PLAIN = ("pcm", "wav")
 """Formats that need no codec."""
 PCM_RATE = 24_000
-"""Samples per second of raw PCM from a server that does not say."""
+"""Sample rate of raw PCM from a server that does not declare it, in Hz."""
 
 _HERE: dict[Kind, tuple[str, ...]] = {
     "tts": ("pcm", "wav", "flac", "opus", "mp3", "aac"),
@@ -16,7 +16,7 @@ _HERE: dict[Kind, tuple[str, ...]] = {
 }
 _AFAR: dict[Kind, tuple[str, ...]] = {
     "tts": ("opus", "mp3", "aac", "flac", "pcm", "wav"),
-    # Whatever a lossy codec takes away, an engine cannot hear.
+    # An engine cannot recognise the details that a lossy codec removes.
     "stt": ("flac", "wav", "opus", "mp3"),
 }
 _SPELLINGS = {mime: name for name, mime in CONTENT_TYPES.items()}
@@ -25,13 +25,13 @@ _SPELLINGS |= {"audio/x-flac": "flac", "audio/aacp": "aac", "audio/l16": "pcm", 
 
 
 def candidates(kind: Kind, setting: str, *, local: bool, codecs: bool) -> tuple[str, ...]:
-    """Formats to try with an endpoint, best first.
+    """Return the formats to try with an endpoint, best first.
 
     Args:
-        kind: What the sound is for.
-        setting: A format that the person wants tried first, or "auto".
-        local: Whether the endpoint is on this machine, where sound need not be small.
-        codecs: Whether formats other than PLAIN can be read and written here.
+        kind: Job that the audio is for.
+        setting: Format to try first, or "auto".
+        local: True if the endpoint is on this machine, where audio need not be small.
+        codecs: True if formats other than PLAIN can be decoded and encoded here.
     """
     order = (_HERE if local else _AFAR)[kind]
     usable = [name for name in order if (codecs or name in PLAIN) and name != setting]
@@ -39,14 +39,14 @@ def candidates(kind: Kind, setting: str, *, local: bool, codecs: bool) -> tuple[
 
 
 def sound_type(content_type: str) -> tuple[str, int]:
-    """Format and, for PCM, rate that an HTTP Content-Type says; the format is empty if it says none that is known."""
+    """Return the format and, for PCM, the sample rate of an HTTP Content-Type; the format is empty if unknown."""
     mime, _, parameters = content_type.lower().partition(";")
     rate = parameters.partition("rate=")[2].partition(";")[0].strip()
     return _SPELLINGS.get(mime.strip(), ""), int(rate) if rate.isdecimal() and int(rate) else PCM_RATE
 
 
 class Formats:
-    """The formats to try with one endpoint; what has worked is tried first."""
+    """The formats to try with one endpoint; one that has worked comes first."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
@@ -59,5 +59,5 @@ class Formats:
         return self._names
 
     def remember(self, name: str) -> None:
-        """`name` has worked."""
+        """Move `name`, which has worked, to the front."""
         self._names = (name, *(other for other in self._names if other != name))

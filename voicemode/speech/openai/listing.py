@@ -1,4 +1,4 @@
-"""Lists of an endpoint: asked for once, and never for long."""
+"""Lists of an endpoint's models and voices: requested once, with a short timeout."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 LOOKUP_SECONDS = 0.8
 """A list of voices or models that takes longer is not worth waiting for in a turn."""
 LOOKUP_AGAIN_SECONDS = 60.0
-"""How long a server that was too slow with a list is not asked for any."""
+"""Seconds before a server that was too slow with a list is asked for one again."""
 
 
 class EndpointListing:
-    """The lists of one endpoint, by their path as in "models" or "audio/voices"."""
+    """The lists of one endpoint, by path: "models" or "audio/voices"."""
 
     def __init__(self, wire: Wire, clock: Callable[[], float]) -> None:
         self.known: dict[str, Listed] = {}
@@ -28,13 +28,13 @@ class EndpointListing:
         self._limits = Timeouts(connect_seconds, LOOKUP_SECONDS, LOOKUP_SECONDS, max(connect_seconds, LOOKUP_SECONDS))
         self._clock = clock
         self._not_before = 0.0
-        """When one that was too slow may be asked again."""
+        """Clock time from which lists can be requested again, after one was too slow."""
         self._lock = asyncio.Lock()
 
     async def get(self, path: str) -> Listed:
-        """Names in the list at `path`, None if the endpoint does not say. Asked for until it answers.
+        """Return the names in the list at `path`, None if there is none; retried until the endpoint responds.
 
-        Raises NoConnectionError, for then nothing else need be asked either; any other failure is None.
+        Raises NoConnectionError, since other requests would fail as well; any other failure is None.
         """
         async with self._lock:
             if path not in self.known and self._clock() >= self._not_before:
@@ -49,12 +49,12 @@ class EndpointListing:
         except NoConnectionError:
             raise
         except TooSlowError:
-            # Slow once may be quick the next time; but one that always hangs must not hold up every turn.
+            # A server that was slow once may be quick the next time; one that always hangs must not delay every turn.
             self._not_before = self._clock() + LOOKUP_AGAIN_SECONDS
             return
         except ProviderError as error:
             if error.transient:
-                # The server may only be starting: the next turn asks again.
+                # The server may still be starting: the next turn tries again.
                 return
         if found is None:
             log.debug("%s has no usable list of %s", self._wire.endpoint, path)

@@ -1,4 +1,4 @@
-"""Recordings on their way to an endpoint. Nothing here holds up the event loop."""
+"""Upload of recordings to an endpoint: encoding and reading run in threads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     import httpx2
 
 _ENDINGS = {"opus": "ogg"}
-"""Of file names, where they are not the format's own name; servers judge by them."""
+"""File name extensions that differ from the format's name; servers go by them."""
 
 
 async def recording(audio: Frame, audio_format: str) -> tuple[str, bytes, str]:
-    """`audio` as a file of `audio_format`: its name, content and type. Raises UnsupportedAudioError."""
+    """Return `audio` as a file of `audio_format`: name, content and content type. Raises UnsupportedAudioError."""
     content = await asyncio.to_thread(_encoded, audio, audio_format)
     return f"speech.{_ENDINGS.get(audio_format, audio_format)}", content, CONTENT_TYPES[audio_format]
 
 
 def _encoded(audio: Frame, audio_format: str) -> bytes:
     if audio_format == "wav":
-        # An encoder does not know the length before the end; this header has it.
+        # An encoder does not know the length in advance; this header holds it.
         return wav_bytes(audio)
     encoder = open_encoder(audio_format, audio.rate)
     return encoder.encode(audio) + encoder.finish()
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Blocks. Raises VoiceModeError."""
+    """Open an audio file. Blocks. Raises VoiceModeError."""
     try:
         return path.open("rb")
     except OSError as error:
@@ -39,10 +39,10 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def form(fields: Mapping[str, str], name: str, file: BinaryIO) -> dict[str, Any]:
-    """A form with a file as a request's content: the library's, but read in a thread, for it reads where it sends."""
+    """Return a form with a file as request content. Reads in a thread, which the library itself does not."""
     import httpx2
 
-    # A file's name need not be text.
+    # A file name need not be valid Unicode.
     name = name.encode(errors="replace").decode()
     made = httpx2.Request("POST", "http://form", data=fields, files={"file": (name, file, "application/octet-stream")})
     headers = {header: value for header, value in made.headers.items() if header != "host"}
@@ -50,7 +50,7 @@ def form(fields: Mapping[str, str], name: str, file: BinaryIO) -> dict[str, Any]
 
 
 class _ReadInThread:
-    """Blocks of bytes that may take long to read. Starts over each time it is iterated."""
+    """Asynchronous iterable of blocks of bytes that are slow to read. Starts over each time it is iterated."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = blocks

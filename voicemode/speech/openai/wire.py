@@ -1,6 +1,6 @@
-"""Requests to an endpoint: each step has its time, whatever the server does, and nothing goes where it should not.
+"""Requests to an endpoint: each step has a timeout, and nothing is sent anywhere else.
 
-No redirect is followed and no cookie kept: they could carry a key or a voice to somebody else.
+No redirect is followed and no cookie kept: either could carry a key or a voice to somebody else.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     import httpx2
 
 REST_SECONDS = 0.01
-"""An answer that is left early is read on for so long: if that is all of it, the connection can be used again."""
+"""Seconds to read on in a response that is left early: if it ends in that time, the connection can be reused."""
 ERROR_BYTES = 64 * 1024
-"""An error text is not read beyond this."""
+"""Limit on the part of an error response that is read."""
 TEXT_BYTES = 32 * 1024 * 1024
-"""More text than a day of speech has."""
+"""Limit on a text response: more than the transcript of a day of speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Timeouts of each step of a request."""
+    """Timeouts of the steps of a request."""
 
     connect_seconds: float
     first_byte_seconds: float
-    """From the last byte sent to the first one back."""
+    """From the last byte sent to the first one received."""
     idle_seconds: float
-    """Between two pieces of the request or of the answer."""
+    """Between two chunks of the request or of the response."""
     answer_seconds: float
-    """All of it together, as far as the endpoint is what is waited for."""
+    """For the whole request and response, without the time that the reader takes."""
 
     @classmethod
     def of(cls, settings: Settings, *, local: bool) -> "Timeouts":
@@ -47,12 +47,12 @@ class Timeouts:
         )
 
     def longer(self, seconds: float) -> "Timeouts":
-        """For a task that takes an endpoint so much longer."""
+        """Return the timeouts for a task that takes an endpoint `seconds` longer."""
         return replace(self, first_byte_seconds=self.first_byte_seconds + seconds, answer_seconds=self.answer_seconds + seconds)
 
 
 class Wire:
-    """Requests to one endpoint, with its key. Only ever raises ProviderError."""
+    """Requests to one endpoint, with its key. Raises nothing but ProviderError."""
 
     def __init__(self, endpoint: Endpoint, http: "httpx2.AsyncClient", limits: Timeouts) -> None:
         self.endpoint = endpoint
@@ -61,13 +61,13 @@ class Wire:
 
     @asynccontextmanager
     async def ask(self, method: str, path: str, limits: Timeouts | None = None, **content: Any) -> AsyncIterator["Response"]:
-        """A successful answer whose body is still to be read; leaving early hangs up. Errors of audio are translated, too.
+        """Yield a successful response with its body unread; leaving early hangs up. Audio errors are translated, too.
 
         Args:
             method: GET or POST.
-            path: Below the base URL, as in "audio/speech".
-            limits: Others than the endpoint's own.
-            content: What `httpx2.AsyncClient.build_request` takes.
+            path: Path below the base URL, such as "audio/speech".
+            limits: Timeouts other than the endpoint's own.
+            content: Arguments of `httpx2.AsyncClient.build_request`.
         """
         with translated(self.endpoint):
             answer = await self._send(method, path, limits or self.limits, content)
@@ -100,10 +100,10 @@ class Wire:
         return Response(self.endpoint, response, limits, progress.left_seconds)
 
     async def _over_a_living_connection(self, request: "httpx2.Request", progress: "_Progress") -> "httpx2.Response":
-        """The head of the answer.
+        """Send the request and return the head of the response.
 
-        A kept connection can be closed by the server just as we use it again. Only then, which is before any of an answer
-        has come, is the request sent once more: what broke over a new connection may have been done, and paid for.
+        The server can close a kept connection just as it is reused. Only then, before any of the response has come, is the
+        request resent: one that broke on a new connection may have been processed, and charged for.
         """
         import httpx2
 
@@ -124,13 +124,13 @@ def _has_answered(error: Exception) -> bool:
 
 
 class _Progress:
-    """Progress of a request. The library reports to it, and it gives each step its time."""
+    """Progress of a request as reported by the library; sets the timeout of each step."""
 
     def __init__(self, limits: Timeouts) -> None:
         self.timeout = asyncio.timeout(None)
         self.step = Step.CONNECT
         self.seconds = limits.connect_seconds
-        """Seconds the step may take."""
+        """Timeout of the step."""
         self.connected_anew = False
         self._limits = limits
         self._clock = asyncio.get_running_loop().time
@@ -146,7 +146,7 @@ class _Progress:
         return self._end - self._clock()
 
     async def __call__(self, event: str, _: Mapping[str, Any]) -> None:
-        """Told by the library, as in "http11.send_request_headers.started"."""
+        """Receive an event of the library, such as "http11.send_request_headers.started"."""
         match event.partition(".")[2]:
             case "connect_tcp.started":
                 self.connected_anew = True
@@ -161,7 +161,7 @@ class _Progress:
 
 
 class Response:
-    """An answer whose body is still to be read."""
+    """A response with its body unread."""
 
     def __init__(self, endpoint: Endpoint, response: "httpx2.Response", limits: Timeouts, left_seconds: float) -> None:
         self.response = response
@@ -171,7 +171,7 @@ class Response:
         self._chunks = response.aiter_bytes()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes. Time that the reader takes between two chunks is not held against the endpoint."""
+        """Yield the body as it comes. Time that the reader takes between two chunks does not count against the endpoint."""
         while (chunk := await self._next()) is not None:
             yield chunk
 
@@ -191,14 +191,14 @@ class Response:
             self._left_seconds -= clock() - begun
 
     async def text(self) -> bytes:
-        """The whole body of an answer that is no audio."""
+        """Return the whole body of a response that is not audio."""
         body = await self.beginning(TEXT_BYTES)
         if len(body) >= TEXT_BYTES:
             raise too_long(self._endpoint)
         return body
 
     async def beginning(self, size: int) -> bytes:
-        """At least the first `size` bytes, if there are so many."""
+        """Return at least the first `size` bytes, or the whole body if it is shorter."""
         body = bytearray()
         async with closing(self.chunks()) as chunks:
             async for chunk in chunks:
@@ -208,7 +208,7 @@ class Response:
         return bytes(body)
 
     async def close(self) -> None:
-        """Hang up, unless the rest is as good as here."""
+        """Close the response; its connection is kept if the rest arrives within REST_SECONDS."""
         import httpx2
 
         try:
