@@ -104,7 +104,7 @@ class Utterance:
         self.answer: FinalTranscript | None = None
         """Set once the utterance is settled."""
         self.error: VoiceModeError | None = None
-        """Set once the utterance is settled without a transcript; names the recording."""
+        """Set once the utterance is settled without a transcript; names the recording, if any."""
         self.audio = Frame(b"", RATE)
         """Set once the utterance is complete."""
         self.recording = context.record()
