@@ -30,7 +30,7 @@ class Progress:
     total: float = 0.0
     """Total amount of work; 0 where it is not measured."""
     unit: Literal["bytes", "seconds"] = "bytes"
-    """Of `done` and `total`; seconds are those of a recording."""
+    """Unit of `done` and `total`; seconds are those of a recording."""
     per_second: float = 0.0
     """Speed; 0 while it is unknown."""
 

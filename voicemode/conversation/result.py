@@ -16,7 +16,7 @@ Pairs = tuple[tuple[str, str], ...]
 SOMEBODY = "Somebody"
 """Name of a speaker who has none; the names of people are in quotes."""
 STOPPED_ALOUD = 'said "stop"'
-"""Reason of a turn that ended when somebody told the agent to be silent, in any language."""
+"""Reason why a turn ended with a spoken stop command, in any language."""
 
 
 @dataclass(frozen=True, slots=True)

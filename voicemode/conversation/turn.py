@@ -40,7 +40,7 @@ class TurnOptions:
     save_audio: bool = False
     """True to keep recordings that have been transcribed, too."""
     barge_in: bool = True
-    """True if people may talk over the agent where its voice can be removed from their audio."""
+    """True if people can talk over the agent where its voice can be removed from their audio."""
     keep_listening: bool = False
     """True to hear people between turns."""
 
@@ -150,7 +150,7 @@ class ConversationTurn:
 
 
 async def cue(transport: Transport, tone: Frame, *, wanted: bool) -> None:
-    """Play `tone` if it is `wanted`."""
+    """Play `tone` if `wanted`."""
     if wanted:
         # A failed cue must not fail a turn.
         with suppress(AudioDeviceError):

@@ -46,7 +46,7 @@ class Unkept(Recording):
 
 
 class Unread:
-    """A StreamingTranscriber without text, where pauses are not transcribed: text would decide nothing, and may cost money."""
+    """A StreamingTranscriber without text, where pauses are not transcribed: text would decide nothing, and can cost money."""
 
     def early(self, language: str = "") -> bool:
         return False
