@@ -98,7 +98,7 @@ class Conversation:
 
     @asynccontextmanager
     async def _heard(self, context: ListenContext, *, pause: bool) -> AsyncIterator[Participants]:
-        """Yield the participants heard since the last turn, or new ones; in the end close them unless they are heard on."""
+        """Yield the participants heard since the last turn, or new ones; close them at the end unless listening continues."""
         meanwhile = self._floor.meanwhile
         participants = await meanwhile.end(pause=pause)
         if participants is not None and not (participants.is_open and participants.transport is self._transport):
@@ -110,7 +110,7 @@ class Conversation:
             yield participants
         finally:
             if not meanwhile.hears(participants):
-                # Repeated cancellation can leave before participants are closed; the next turn waits for that.
+                # After repeated cancellation this returns before the participants are closed; the next turn waits for that.
                 await self._floor.left.finish(participants.close())
 
     def _hear_on(self, participants: Participants, options: TurnOptions) -> None:
