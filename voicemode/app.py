@@ -1,4 +1,4 @@
-"""The composition root: settings in, a working object graph out. Nothing else builds these."""
+"""The composition root: builds the object graph from the settings. Nothing else builds these objects."""
 
 import asyncio
 import importlib
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LEAST_SILENCE_SECONDS = 0.2
-"""Less lies between two words."""
+"""Minimum of the silence threshold: words lie this far apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Everything a tool may use, as the settings are at this moment."""
+    """Everything a tool can use, under the current settings."""
 
     loaded: LoadedSettings
     endpoints: Endpoints
@@ -65,7 +65,7 @@ class App:
         return self.endpoints.providers
 
     async def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
-        """Return the conversation with whoever is there; what happens to its requests is written into `account`."""
+        """Return a conversation on `transport`, and record the outcome of its requests in `account`."""
         turn, settings = self.providers.turn(account, self.settings.speculate), self.settings
         await asyncio.to_thread(prune, settings.recordings_dir, settings.kept_recordings, settings.kept_recordings_days)
         return Conversation(
@@ -78,15 +78,15 @@ class App:
         )
 
     async def ready(self, *, speaking: bool, listening: bool) -> None:
-        """Wait until those who are needed can be asked, reporting what that waits for."""
+        """Wait until preparation of the services in question has ended, well or not, and report its progress."""
         if listening:
-            # A turn goes without it, so nobody waits.
+            # A turn works without the turn model, so nothing waits for it.
             self.readiness.begin("turn model")
         kinds = {"tts": speaking, "stt": listening}
         await self.readiness.wait(self.report, *(kind for kind, needed in kinds.items() if needed))
 
     def options(self, *, language: str = "", max_seconds: float | None = None, pace: Pace | None = None) -> TurnOptions:
-        """Return the options of a turn: the settings, with what the caller wants differently."""
+        """Return the options of a turn: the settings with the caller's overrides. Raises ArgumentError."""
         settings = self.settings
         if max_seconds is not None and not 1 <= max_seconds <= 3600:
             raise ArgumentError(f"listen_duration_max is {max_seconds:g}; it must be 1 to 3600 seconds.")
@@ -95,7 +95,7 @@ class App:
         return TurnOptions(
             rules=Rules(
                 pace=pace or settings.pace,
-                # Who asks for a pace wants the evidence to be weighed.
+                # A caller who requests a pace expects the evidence to be weighed.
                 silence_seconds=None if pace else silence,
                 patience_seconds=min(settings.patience_seconds, max_seconds or settings.patience_seconds),
                 max_seconds=max_seconds or settings.default_listen_duration,
@@ -109,20 +109,20 @@ class App:
         )
 
     def voice(self, name: str = "", speed: float | None = None, instructions: str = "", language: str = "") -> Voice:
-        """Return the voice to speak with: the settings, with what the caller wants differently."""
+        """Return the voice to speak with: the settings with the caller's overrides. Raises ArgumentError."""
         if speed is not None and not 0.25 <= speed <= 4.0:
             raise ArgumentError(f"speed is {speed:g}; it must be 0.25 to 4.0, where 1.0 is normal.")
         return Voice(name, speed or self.settings.tts_speed, instructions, checked_language(language) or self.settings.language)
 
     async def _whereabouts(self, transport: str) -> str:
-        """`transport`; where neither that nor the settings say which, the room while somebody is in it."""
+        """Return `transport`; if neither it nor the settings choose one, the room while somebody is in it."""
         from voicemode.transports.livekit.directory import somebody_in_room
 
         name = self.settings.transport if transport == "auto" else transport
         return "livekit" if name == "auto" and await somebody_in_room(self.settings, self.http) else name
 
     def transport(self, name: str = "auto") -> Transport:
-        """The transport called `name`; `auto` is the one in the settings, else the sound card."""
+        """Return the transport called `name`; `auto` is the one in the settings, or else the sound card."""
         name = self.settings.transport if name == "auto" else name
         name = "local" if name == "auto" else name
         if name not in self.transports:
@@ -134,7 +134,7 @@ class App:
 
 
 class Runtime:
-    """The running program: gives an `App` for each turn, built anew when a settings file has changed."""
+    """The running program: provides an `App` for each turn, rebuilt when a settings file has changed."""
 
     def __init__(self, load: Callable[[], LoadedSettings], http: "httpx2.AsyncClient", *, log_to_stderr: bool = True) -> None:
         self._load = load
@@ -150,7 +150,7 @@ class Runtime:
         self._app = await self._build(self._load())
 
     async def now(self, report: Report = nobody, *, broken: bool = False) -> App:
-        """The App as the settings are now. Raises ConfigError if they are wrong, unless `broken` ones are good enough."""
+        """Return the App for the current settings. Raises ConfigError if they are invalid, unless `broken` accepts that."""
         async with self._building:
             if changed(self._app.loaded):
                 before, self._app = self._app, await self._build(self._load())
@@ -162,20 +162,20 @@ class Runtime:
         return replace(self._app, report=report)
 
     def warm_up(self) -> None:
-        """Begin to get ready for the first turn, so that it need not wait; nothing is begun by settings that are wrong."""
+        """Begin the preparations for the first turn, so that it need not wait; does nothing if the settings are invalid."""
         if self._app.loaded.error is None:
             self._app.endpoints.lookout.begin()
             self._app.readiness.begin()
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """End background work and close the transports."""
         await ended(*self._leaving)
         await self._leave(self._app)
         await self.floor.meanwhile.close()
         await self._end(self._app)
 
     async def _leave_later(self, app: App) -> None:
-        """Once nobody talks there any more."""
+        """Close the transports of `app` once no turn runs."""
         async with self.floor.lock:
             await self._leave(app)
 
@@ -202,7 +202,7 @@ class Runtime:
         return App(loaded, endpoints, readiness, nobody, self.floor, hearing, {}, self._http)
 
     async def _endpoints(self, loaded: LoadedSettings) -> tuple[LoadedSettings, Endpoints]:
-        """The endpoints that are configured; if one of them cannot be, none that the person named."""
+        """Return `loaded` with the configured endpoints; if one is invalid, with its error and none that the person named."""
         try:
             return loaded, await Endpoints.made(loaded, self._http)
         except ConfigError as error:
@@ -212,7 +212,7 @@ class Runtime:
 
 
 def checked_language(text: str) -> str:
-    """`text` as an ISO 639-1 code, or empty. Raises ArgumentError."""
+    """Return `text` as an ISO 639-1 code, or empty. Raises ArgumentError."""
     try:
         return language_code(text) if text else ""
     except ValueError as error:
@@ -221,7 +221,7 @@ def checked_language(text: str) -> str:
 
 @asynccontextmanager
 async def open_app(load: Callable[[], LoadedSettings] = read_settings, *, log_to_stderr: bool = True) -> AsyncIterator[Runtime]:
-    """The only opener: connections, devices and tasks live exactly as long as this context."""
+    """Open the program: connections, devices and tasks live exactly as long as this context."""
     async with open_http() as http:
         opened = Runtime(load, http, log_to_stderr=log_to_stderr)
         await opened.begin()

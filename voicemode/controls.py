@@ -1,4 +1,4 @@
-"""Controls of a running turn: stop, skip, send, mute, hold; from another terminal, with a hot key or a headset."""
+"""Controls of a running turn: stop, skip, send, mute and hold, from another terminal, a hot key or a headset."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ Doing = Literal["idle", "speaking", "listening", "transcribing"]
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A written answer."""
+    """A typed answer."""
 
     text: str
     speaker: str = ""
@@ -23,16 +23,16 @@ class ControlState:
 
     doing: Doing = "idle"
     muted: bool = False
-    """Nothing is heard, unless `held`."""
+    """True if nothing is heard, unless `held`."""
     held: bool = False
-    """Push-to-talk is down: everything is recorded until it is let go."""
+    """True while push-to-talk is held: everything is recorded until its release."""
 
 
 class Controls:
-    """One in a running program; no I/O, one event loop.
+    """Controls of a running program; no I/O, one event loop.
 
-    A request concerns what goes on at that moment. One that finds nothing to concern is forgotten: it never waits for the
-    next turn. `mute` and `hold` are states, and stay; what was written is kept until somebody takes it.
+    A request affects the current activity. Without an activity to affect, it is dropped and does not wait for the next turn.
+    `mute` and `hold` are lasting states; typed text is kept until it is taken.
     """
 
     def __init__(self) -> None:
@@ -46,15 +46,15 @@ class Controls:
         return ControlState(self._doing, self._muted, self._held)
 
     def stop(self) -> bool:
-        """Fall silent and end the turn: nothing more is said or heard. False if no turn goes on."""
+        """Silence the agent and end the turn: nothing more is spoken or heard. False if no turn is running."""
         return self._ask(self._stop, "speaking", "listening", "transcribing")
 
     def skip(self) -> bool:
-        """Fall silent now, and go on with listening. False if we are not speaking."""
+        """Silence the agent and go on to listen. False if the agent is not speaking."""
         return self._ask(self._skip, "speaking")
 
     def send(self) -> bool:
-        """The person's turn is over now. False if we are not listening."""
+        """End the person's turn. False if the agent is not listening."""
         return self._ask(self._send, "listening")
 
     def mute(self, on: bool) -> None:
@@ -62,9 +62,9 @@ class Controls:
         self._muted = on
 
     def hold(self, down: bool) -> None:
-        """Push-to-talk: while `down` everything is recorded, muted or not; letting go ends the person's turn.
+        """Push-to-talk: while `down`, record everything, muted or not. The release ends the person's turn.
 
-        Pressed while we speak, it silences us.
+        A press while the agent speaks silences it.
         """
         if self._held and not down:
             self.send()
@@ -73,20 +73,20 @@ class Controls:
             self.skip()
 
     def write(self, text: str, speaker: str = "") -> None:
-        """Answer with `text`: it silences us and ends the person's turn. While none goes on it is kept for the next one."""
+        """Answer with `text`: silence the agent and end the person's turn. Between turns, text is kept for the next one."""
         if text.strip():
             self._typed.append(Typed(text.strip(), speaker))
             self._ask(self._skip, "speaking")
             self._ask(self._send, "speaking", "listening")
 
     def take(self) -> list[Typed]:
-        """Return what was written since the last call, in order."""
+        """Return the text typed since the last call, in order."""
         typed, self._typed = self._typed, []
         return typed
 
     @property
     def typed(self) -> bool:
-        """True if there is something to take."""
+        """True if there is typed text to take."""
         return bool(self._typed)
 
     @property
@@ -95,20 +95,20 @@ class Controls:
         return self._send.is_set()
 
     async def sent(self) -> None:
-        """Wait until the person's turn is to end."""
+        """Wait for a request to end the person's turn."""
         await self._send.wait()
 
     async def stopped(self) -> None:
-        """Wait until the turn is to end."""
+        """Wait for a request to end the turn."""
         await self._stop.wait()
 
     async def skipped(self) -> None:
-        """Wait until our voice is to fall silent."""
+        """Wait for a request to silence the agent."""
         await self._skip.wait()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """A turn goes on within; what was asked of an earlier one is forgotten."""
+        """Run a turn; its requests are cleared at its end."""
         try:
             yield
         finally:
@@ -117,7 +117,7 @@ class Controls:
                 request.clear()
 
     def now(self, doing: Doing) -> None:
-        """Set what the turn does from now on."""
+        """Set the current activity of the turn."""
         self._doing = doing
         if doing == "speaking" and not self._typed:
             self._skip.clear()

@@ -1,4 +1,4 @@
-"""Progress of what takes long: data from its source to whoever shows it, also across the border of a process."""
+"""Progress of long operations: data from its source to its display, also between processes."""
 
 import time
 from collections.abc import Callable
@@ -14,25 +14,25 @@ Stage = (
     | Literal["building", "downloading", "trying out", "registering", "loading", "testing", "finishing"]
 )
 SHORTEST_SECONDS = 0.5
-"""A speed measured over less says little."""
+"""Minimum duration of a speed measurement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is being done, and how far it is."""
+    """An operation and its progress."""
 
     stage: Stage
     what: str = ""
-    """Object of the stage: `whisper-base from registry.npmjs.org`."""
+    """Object of the stage, such as `whisper-base from registry.npmjs.org`."""
     detail: str = ""
-    """A line of what it does."""
+    """Current step, in one line."""
     done: float = 0.0
     total: float = 0.0
-    """How much there is to do; 0 where that is not measured."""
+    """Total amount of work; 0 where it is not measured."""
     unit: Literal["bytes", "seconds"] = "bytes"
-    """Of `done` and `total`; seconds are those of a recording."""
+    """Unit of `done` and `total`; seconds are those of a recording."""
     per_second: float = 0.0
-    """Speed; 0 where it is not known yet."""
+    """Speed; 0 while it is unknown."""
 
     @property
     def title(self) -> str:
@@ -41,7 +41,7 @@ class Progress:
 
     @property
     def measure(self) -> str:
-        """How far it is: `34 % of 145 MB, 2.1 MB/s, 46 s left`; empty where that is not measured."""
+        """Progress in figures: `34 % of 145 MB, 2.1 MB/s, 46 s left`; empty where it is not measured."""
         if not self.total:
             return ""
         shown = size_text if self.unit == "bytes" else duration_text
@@ -57,26 +57,26 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-"""Takes progress. It never blocks and never fails: whoever works is not to be held up by who watches."""
+"""Progress callback. It never blocks and never fails: a display must not hold up the work."""
 
 
 def nobody(_progress: Progress) -> None:
-    """A report that nobody reads."""
+    """Discard progress."""
 
 
 class ProgressCounter:
-    """Counts what is done of one piece of work, measures its speed, and reports both."""
+    """Counts completed work of one operation, measures its speed, and reports both."""
 
     def __init__(self, progress: Progress, report: Report, clock: Callable[[], float] = time.monotonic) -> None:
         self._progress = progress
         self._report = report
         self._clock = clock
         self._first: float | None = None
-        """Done when it was first counted: what is here from an earlier try says nothing of the speed."""
+        """Amount done at the first count: work from an earlier attempt says nothing about the speed."""
         self._since = 0.0
 
     def advance(self, count: float) -> None:
-        """Count so much more; negative where some of it has to be done again."""
+        """Count `count` more; negative where work has to be done again."""
         done, now = self._progress.done + count, self._clock()
         if self._first is None or done < self._first:
             self._first, self._since = done, now
@@ -100,14 +100,14 @@ def _number(value: object) -> float:
 
 
 def size_text(count_bytes: float) -> str:
-    """A size as people read it: 12 kB, 486 MB, 3.1 GB."""
+    """Return a size as people read it: 12 kB, 486 MB, 3.1 GB."""
     if count_bytes < 1e6:
         return f"{count_bytes / 1e3:.0f} kB"
     return f"{count_bytes / 1e9:.1f} GB" if count_bytes >= 1e9 else f"{count_bytes / 1e6:.0f} MB"
 
 
 def duration_text(seconds: float) -> str:
-    """A duration as people read it, in its two largest units that say something: 3 d 4 h, 46 s."""
+    """Return a duration as people read it, in its two largest nonzero units: 3 d 4 h, 46 s."""
     left, parts = round(seconds), []
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, length)

@@ -1,4 +1,4 @@
-"""The side of the command line: asks every running program at once. Blocks; each wait has a bound."""
+"""Client side of the control channel: sends a request to all running programs at once. Blocks; each wait has a timeout."""
 
 import socket
 import time
@@ -11,7 +11,7 @@ from voicemode.control.doors import Way, doors, knock
 from voicemode.control.messages import MAX_ANSWER_BYTES, ControlReply, ControlRequest, MalformedError, Verb, line, parse_answer
 
 ANSWER_SECONDS = 2.0
-"""For all programs together."""
+"""Timeout for the replies of all programs together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,35 +20,35 @@ class Told:
 
     answers: tuple[ControlReply, ...]
     silent: int
-    """Programs that run and did not answer."""
+    """Running programs that did not reply."""
 
     @property
     def did(self) -> bool:
-        """True if anybody had something to do it to."""
+        """True if any program had something to act on."""
         return any(answer.did for answer in self.answers)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request that lasts: push-to-talk is down until this ends."""
+    """A request that lasts: push-to-talk is held until it ends."""
 
     told: Told
     connections: tuple[socket.socket, ...]
-    """To those that do it; each ends when its program does."""
+    """Connections to the programs that acted on the request; each closes when its program ends."""
 
 
 def ask(verb: Verb, place: Path) -> Told:
-    """Ask all programs that have a door in `place`."""
+    """Send `verb` to all programs that have a door in `place`."""
     with visiting(verb, place) as visit:
         return visit.told
 
 
 @contextmanager
 def visiting(verb: Verb, place: Path) -> Iterator[Visit]:
-    """Visit the programs with `verb`, with the connections open until the end of the block."""
+    """Send `verb` to all programs, and keep the connections open until the end of the block."""
     with ExitStack() as stack:
         ways, silent = _ways(place, stack)
-        # All hear of it before any is waited for: one that hangs keeps nobody waiting.
+        # All requests are sent before any reply is awaited: a program that hangs delays no other one.
         asked = [way for way in ways if _said(way, verb)]
         deadline = time.monotonic() + ANSWER_SECONDS
         heard = [(way.connection, _answer(way.connection, deadline)) for way in asked]
@@ -58,7 +58,7 @@ def visiting(verb: Verb, place: Path) -> Iterator[Visit]:
 
 
 def _ways(place: Path, stack: ExitStack) -> tuple[list[Way], int]:
-    """Connections that `stack` closes, and how many programs let nobody in."""
+    """Return connections, which `stack` closes, and the number of programs that accepted none."""
     ways, silent = [], 0
     for door in doors(place):
         try:
@@ -81,7 +81,7 @@ def _said(way: Way, verb: Verb) -> bool:
 
 
 def _answer(connection: socket.socket, deadline: float) -> ControlReply | None:
-    """Return a program's answer by `deadline`, a time of the monotonic clock; None if none that makes sense came."""
+    """Return a program's reply by `deadline`, a time of the monotonic clock; None if no valid reply arrives."""
     said = b""
     try:
         while not said.endswith(b"\n"):

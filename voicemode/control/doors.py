@@ -1,4 +1,4 @@
-"""Ways in to a running program. All of it blocks, shortly."""
+"""Doors: local endpoints of running programs. All functions block, but briefly."""
 
 import json
 import os
@@ -15,30 +15,30 @@ from voicemode.config.files import write_atomically
 from voicemode.control.peers import peer_uid
 
 CONNECT_SECONDS = 0.25
-"""A door on this machine opens at once, or nobody is behind it."""
+"""Timeout for connecting: a door on this machine opens at once, or no program is behind it."""
 WAITING = 64
-"""Visitors that may stand before a door."""
+"""Listen backlog of a door."""
 TOKEN_BYTES = 32
 MAX_FILE_BYTES = 1024
 
 NAME = re.compile(r"[0-9a-f]{8}\.(sock|port)")
-"""Of a door: a Unix socket, or a file with what one needs to know of a loopback port."""
+"""File name of a door: a Unix socket, or a file that describes a loopback port."""
 
 MUTED = "muted"
-"""A file beside the doors: whoever opens one is muted."""
+"""File beside the doors; a program that starts while it exists is muted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way in to this program."""
+    """The door of this program."""
 
     listener: socket.socket
     path: Path
     token: str = ""
-    """Secret a visitor has to know; empty where the kernel tells who comes."""
+    """Secret that a client must send; empty where the kernel identifies the client."""
 
     def admits(self, visitor: socket.socket, token: str) -> bool:
-        """True if `visitor`, who says `token`, is the person this program runs for."""
+        """True if `visitor`, which sends `token`, acts for the person this program runs for."""
         if not self.token:
             return peer_uid(visitor) == os.geteuid()
         from hmac import compare_digest
@@ -52,33 +52,33 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A connection to a running program, from outside."""
+    """A client's connection to a running program."""
 
     connection: socket.socket
     token: str = ""
 
 
 def folder() -> Path:
-    """Where the doors are. Settings files do not matter: they differ from project to project. Raises ConfigError."""
+    """Return the folder of the doors. Settings files have no influence: they differ between projects. Raises ConfigError."""
     return user_file().parent / "state" / "hands"
 
 
 def open_door(place: Path) -> Door:
-    """A door of our own in `place`, which is made private first. Raises OSError."""
+    """Make `place` private and open a door in it. Raises OSError."""
     make_private(place)
     try:
         return socket_door(place)
     except OSError:
-        # Too long a path, or a file system without sockets.
+        # The path is too long, or the file system has no sockets.
         return port_door(place)
 
 
 def socket_door(place: Path) -> Door:
-    """A Unix socket. It gets its name when it listens: one that refuses is abandoned."""
+    """Open a Unix socket. It is renamed once it listens, so a socket that refuses connections is abandoned."""
     if sys.platform == "win32":
         raise OSError("Python has no Unix sockets here")
     listener, path = socket.socket(socket.AF_UNIX), place / f"{new_name()}.sock"
-    # No shorter than the name it gets: what can be bound must be found.
+    # As long as the final name: a path that can be bound can be connected to.
     unfinished = path.with_suffix(".wait")
     try:
         listener.bind(str(unfinished))
@@ -93,11 +93,11 @@ def socket_door(place: Path) -> Door:
 
 
 def port_door(place: Path) -> Door:
-    """A loopback port; who can read its file knows the token."""
+    """Open a loopback port; a client that can read its file has the token."""
     listener, path, token = socket.socket(), place / f"{new_name()}.port", os.urandom(TOKEN_BYTES).hex()
     try:
         if sys.platform == "win32":
-            # Else the port could be shared with somebody who asks for that.
+            # Otherwise another program can request to share the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         listener.bind(("127.0.0.1", 0))
         listener.listen(WAITING)
@@ -110,13 +110,13 @@ def port_door(place: Path) -> Door:
 
 
 def new_name() -> str:
-    """Not the process id: containers that share a home have the same ones."""
+    """Return a random name. Process ids do not serve: containers that share a home directory have the same ones."""
     return os.urandom(4).hex()
 
 
 def make_private(place: Path) -> None:
-    """See to it that `place` is a folder that only we can enter. Raises OSError."""
-    # Windows heeds this mode, too: the folder is for its owner and administrators.
+    """Make `place` a folder that only its owner, the current user, can enter. Raises OSError."""
+    # Windows honours this mode, too: the folder is for its owner and administrators.
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_ours(place):
         raise PermissionError(f"{place} is a link or belongs to somebody else")
@@ -124,7 +124,7 @@ def make_private(place: Path) -> None:
 
 
 def is_ours(place: Path) -> bool:
-    """True if `place` is a folder, not a link to one, and belongs to us."""
+    """True if `place` is a folder, not a link to one, and belongs to the current user."""
     try:
         status = place.lstat()
     except OSError:
@@ -133,21 +133,21 @@ def is_ours(place: Path) -> bool:
 
 
 def is_private(place: Path) -> bool:
-    """True if nobody else can enter the folder `place`."""
+    """True if no other user can enter the folder `place`."""
     return sys.platform == "win32" or not stat.S_IMODE(place.lstat().st_mode) & 0o077
 
 
 def doors(place: Path) -> list[Path]:
-    """Those of all programs that run; none if others could have put them there."""
+    """Return the doors of all running programs; none if other users could have put them there."""
     if not (is_ours(place) and is_private(place)):
         return []
     return sorted(path for path in place.iterdir() if NAME.fullmatch(path.name))
 
 
 def knock(door: Path) -> Way | None:
-    """A connection to who is behind `door`; None if nobody is any more, and then the door is taken away.
+    """Return a connection to the program behind `door`. If the program has ended, delete the door and return None.
 
-    Raises OSError if somebody is who does not open.
+    Raises OSError if a running program does not accept.
     """
     try:
         return _through_socket(door) if door.suffix == ".sock" else _through_port(door)
@@ -159,7 +159,7 @@ def knock(door: Path) -> Way | None:
 
 
 def keep_muted(place: Path, on: bool) -> None:
-    """From now on programs begin muted, or no longer. Raises OSError."""
+    """Let programs start muted if `on`, unmuted otherwise. Raises OSError."""
     make_private(place)
     if on:
         (place / MUTED).touch(mode=0o600)
@@ -168,12 +168,12 @@ def keep_muted(place: Path, on: bool) -> None:
 
 
 def begins_muted(place: Path) -> bool:
-    """True if a program that begins now is muted."""
+    """True if a program that starts now is muted."""
     return is_ours(place) and is_private(place) and (place / MUTED).exists()
 
 
 def sweep(place: Path) -> None:
-    """Take doors away whose programs ended without doing so."""
+    """Delete the doors of programs that ended without doing so."""
     for door in doors(place):
         with suppress(OSError):
             if way := knock(door):
@@ -204,6 +204,6 @@ def _through_port(door: Path) -> Way:
     except (ValueError, KeyError, TypeError) as error:
         raise ConnectionRefusedError(f"{door} names no port") from error
     if not pid_exists(pid):
-        # Somebody else may have the port by now.
+        # Another program can have the port by now.
         raise ConnectionRefusedError(f"{pid} has ended")
     return Way(socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS), token)

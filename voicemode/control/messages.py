@@ -7,11 +7,11 @@ from typing import Any
 
 MAX_REQUEST_BYTES = 512
 MAX_ANSWER_BYTES = 65_536
-"""It names a folder, which may be long."""
+"""A reply names a folder, whose path can be long."""
 
 
 class Verb(StrEnum):
-    """Requests that a running program takes."""
+    """Requests to a running program."""
 
     LOOK = "look"
     STOP = "stop"
@@ -20,34 +20,34 @@ class Verb(StrEnum):
     MUTE = "mute"
     UNMUTE = "unmute"
     HOLD = "hold"
-    """Push-to-talk is down for as long as the connection lasts."""
+    """Hold push-to-talk for as long as the connection lasts."""
     PRESS = "press"
-    """Push-to-talk is down until RELEASE."""
+    """Hold push-to-talk until RELEASE."""
     RELEASE = "release"
 
 
 class MalformedError(ValueError):
-    """A line that means nothing here."""
+    """A line that is no valid message."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlRequest:
     verb: Verb
     token: str = ""
-    """Where the kernel does not tell who asks."""
+    """Secret, where the kernel does not identify the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class ControlReply:
     did: bool
-    """True if there was something to do it to."""
+    """True if there was something to act on."""
     doing: str
     """idle, speaking, listening or transcribing."""
     muted: bool
     held: bool
-    """Push-to-talk is down."""
+    """True while push-to-talk is held."""
     folder: str
-    """Where the program works: the project of its agent."""
+    """Working directory of the program: the project of its agent."""
     pid: int
 
 
@@ -56,7 +56,7 @@ def line(message: ControlRequest | ControlReply) -> bytes:
 
 
 def parse_request(text: bytes) -> ControlRequest:
-    """Raises MalformedError."""
+    """Parse a request. Raises MalformedError."""
     members = _members(text)
     try:
         return ControlRequest(Verb(members.get("verb", "")), str(members.get("token", "")))
@@ -65,7 +65,7 @@ def parse_request(text: bytes) -> ControlRequest:
 
 
 def parse_answer(text: bytes) -> ControlReply:
-    """Raises MalformedError. Members that are not known here are from a newer program, and left out."""
+    """Parse a reply, ignoring unknown members, which a newer program sends. Raises MalformedError."""
     members = _members(text)
     try:
         given = {name: kind(members[name]) for name, kind in ControlReply.__annotations__.items()}

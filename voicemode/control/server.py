@@ -1,4 +1,4 @@
-"""The side of the running program: lets its person in, and passes on to Hands what they ask for."""
+"""Server side of the control channel: admits the person's clients and passes their requests to Controls."""
 
 import asyncio
 import logging
@@ -19,24 +19,24 @@ from voicemode.errors import ConfigError
 log = logging.getLogger(__name__)
 
 REST_SECONDS = 0.5
-"""After a visitor could not be let in for want of file descriptors."""
+"""Delay after a connection that could not be accepted for lack of file descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitorLimits:
-    """Limits on what visitors may take."""
+    """Limits on clients."""
 
     visitors: int = 16
-    """At a time; more are turned away."""
+    """Simultaneous clients; more are turned away."""
     request_seconds: float = 2.0
-    """To say what they want, and to take the answer."""
+    """Timeout for receiving the request, and for sending the reply."""
     press_seconds: float = 300.0
-    """For push-to-talk that is pressed and not released."""
+    """Timeout for push-to-talk that is pressed and not released."""
 
 
 @asynccontextmanager
 async def steerable(controls: Controls) -> AsyncIterator[None]:
-    """Let the person reach `controls` from outside for as long as this lasts. Nothing waits for it, and it never fails."""
+    """Serve requests for `controls` while the context lasts. Never delays the caller and never fails."""
     task = asyncio.create_task(_run(controls))
     try:
         yield
@@ -55,7 +55,7 @@ async def _run(controls: Controls) -> None:
         log.warning("This conversation cannot be steered from outside: %s", error)
         return
     try:
-        # Who mutes everybody writes that down first, and then asks through the doors: one of both is noticed.
+        # A client that mutes all programs writes the file before it sends requests: a starting program sees one of the two.
         if await asyncio.to_thread(begins_muted, place):
             controls.mute(on=True)
         await asyncio.to_thread(sweep, place)
@@ -65,7 +65,7 @@ async def _run(controls: Controls) -> None:
 
 
 async def _opened(place: Path) -> Door:
-    """A door, opened in a thread: files may be slow. Cancelled, it is closed again."""
+    """Open a door in a thread, since files can be slow; close it again if cancelled."""
     opening = asyncio.ensure_future(asyncio.to_thread(open_door, place))
     try:
         return await asyncio.shield(opening)
@@ -75,7 +75,7 @@ async def _opened(place: Path) -> Door:
 
 
 class Channel:
-    """Serves whoever comes through one door, many at a time."""
+    """Serves the clients of one door concurrently."""
 
     def __init__(self, controls: Controls, door: Door, limits: VisitorLimits = VisitorLimits()) -> None:
         self._controls = controls
@@ -85,7 +85,7 @@ class Channel:
         self._visitors: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Until cancelled."""
+        """Serve until cancelled."""
         loop = asyncio.get_running_loop()
         self._door.listener.settimeout(0)
         try:
@@ -115,7 +115,7 @@ class Channel:
         await asyncio.gather(*self._visitors, return_exceptions=True)
 
     async def _meet(self, visitor: socket.socket) -> None:
-        """Serve one visitor: an error of theirs ends their visit and nothing else."""
+        """Serve one client; its errors end its connection and nothing else."""
         with visitor:
             visitor.settimeout(0)
             try:
@@ -144,7 +144,7 @@ class Channel:
             await asyncio.get_running_loop().sock_sendall(visitor, line(answer))
 
     def _obey(self, verb: Verb) -> bool:
-        """Do what `verb` says; False if there is nothing to do it to."""
+        """Carry out `verb`; False if there is nothing to act on."""
         match verb:
             case Verb.STOP:
                 return self._controls.stop()
@@ -164,7 +164,7 @@ class Channel:
 
 
 async def read_line(visitor: socket.socket) -> bytes:
-    """Read one line of a visitor. Raises MalformedError if it is too long, or breaks off."""
+    """Read one line from a client. Raises MalformedError if the line is too long or breaks off."""
     said = b""
     while not said.endswith(b"\n"):
         piece = await asyncio.get_running_loop().sock_recv(visitor, MAX_REQUEST_BYTES)

@@ -1,4 +1,4 @@
-"""Push-to-talk, as it is pressed from outside."""
+"""Push-to-talk, operated by clients of the control channel."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,17 +8,17 @@ from voicemode.controls import Controls
 
 
 class TalkKey:
-    """Held by visitors as long as they stay, or pressed until somebody releases it."""
+    """Held by a client while it is connected, or pressed until a client releases it."""
 
     def __init__(self, controls: Controls, press_seconds: float) -> None:
-        """Let go of a held key after `press_seconds`: whoever pressed it is gone."""
+        """A pressed key is released after `press_seconds`: by then the client that pressed it is gone."""
         self._controls = controls
         self._press_seconds = press_seconds
         self._letting_go: asyncio.TimerHandle | None = None
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Down until the end of the block; False if nobody speaks or listens, and then it is not."""
+        """Hold the key until the end of the block; yield False, without holding it, unless a turn is speaking or listening."""
         did = self._down()
         try:
             yield did
@@ -27,7 +27,7 @@ class TalkKey:
                 self._controls.hold(down=False)
 
     def press(self) -> bool:
-        """Down until `release`; False as above."""
+        """Hold the key until `release` or the timeout; False, without holding it, unless a turn is speaking or listening."""
         did = self._down()
         if did:
             self._forget()
@@ -35,7 +35,7 @@ class TalkKey:
         return did
 
     def release(self) -> bool:
-        """End what `press` began; False if that is over."""
+        """End what `press` began; False if that has ended."""
         pressed = self._letting_go is not None
         self._forget()
         if pressed:

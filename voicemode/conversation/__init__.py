@@ -1,1 +1,1 @@
-"""Conversation: saying something and hearing the answer, one turn at a time."""
+"""Conversation: speak a message and hear the answer, one turn at a time."""

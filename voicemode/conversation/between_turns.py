@@ -1,4 +1,4 @@
-"""Speech and text of people while the agent works: kept for the next turn."""
+"""Speech and typed text that arrive while the agent works, kept for the next turn."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from voicemode.tasks import BackgroundTasks
 log = logging.getLogger(__name__)
 
 LISTEN_SECONDS = 600.0
-"""So long the microphone stays open without any turn."""
+"""Seconds the microphone stays open while no turn begins."""
 PAUSE_WAIT_SECONDS = 8.0
-"""So long we wait for a pause of who speaks when the next turn begins."""
+"""Seconds a new turn waits for somebody who is speaking to pause."""
 
 
 class BetweenTurns:
-    """Between turns; one in a running program."""
+    """Listens between turns; one instance in a running program."""
 
     def __init__(self, listen_seconds: float = LISTEN_SECONDS) -> None:
         self._listen_seconds = listen_seconds
@@ -33,12 +33,12 @@ class BetweenTurns:
         self._closing = BackgroundTasks()
 
     def begin(self, participants: Participants, kept: Callable[[], object]) -> None:
-        """A turn has ended: `participants` is heard on, and ours to close. `kept` is called whenever something was said."""
+        """Keep hearing `participants` after a turn and take over closing them; call `kept` for each utterance with text."""
         self._participants = participants
         self._listening = asyncio.create_task(self._listen(participants, kept))
 
     async def end(self, *, pause: bool = False) -> Participants | None:
-        """A turn begins: those who were heard until now, if they still can be. With a `pause`, once nobody speaks."""
+        """End listening for a new turn and return the participants if they are still open; with `pause`, once nobody speaks."""
         participants, listening = self._participants, self._listening
         if participants is not None and pause:
             with suppress(TimeoutError):
@@ -49,25 +49,25 @@ class BetweenTurns:
             await asyncio.wait([listening])
         participants, self._participants, self._listening = self._participants, None, None
         if participants is not None and listening is not None:
-            # Not waited for: whoever is cancelled here would leave a microphone that nobody closes.
+            # Not awaited: cancellation here would leave a microphone that nobody closes.
             listening.cancel()
             self._take_from(participants)
         return participants
 
     def hears(self, participants: Participants) -> bool:
-        """True if `participants` is heard between turns now."""
+        """True if `participants` are heard between turns now."""
         return self._participants is participants
 
     def note(self, typed: Iterable[Typed]) -> None:
-        """Keep what was written before a turn began."""
+        """Keep text that was typed before a turn began."""
         self._typed += typed
 
     async def tell(self) -> TurnResult:
-        """Return what was kept, and forget it. A recording nobody understood stays on disk; the note says so."""
+        """Return and clear what was kept. A recording that could not be transcribed stays on disk; the note says so."""
         while unsettled := [utterance for utterance in self._said if not utterance.settled]:
             await unsettled[0].settle()
             await unsettled[0].close()
-        # Nothing is waited for from here on: whoever asked, and is cancelled now, would take what was said away with them.
+        # No await from here on: a caller cancelled now would lose what was kept.
         said, self._said, typed, self._typed = self._said, [], self._typed, []
         for utterance in said:
             if utterance.answer:
@@ -77,13 +77,13 @@ class BetweenTurns:
         return TurnResult(text_of(lines, several=self._several), "between turns", note, said=lines)
 
     async def stop(self) -> None:
-        """Hear nothing more until the next turn has ended."""
+        """Stop listening until the next turn has ended."""
         participants = await self.end()
         if participants is not None:
             await self._closing.finish(participants.close())
 
     async def close(self) -> None:
-        """Stop for good. Recordings that were not told stay on disk."""
+        """Stop for good. Recordings that were not reported stay on disk."""
         await self.stop()
         said, self._said = self._said, []
         for utterance in said:

@@ -1,4 +1,4 @@
-"""Say something, listen for the answer."""
+"""A conversation: speak a message, listen for the answer."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from voicemode.transports.base import Transport
 
 
 class Conversation:
-    """People on one transport; one thing at a time: whoever calls while another talks waits for its turn."""
+    """People on one transport. One turn runs at a time: a concurrent call waits for the current turn to end."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Conversation:
         recordings: Path,
         floor: Floor,
     ) -> None:
-        """`detectors` makes fresh ones for each turn."""
+        """`detectors` makes new detectors for each turn."""
         self._transport = transport
         self._stt = stt
         self._tts = tts
@@ -46,7 +46,7 @@ class Conversation:
         self._controls = floor.controls
 
     async def say(self, text: str, voice: Voice, options: TurnOptions, report: Report) -> Playback:
-        """Speak; return when the last word was heard, or the person wants to hear no more. Raises NotSpokenError."""
+        """Speak `text` to its end, or until the person stops or interrupts it. Raises NotSpokenError."""
         async with self._turn(options, report, speaking=True) as (exchange, participants):
             spoken = await unless(self._controls.stopped(), exchange.speak(text, voice))
             if spoken is None:
@@ -56,13 +56,13 @@ class Conversation:
             return spoken[0]
 
     async def listen(self, options: TurnOptions, report: Report) -> TurnResult:
-        """The person's next turn."""
+        """Listen for the person's next turn."""
         return (await self.converse("", Voice(), options, report))[1]
 
     async def converse(self, text: str, voice: Voice, options: TurnOptions, report: Report) -> tuple[Playback, TurnResult]:
-        """Speak and hear the answer. The microphone is open before we fall silent, so a quick answer is not clipped.
+        """Speak `text` and hear the answer. The microphone opens before speech ends, so a quick answer is not clipped.
 
-        Raises NotSpokenError, and then has listened for nothing.
+        Raises NotSpokenError without listening for an answer.
         """
         async with self._turn(options, report, speaking=bool(text.strip())) as (exchange, participants):
             await participants.open()
@@ -75,14 +75,14 @@ class Conversation:
             return exchanged
 
     async def meanwhile(self) -> TurnResult:
-        """Return what was said and written between turns, and has not been told yet."""
+        """Return and clear the speech and text that were kept between turns."""
         return await self._floor.meanwhile.tell()
 
     @asynccontextmanager
     async def _turn(
         self, options: TurnOptions, report: Report, *, speaking: bool
     ) -> AsyncIterator[tuple[ConversationTurn, Participants]]:
-        """While no other goes on."""
+        """Run a turn while no other one runs."""
         status = StatusFeed(report, self._controls, self._transport.show)
         async with self._floor.lock:
             await self._floor.left.settle()
@@ -98,7 +98,7 @@ class Conversation:
 
     @asynccontextmanager
     async def _heard(self, context: ListenContext, *, pause: bool) -> AsyncIterator[Participants]:
-        """Those who were heard since the last turn, or will be once they are to; closed in the end, or heard on."""
+        """Yield the participants heard since the last turn, or new ones; close them at the end unless listening continues."""
         meanwhile = self._floor.meanwhile
         participants = await meanwhile.end(pause=pause)
         if participants is not None and not (participants.is_open and participants.transport is self._transport):
@@ -110,11 +110,11 @@ class Conversation:
             yield participants
         finally:
             if not meanwhile.hears(participants):
-                # Whoever is cancelled again and again leaves before it is closed; the next turn waits for that.
+                # After repeated cancellation this returns before the participants are closed; the next turn waits for that.
                 await self._floor.left.finish(participants.close())
 
     def _hear_on(self, participants: Participants, options: TurnOptions) -> None:
-        """Between turns, if the person wants that."""
+        """Keep listening between turns if `options` say so."""
         if options.keep_listening and participants.is_open:
             self._floor.meanwhile.begin(participants, lambda: self._floor.left.start(self._kept_cue(options)))
 

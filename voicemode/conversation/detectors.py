@@ -1,4 +1,4 @@
-"""Detectors that a person's turns are heard with."""
+"""Detectors of speech and of the end of a turn."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ class TurnDetectors:
 
     vad: Vad
     turn_model: TurnModel | None = None
-    """None where there is none: then the words, or plain silence, have to do."""
+    """None without a turn model: then the words or plain silence decide."""
 
 
 def hears_melody(settings: Settings) -> bool:
-    """True if a turn model is wanted, and what runs it is installed."""
+    """True if a turn model is enabled and its runtime is installed."""
     return settings.turn_model == "auto" and all(find_spec(module) for module in ("onnxruntime", "numpy"))
 
 
 class Detectors:
-    """Makes senses for each turn, with the turn model once it is loaded."""
+    """Makes detectors for each turn, with the turn model once it is loaded."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn_model: TurnModel | None = None
 
     def detectors(self) -> TurnDetectors:
-        """Fresh ones, for one turn. Raises ConfigError."""
+        """Return new detectors for one turn. Raises ConfigError."""
         vad = create_vad(self._settings.vad, self._settings.vad_aggressiveness)
         return TurnDetectors(vad=vad, turn_model=self._turn_model)
 
     async def load(self, _report: Report) -> None:
-        """Load the turn model, if it is wanted and on this machine; nothing is downloaded. Raises WeightsError."""
+        """Load the turn model if it is enabled and on this machine; never downloads. Raises WeightsError."""
         if self._turn_model is None and hears_melody(self._settings):
             self._turn_model = await asyncio.to_thread(self._loaded)
 
     async def fetch(self, report: Report) -> None:
-        """Download the turn model first, where that is allowed. Raises WeightsError."""
+        """Download the turn model where downloads are allowed, then load it. Raises WeightsError."""
         policy = sources_from(self._settings)
         if hears_melody(self._settings) and not policy.offline:
             await fetch(SMART_TURN, self._settings.models_path, policy, report)

@@ -1,4 +1,4 @@
-"""State that the turns of a running program share."""
+"""State shared by the turns of a running program."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -11,14 +11,14 @@ PAUSES_KEPT = 30
 
 
 class Floor:
-    """The right to speak and listen: only one turn goes on at a time."""
+    """The right to speak and listen: only one turn runs at a time."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        """Held while something is said or heard."""
+        """Held during a turn."""
         self.controls = Controls()
         self.meanwhile = BetweenTurns()
         self.pauses = defaultdict[str, deque[float]](lambda: deque(maxlen=PAUSES_KEPT))
-        """By speaker: seconds they last paused for before going on."""
+        """By speaker: seconds of the latest pauses after which they spoke on."""
         self.left = BackgroundTasks()
-        """Work of a moment that outlasts its turn, as a tone's end or a microphone's closing; the next turn waits for it."""
+        """Short work that outlasts its turn, such as a cue or closing a microphone; the next turn waits for it."""

@@ -1,4 +1,4 @@
-"""Somebody talks over us: how loud we go on meanwhile, and what it comes to."""
+"""Barge-in: somebody talks over the agent; the volume of playback meanwhile, and the verdict."""
 
 import asyncio
 import logging
@@ -18,25 +18,25 @@ from voicemode.text.commands import heed, nods
 log = logging.getLogger(__name__)
 
 VOLUMES: Mapping[InterruptionState, float] = MappingProxyType({InterruptionState.QUIET: 1.0, InterruptionState.MAYBE: 0.25})
-"""Of our voice; it waits at any other call."""
+"""Volume of the agent's voice; any other state pauses playback."""
 JUDGE_SECONDS = 1.5
-"""So long our voice waits to know what was said; what takes longer is taken for an interruption."""
+"""Timeout for transcribing an interruption; a longer one counts as a turn."""
 STALL_SECONDS = 2.0
-"""So long it waits for a microphone that has fallen silent itself."""
+"""Timeout for the next frame of the microphone during an interruption."""
 
 
 class Verdict(Enum):
-    """Decision about what somebody who talks over us wants."""
+    """Decision on what a person who talks over the agent wants."""
 
     NOTHING = "nothing"
-    """It was a cough, or a sign that they listen."""
+    """A cough, or a sign that the person is listening."""
     TURN = "turn"
     STOP = "stop"
     REPEAT = "repeat"
 
 
 def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
-    """Return what the few words of `text` want."""
+    """Return the verdict on the few words of `text`."""
     match heed(text, phrases).action:
         case "stop":
             return Verdict.STOP
@@ -46,17 +46,17 @@ def judged(text: str, phrases: Mapping[str, Action]) -> Verdict:
 
 
 class Interruption:
-    """One microphone, for as long as we speak."""
+    """Barge-in on one microphone, for as long as the agent speaks."""
 
     def __init__(
         self, context: ListenContext, echoes: Callable[[], bool], working: BackgroundTasks, changed: Callable[[], None]
     ) -> None:
         """
         Args:
-            context: What the person is heard with.
-            echoes: Tells whether our own voice may be in what is heard: then nobody can begin to interrupt us.
-            working: Runs what nobody waits for.
-            changed: Called when `call` or `verdict` is another.
+            context: Everything needed to hear the person.
+            echoes: True if the agent's own voice can be in the frames: then no interruption can begin.
+            working: Runs background work.
+            changed: Called when `call` or `verdict` changes.
         """
         self.call = InterruptionState.QUIET
         self.verdict = Verdict.NOTHING
@@ -70,16 +70,16 @@ class Interruption:
 
     @property
     def volume(self) -> float:
-        """Volume of our voice."""
+        """Volume of the agent's voice."""
         return VOLUMES.get(self.call, 0.0)
 
     @property
     def kept(self) -> list[Frame]:
-        """Frames heard so far, from before the first sound on."""
+        """Frames heard so far, from before the first sound on; empty if nobody speaks."""
         return [] if self.call is InterruptionState.QUIET else self._detector.kept
 
     def hear(self, frame: Frame) -> None:
-        """Account for `frame`, as it came from the microphone."""
+        """Process `frame` from the microphone."""
         muted = self._context.muted
         if self.call in VOLUMES and (muted or self._echoes() or not self._context.may_interrupt):
             self._forget()
@@ -87,11 +87,11 @@ class Interruption:
             self._become(self._detector.hear(silence(frame.seconds, frame.rate) if muted else frame))
 
     def take(self) -> None:
-        """The person has the turn, however little they have said so far."""
+        """Give the person the turn, however little they have said so far."""
         self._rule(Verdict.TURN)
 
     def close(self) -> None:
-        """We have stopped speaking."""
+        """End detection: the agent has stopped speaking."""
         self._end_judging()
         self._expect_frames(None)
 
@@ -122,7 +122,7 @@ class Interruption:
         except (VoiceModeError, TimeoutError):
             # Better to fall silent for nothing than to speak over a person.
             verdict = Verdict.TURN
-        except Exception:  # whatever fails, our voice must not wait for ever
+        except Exception:  # whatever fails, playback must not stay paused for ever
             log.exception("Nobody knows what was said over our voice.")
             verdict = Verdict.TURN
         if verdict is Verdict.NOTHING:
@@ -142,7 +142,7 @@ class Interruption:
         self._judging = None
 
     def _expect_frames(self, seconds: float | None) -> None:
-        """A network that is lost in the middle of a word must not silence us for ever."""
+        """Restart the timeout for the next frame: a network lost in mid-word must not silence the agent for ever."""
         if self._stall is not None:
             self._stall.cancel()
         self._stall = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._stalled)

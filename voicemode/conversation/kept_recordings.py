@@ -1,4 +1,4 @@
-"""Recordings of turns that were not transcribed: nobody asked to keep them, so they are bounded in number and age. Blocks."""
+"""Recordings of turns that were not transcribed: nobody requested them, so their number and age are limited. Blocks."""
 
 import logging
 import time
@@ -8,17 +8,17 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 YOUNG_SECONDS = 3600.0
-"""The turn of a recording that was written to so lately may still go on."""
+"""Seconds after its last write during which a recording can belong to a running turn."""
 DAY_SECONDS = 86_400.0
 
 
 def kept_recordings(folder: Path) -> list[Path]:
-    """Those in `folder`, the oldest first: names have the time. What was asked for is called saved-…"""
+    """Return the recordings in `folder`, oldest first by the time in their names. Saved ones are named saved-…"""
     return sorted(folder.glob("turn-*.wav"))
 
 
 def prune(folder: Path, most: int, days: float) -> None:
-    """Delete all that are older than so many `days`, and the oldest of more than `most`."""
+    """Delete recordings older than `days` and the oldest beyond `most`, except those of the last hour."""
     found = kept_recordings(folder)
     now, surplus = time.time(), len(found) - most
     for number, path in enumerate(found):

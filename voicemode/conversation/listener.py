@@ -1,4 +1,4 @@
-"""One person, heard through one microphone for as long as it is open: while we speak, and while we listen."""
+"""One person, heard through one microphone while it is open, both while the agent speaks and while it listens."""
 
 import asyncio
 import math
@@ -13,19 +13,19 @@ from voicemode.errors import AudioDeviceError
 from voicemode.transports.base import Microphone
 
 DEAD_SECONDS = 0.5
-"""Nothing but digital zeros for so long is a microphone that is muted or not permitted: real ones always hiss."""
+"""Seconds of digital zeros after which a microphone is muted or not permitted: real ones always hiss."""
 
 
 class Pulse:
-    """Tells whether a microphone delivers anything but digital zeros."""
+    """Detects a microphone that delivers only digital zeros."""
 
     def __init__(self) -> None:
         self.dead = True
-        """It never has."""
+        """True until a frame holds anything but zeros."""
         self._zeros_seconds = 0.0
 
     def stopped(self, frame: Frame) -> bool:
-        """Take `frame` into account. True once, when `DEAD_SECONDS` of zeros are full."""
+        """Process `frame`. Return True once, when zeros have lasted for `DEAD_SECONDS`."""
         if not self.dead or frame.pcm.strip(b"\0"):
             self.dead = False
             return False
@@ -35,26 +35,26 @@ class Pulse:
 
 
 class Listener:
-    """One microphone. Only `run` waits for anything: what is heard is dealt with at once, frame by frame."""
+    """One microphone. Only `run` awaits anything: every frame is processed at once."""
 
     def __init__(
         self, microphone: Microphone, context: ListenContext, utterances: Utterances, changed: Callable[[], None]
     ) -> None:
-        """`changed` is called when something was said that may matter."""
+        """`changed` is called after every change that can affect the turn."""
         self.speaker = microphone.speaker
         self.context = context
-        """What the next utterance is heard with."""
+        """Context of the next utterance."""
         self.heard_at = -math.inf
-        """When the last frame came, by the loop's clock."""
+        """Time of the last frame, by the loop's clock."""
         self.interruption: Interruption | None = None
-        """While we speak."""
+        """Barge-in, while the agent speaks."""
         self.tired = False
-        """They were waited for in vain."""
+        """True if the wait for the person's speech has timed out."""
         self.gone = False
-        """They have left."""
+        """True if the person has left."""
         self.failure: AudioDeviceError | None = None
         self.dead = False
-        """Their microphone has delivered only digital silence meanwhile."""
+        """True if the microphone had delivered only digital zeros when the wait timed out."""
         self._pulse = Pulse()
         self._frames = microphone.frames
         self._utterances = utterances
@@ -64,11 +64,11 @@ class Listener:
 
     @property
     def busy(self) -> bool:
-        """True if they speak, or begin to, while we listen."""
+        """True if the person speaks, or begins to, while the agent listens."""
         return self._utterance is not None and self._utterance.busy
 
     async def run(self) -> None:
-        """Hear all that comes, until they leave."""
+        """Process frames until the person leaves."""
         try:
             async with closing(self._frames) as frames:
                 async for frame in frames:
@@ -82,14 +82,14 @@ class Listener:
             self._leave()
 
     def overhear(self, interruption: Interruption) -> None:
-        """From now on we speak."""
+        """Begin to detect barge-in: the agent speaks from now on."""
         self.finish()
         if self.interruption is not None:
             self.interruption.close()
         self.interruption = interruption
 
     def listen(self) -> None:
-        """From now on we listen. Who has begun to talk over us is heard from their first sound on."""
+        """Begin to listen. A person who is talking over the agent is heard from their first sound on."""
         interruption, self.interruption = self.interruption, None
         self.tired = self._resting = False
         if interruption is not None:
@@ -101,12 +101,12 @@ class Listener:
             self.finish()
 
     def rest(self) -> None:
-        """Hear nothing until we speak or listen again."""
+        """Ignore frames until the agent speaks or listens again."""
         self.finish()
         self._resting = True
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
-        """End the current utterance here."""
+        """End the current utterance."""
         utterance, self._utterance = self._utterance, None
         if utterance is not None:
             utterance.finish(turn)
@@ -140,11 +140,11 @@ class Listener:
         for frame in kept:
             self._listen(frame, earlier=True)
         if kept and certain and not utterance.begun:
-            # One detector has heard speech, and the other takes it for none.
+            # The barge-in detector heard speech, and the utterance's detector did not.
             utterance.begin()
 
     def _begin_anew(self, utterance: Utterance) -> None:
-        """Who has not begun yet is waited for as it is wanted now."""
+        """Replace `utterance`, which has not begun, with one in the current context, and keep its pre-roll."""
         self.finish()
         self._utterance = self._new()
         self._utterance.follow(utterance)

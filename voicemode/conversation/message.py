@@ -1,4 +1,4 @@
-"""A message of ours: how far it is, and how much of it was heard when it broke off."""
+"""A message of the agent: playback so far, and the words that were heard when it broke off."""
 
 import asyncio
 import math
@@ -15,54 +15,54 @@ from voicemode.text.spoken import spoken, written
 from voicemode.transports.base import Played, Speaker, Transport, Words
 
 LOOK_SECONDS = 0.05
-"""At least this lies between two looks at whether the next part sounds."""
+"""Minimum interval between checks for the next part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playback:
     started_at: float | None
-    """`time.monotonic()` at the first sound; None if there was none."""
+    """`time.monotonic()` at the first audio; None if there was none."""
     seconds: float
-    """Audio that was heard."""
+    """Seconds of audio that were heard."""
     skipped: bool = False
-    """The person did not want to hear the rest."""
+    """True if the person skipped the rest."""
     heard: str = ""
-    """The words that were heard, where the person broke in; empty where all was."""
+    """Words that were heard before the person broke in; empty if all were heard."""
     unheard: str = ""
-    """The others."""
+    """Words that were not heard."""
 
     def then(self, more: "Playback") -> "Playback":
-        """Both, one after the other."""
+        """Return this playback followed by `more`."""
         heard = " ".join(filter(None, [self.heard, more.heard])) if more.unheard else ""
         started_at = more.started_at if self.started_at is None else self.started_at
         return Playback(started_at, self.seconds + more.seconds, more.skipped, heard, more.unheard)
 
 
 class Message:
-    """Something to say."""
+    """A message to speak."""
 
     def __init__(self, text: str, voice: Voice, pronounce: tuple[tuple[str, str], ...] = ()) -> None:
-        """`pronounce`: (written, spoken) pairs."""
+        """`pronounce` holds (written, spoken) pairs."""
         self.speaker = Speaker()
         self.words = spoken(text, pronounce, voice.language)
-        """As they are said; empty if there is nothing to say."""
+        """The text as it is spoken; empty if there is nothing to say."""
         self.complete = not self.words
-        """True if all of it was heard."""
+        """True if the whole message was heard."""
         self._voice = voice
         self._pronounce = pronounce
         self._parts: Sequence[SpokenPart] = ()
         self._segments: list[str] = []
-        """Segments of the parts that have begun to sound."""
+        """Segments of the parts whose playback has begun."""
 
     @property
     def played(self) -> Played:
-        """Amount that was heard so far."""
+        """Playback so far."""
         return self.speaker.played
 
     async def play(self, transport: Transport, tts: Sentences, status: StatusFeed) -> bool:
-        """Return True when the last word was heard. Cancelling silences us at once. Raises NotSpokenError.
+        """Return True when the last word has been heard. Cancellation stops playback at once. Raises NotSpokenError.
 
-        Of a message that breaks off, whatever the reason, what was heard is shown in place of what would have been.
+        If playback breaks off for any reason, the transcript shows the words that were heard, not those that were planned.
         """
         frames = tts.synthesize(self.words, self._voice)
         self._parts = tts.parts
@@ -85,7 +85,7 @@ class Message:
                 await status.words(Words(self._written(text), segment=segment, interrupted=text != part.text))
 
     def spoken(self, *, skipped: bool = False) -> Playback:
-        """Return how far the message is."""
+        """Return the playback so far."""
         told = "", ""
         if not self.complete:
             texts = self._heard()
@@ -101,7 +101,7 @@ class Message:
         return heard(self._parts, self.played.seconds, self._voice.speed)
 
     async def _follow(self, status: StatusFeed) -> None:
-        """Show each part when it begins to sound."""
+        """Show each part when its playback begins."""
         while len(self._segments) < len(self._parts):
             await self._show(self.played.seconds, status)
             await asyncio.sleep(max(LOOK_SECONDS, self._next_at - self.played.seconds))
@@ -112,7 +112,7 @@ class Message:
         return sum(part.seconds for part in self._parts[: len(self._segments)])
 
     async def _show(self, seconds: float, status: StatusFeed) -> None:
-        """Show the parts that have begun after `seconds`."""
+        """Show the parts that begin within `seconds` of audio."""
         while len(self._segments) < len(self._parts) and self.played.started_at is not None and self._next_at <= seconds:
             before = self._parts[: len(self._segments)]
             if seconds < math.inf and not all(part.complete for part in before):

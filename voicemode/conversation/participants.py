@@ -1,4 +1,4 @@
-"""The people there, each heard through a microphone of their own."""
+"""Participants of a conversation, each heard through their own microphone."""
 
 import asyncio
 import math
@@ -14,14 +14,14 @@ from voicemode.tasks import BackgroundTasks, ended, unless
 from voicemode.transports.base import Microphone, Speaker, Transport
 
 SLACK_SECONDS = 1.0
-"""Turns are measured in audio; a clock ends one whose audio does not come, so much later."""
+"""Seconds past a limit on audio after which the clock ends a turn whose audio does not arrive."""
 
 
 class Participants:
-    """Open from `open` to `close`. Their turn has ended when everybody who has begun has ended."""
+    """Participants, heard from `open` to `close`. Their turn ends when everybody who has begun to speak has finished."""
 
     def __init__(self, transport: Transport, pauses: Callable[[str], MutableSequence[float]], context: ListenContext) -> None:
-        """`pauses` gives those that a speaker has made so far."""
+        """`pauses` returns the pauses that a speaker has made so far."""
         self.context = context
         self.transport = transport
         self._working = BackgroundTasks()
@@ -29,25 +29,25 @@ class Participants:
         self._listeners: list[Listener] = []
         self._names = set[str]()
         self._ours: Speaker | None = Speaker()
-        """Our voice, until we listen."""
+        """The agent's playback; None while it listens."""
         self._hearing = set[asyncio.Task[None]]()
         self._changed = asyncio.Event()
         self._opened = asyncio.Event()
         self._all_here = False
-        """True once nobody else can come."""
+        """True once nobody else can join."""
         self._listening_since = math.inf
         self._resting = False
         self._hosting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Raises AudioDeviceError if there is no microphone and none can come. Nothing is done if it is open."""
+        """Open the microphones if they are closed. Raises AudioDeviceError if there is none and none can come."""
         if self._hosting is None:
             self._hosting = asyncio.create_task(self._host())
             await self._opened.wait()
         self.check()
 
     async def close(self) -> None:
-        """Close all microphones and end all work. Recordings that were not understood stay on disk."""
+        """Close all microphones and end all work. Recordings that were not transcribed stay on disk."""
         if self._hosting is not None:
             await ended(self._hosting)
         for interruption in self._interruptions:
@@ -56,7 +56,7 @@ class Participants:
         await self.utterances.close()
 
     def check(self) -> None:
-        """Raise why nobody can be heard: AudioDeviceError. What was said in a room before it ended comes first."""
+        """Raise AudioDeviceError if nobody can be heard. Utterances from before a room ended take precedence."""
         try:
             self._check()
         except RoomError:
@@ -73,7 +73,7 @@ class Participants:
 
     @property
     def trouble(self) -> str:
-        """Why nobody can be heard; empty if somebody can."""
+        """Reason why nobody can be heard; empty if somebody can."""
         try:
             self.check()
         except AudioDeviceError as error:
@@ -86,27 +86,27 @@ class Participants:
 
     @property
     def dead(self) -> bool:
-        """No microphone has delivered anything but digital silence."""
+        """True if all microphones have delivered only digital zeros."""
         return bool(self._listeners) and all(listener.dead for listener in self._listeners)
 
     @property
     def busy(self) -> bool:
-        """Somebody speaks."""
+        """True if somebody speaks."""
         return any(listener.busy for listener in self._listeners)
 
     @property
     def several(self) -> bool:
-        """True if it has to be told who said what."""
+        """True if a transcript has to name its speakers."""
         return len(self._names) > 1
 
     @property
     def verdict(self) -> Verdict:
-        """Decision of those who talk over us. It is to stop, or to say it again, only if nobody says anything else."""
+        """Combined verdict on all who talk over the agent: STOP or REPEAT only if nobody says anything else."""
         wanted = {each.verdict for each in self._interruptions if each.kept or each.verdict is not Verdict.NOTHING}
         return wanted.pop() if len(wanted) == 1 else Verdict.TURN if wanted - {Verdict.NOTHING} else Verdict.NOTHING
 
     def begin(self, context: ListenContext) -> None:
-        """A turn begins; hear it with `context`."""
+        """Begin a turn, heard with `context`."""
         self.context = context
         self._listeners = [listener for listener in self._listeners if not listener.gone]
         self._names = {listener.speaker for listener in self._listeners}
@@ -114,38 +114,38 @@ class Participants:
             listener.context = context
 
     def overhear(self, speaker: Speaker) -> None:
-        """From now on we speak; `speaker` is softened, and held, while somebody talks over it."""
+        """Begin to detect barge-in on `speaker`, which is softened or paused while somebody talks over it."""
         self._ours, self._resting = speaker, False
         for listener in self._listeners:
             listener.overhear(self._interruption())
 
     async def taken(self) -> None:
-        """Wait until somebody who talks over us wants something, or nobody can be heard any more."""
+        """Wait until somebody who talks over the agent wants something, or nobody can be heard any more."""
         while self.verdict is Verdict.NOTHING and not self.trouble:
             await self._change()
 
     def listen(self) -> None:
-        """From now on we listen."""
+        """Begin to listen."""
         self._ours, self._resting = None, False
         self._listening_since, self.utterances.began_at = asyncio.get_running_loop().time(), math.inf
         for listener in self._listeners:
             listener.listen()
 
     def rest(self) -> None:
-        """Hear nobody until we speak or listen again: what they say now would reach nobody."""
+        """Ignore everybody until the agent speaks or listens again: no turn would receive their speech."""
         self._resting = True
         for listener in self._listeners:
             listener.rest()
 
     async def answer(self) -> TurnState:
-        """Wait until their turn is over, and say why. Raises AudioDeviceError."""
+        """Wait until the participants' turn is over and return the reason. Raises AudioDeviceError."""
         turn = await unless(self.context.controls.sent(), self._until_over())
         if turn is None:
             self.finish(TurnState.SENT)
         return turn or TurnState.SENT
 
     async def spoken(self) -> None:
-        """Wait until there are utterances to take. Raises AudioDeviceError."""
+        """Wait until there are complete utterances to take. Raises AudioDeviceError."""
         while not any(utterance.turn.done for utterance in self.utterances.said):
             self.check()
             await self._change()
@@ -156,7 +156,7 @@ class Participants:
             await self._change()
 
     def failure(self, error: AudioDeviceError) -> VoiceModeError:
-        """`error`, and where what was said before it is kept."""
+        """Return `error`, with the path of the recording if something was said before."""
         said = self.utterances.said
         return said[0].failure(error) if said else error
 
@@ -186,7 +186,7 @@ class Participants:
         return TurnState.NO_SPEECH if nobody else None
 
     def _last(self) -> TurnState | None:
-        """State of the utterance that began last; None if nobody has spoken."""
+        """Return the state of the utterance that began last; None if nobody has spoken."""
         said = self.utterances.said
         return said[-1].turn if said else None
 
@@ -196,13 +196,13 @@ class Participants:
 
     @property
     def _deadline(self) -> float:
-        """By the loop's clock: where there is no microphone, or its frames do not come, no time passes in audio."""
+        """End of the turn by the loop's clock: without a microphone or its frames, no time passes in audio."""
         heard_at = max((each.heard_at for each in self._listeners), default=-math.inf)
         patience = self.context.rules.patience_seconds + SLACK_SECONDS
         return min(max(self._listening_since, heard_at) + patience, self.utterances.began_at + self._longest)
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
-        """End all utterances here."""
+        """End all current utterances."""
         for listener in self._listeners:
             listener.finish(turn)
 
@@ -247,7 +247,7 @@ class Participants:
         return Interruption(self.context, lambda: self.transport.echoes, self._working, self._look_again)
 
     def _look_again(self) -> None:
-        """Something has changed that may matter."""
+        """Update the volume of playback and wake whatever waits for a change."""
         if self._ours is not None:
             self._ours.volume = min((each.volume for each in self._interruptions), default=1.0)
         self._changed.set()

@@ -1,4 +1,4 @@
-"""Audio of one turn, from before its first sound on: kept, written to disk, and passed on to be transcribed."""
+"""Audio of one turn, with its pre-roll: kept, written to disk, and queued for transcription."""
 
 import math
 
@@ -9,26 +9,26 @@ from voicemode.conversation.recording import Recording
 
 
 class Recorder:
-    """Keeps a pre-roll until the turn begins, and everything from then on."""
+    """Keeps a pre-roll until the turn begins, and all frames from then on."""
 
     def __init__(self, recording: Recording, pre_roll_seconds: float) -> None:
         self.queue = FrameQueue()
-        """The turn with its pauses marked; a pause's silence follows, in one frame, if more is said."""
+        """Frames of the turn with pauses marked; the silence of a pause follows in one frame if speech resumes."""
         self.kept: list[Frame] = []
-        """The turn so far, or what would belong to it if it began now."""
+        """Frames of the turn so far, or its pre-roll before it begins."""
         self.begun = False
         self._recording = recording
         self._pre_roll_seconds = pre_roll_seconds
         self._withheld: list[Frame] = []
-        """Silence of the pause that goes on."""
+        """Silence of the current pause."""
         self._paused = self._sound = self._finished = False
 
     def keep_all(self) -> None:
-        """Let the turn begin with the next frame, however long it takes to notice."""
+        """Let the turn begin with the next frame, however late its onset is detected."""
         self._pre_roll_seconds = math.inf
 
     def keep(self, frame: Frame, *, begun: bool, is_speech: bool) -> None:
-        """Keep `frame`; once the turn has `begun`, write it and pass it on, with the pre-roll before it."""
+        """Keep `frame`; once the turn has `begun`, write and queue it, after the pre-roll."""
         self.kept.append(frame)
         if begun:
             fresh, self.begun = [frame] if self.begun else self.kept, True
@@ -43,7 +43,7 @@ class Recorder:
         self.queue.put(PAUSE)
 
     def resume(self) -> None:
-        """End the pause: more is said."""
+        """End the pause: speech resumes."""
         if self._withheld:
             self.queue.put(join(self._withheld, RATE))
         self._withheld.clear()
@@ -52,7 +52,7 @@ class Recorder:
     def finish(self, *, silence: bool) -> Frame:
         """Return the turn with its pre-roll, empty if nobody spoke.
 
-        The `silence` of the last pause is passed on if it is wanted, or holds a sound, which may yet be a word.
+        The silence of the last pause is queued if `silence` is set, or if it holds a sound that can be a word.
         """
         if not self._finished:
             self._finished = True

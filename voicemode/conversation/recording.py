@@ -1,4 +1,4 @@
-"""A recording on disk while it is being made, so that not even a crash loses what a person said."""
+"""A recording written to disk while it is made, so that not even a crash loses a person's speech."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from voicemode.errors import RecordingKeptError, VoiceModeError
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-"""At most so much audio is only in memory."""
+"""Seconds of audio that collect in memory before they are written."""
 
 
 class Recording:
-    """A WAV file of one turn, mode 0600, made with its first frame: silence alone leaves nothing behind."""
+    """A WAV file of one turn, mode 0600, created by its first write: a turn without speech leaves no file."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"turn-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 1_000_000:06d}.wav"
@@ -29,7 +29,7 @@ class Recording:
         self._written = 0
         self._broken = False
         self._lock = threading.Lock()
-        """Held by whoever takes from what is pending and writes it, so that all is written in order."""
+        """Held while pending audio is taken and written, so that it is written in order."""
 
     @property
     def kept(self) -> bool:
@@ -37,7 +37,7 @@ class Recording:
         return self._written > 0
 
     def write(self, frame: Frame) -> None:
-        """Add `frame`; a thread brings it to the disk."""
+        """Add `frame`; a thread writes it to disk."""
         self._rate = frame.rate
         self._pending.append(frame.pcm)
         self._pending_seconds += frame.seconds
@@ -46,30 +46,30 @@ class Recording:
             asyncio.get_running_loop().run_in_executor(None, self._flush)
 
     def close(self) -> None:
-        """Bring the rest to the disk."""
-        # Not in a thread: whoever is cancelled twice must not leave the last second of what was said in memory.
+        """Write the rest to disk."""
+        # Not in a thread: a second cancellation must not leave the last second of speech in memory.
         self._flush()
 
     def failure(self, error: VoiceModeError) -> VoiceModeError:
-        """The error of a turn that failed after its first word: `error`, and where what was said is kept, if it is."""
+        """Return `error` of a turn that failed after its first word, with the path of the recording if there is one."""
         self.close()
         return RecordingKeptError(str(error), self.path) if self.kept else error
 
     def discard(self) -> None:
-        """Delete it: what was said has arrived, or is not to be kept."""
+        """Delete the recording: its transcript has arrived, or it is not to be kept."""
         with self._lock:
             self._pending.clear()
             self.path.unlink(missing_ok=True)
             self._written = 0
 
     def save(self) -> None:
-        """Keep it, as the person wants: under a name by which it is not deleted some day."""
+        """Keep the recording, as requested, under a name that is never pruned."""
         self.close()
         if self.kept:
             self.path = self.path.rename(self.path.with_name(self.path.name.replace("turn-", "saved-", 1)))
 
     def _flush(self) -> None:
-        """Append what is pending. A disk that fails costs the copy, not the turn."""
+        """Append pending audio. A disk failure costs the recording, not the turn."""
         with self._lock:
             pcm = b"".join(self._pending.popleft() for _ in range(len(self._pending)))
             if not pcm or self._broken:

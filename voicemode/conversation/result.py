@@ -1,4 +1,4 @@
-"""Results of a turn, as the agent is told."""
+"""Results of a turn, as the agent receives them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,46 +11,46 @@ from voicemode.text.quoting import in_quotes, quoted, readable
 from voicemode.text.spoken import written
 
 Pairs = tuple[tuple[str, str], ...]
-"""(written, spoken)"""
+"""(written, spoken) pairs."""
 
 SOMEBODY = "Somebody"
-"""Name of who has none; those that people have are in quotes."""
+"""Name of a speaker who has none; the names of people are in quotes."""
 STOPPED_ALOUD = 'said "stop"'
-"""Why a turn ended in which somebody told us to be silent, in whatever language."""
+"""Reason why a turn ended with a spoken stop command, in any language."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenLine:
-    """One person's speech or writing in one go."""
+    """Consecutive speech or typed text of one person."""
 
     text: str
     speaker: str = ""
-    """Empty where there is only one person."""
+    """Empty if there is only one person."""
     typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
     text: str
-    """What was said, as `text_of` puts it."""
+    """Transcript, as `text_of` formats it."""
     ended: str
-    """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech" or "stopped"."""
+    """Reason of the end: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech" or "stopped"."""
     note: str = ""
-    """Advice, where something was wrong."""
+    """Advice if something was wrong."""
     provider: str = ""
     audio_seconds: float = 0.0
     transcribe_seconds: float = 0.0
-    """From the end of the turn to the text."""
+    """Seconds from the end of the turn to its transcript."""
     again: bool = False
-    """The person asks to hear the message once more."""
+    """True if the person asked to hear the message again."""
     said: tuple[SpokenLine, ...] = ()
-    """Who said what, in order."""
+    """Lines of all speakers, in order."""
 
 
 def text_of(lines: Sequence[SpokenLine], *, several: bool) -> str:
-    """One text of `lines`; where there are `several` people a line for each: `"Anna": …`.
+    """Return `lines` as one text; with `several` people, as a line for each: `"Anna": …`.
 
-    Nobody can say or write what reads like a line of somebody else, or like a note of ours in square brackets.
+    Quoting ensures that nothing reads like another person's line or like a note of VoiceMode in square brackets.
     """
     if several or len({line.speaker for line in lines}) > 1:
         return "\n".join(f"{in_quotes(line.speaker) if line.speaker else SOMEBODY}: {quoted(line.text)}" for line in lines)
@@ -58,17 +58,17 @@ def text_of(lines: Sequence[SpokenLine], *, several: bool) -> str:
 
 
 def reason(ended: TurnState, heeded: Heeded) -> str:
-    """Why a turn ended, as the agent is told."""
+    """Return why a turn ended, in the agent's terms."""
     if heeded.action == "stop":
         return STOPPED_ALOUD
     if heeded.action == "send" or (ended is TurnState.SAID and heeded.action):
         return f'said "{heeded.phrase}"'
-    # A word that the whole text does not bear out.
+    # A command in a partial transcript that the final one does not confirm.
     return TurnState.FINISHED.value if ended is TurnState.SAID else ended.value
 
 
 def lines_of(said: Iterable[Utterance], typed: Iterable[Typed], pronounce: Pairs) -> tuple[SpokenLine, ...]:
-    """Who said and wrote what, as far as it was understood; what one person says in several goes is one line."""
+    """Return transcribed and typed text by speaker; a person's consecutive utterances become one line."""
     understood = ((" ".join(each.answer.transcript.text.split()), each.speaker) for each in said if each.answer)
     spoken = (SpokenLine(readable(written(text, pronounce)), speaker) for text, speaker in understood)
     told = list[SpokenLine]()
@@ -83,7 +83,7 @@ def lines_of(said: Iterable[Utterance], typed: Iterable[Typed], pronounce: Pairs
 def heard_of(
     said: Sequence[Utterance], typed: Sequence[Typed], ended: TurnState, pronounce: Pairs, *, several: bool
 ) -> TurnResult:
-    """Return the result of `said`, all of it settled, and `typed` in a turn. Raises VoiceModeError if none of it is known."""
+    """Return the result of the settled utterances `said` and `typed` text. Raises VoiceModeError if there are only errors."""
     errors = [each.error for each in said if each.error]
     answers = [each.answer for each in said if each.answer]
     if errors and not (answers or typed):
@@ -96,7 +96,7 @@ def heard_of(
         note=" ".join(map(str, errors)),
         provider=", ".join(dict.fromkeys(answer.transcript.provider for answer in answers if answer.transcript.provider)),
         audio_seconds=sum(each.audio.seconds for each in said),
-        # What somebody else has said meanwhile must not be forgotten over it.
+        # A request to repeat must not discard what somebody else has said meanwhile.
         again=heeded.action == "repeat" and not lines,
         said=lines,
     )

@@ -1,4 +1,4 @@
-"""Status of a turn, told to the agent, the controls, and those who can see."""
+"""Status of a turn, reported to the agent, to the controls and to people who can see it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ from voicemode.text.quoting import quoted, readable
 from voicemode.transports.base import News, Words
 
 Show = Callable[[News], Awaitable[None]]
-"""Lets people see what goes on."""
+"""Shows people the status or a piece of the transcript."""
 UNMUTE = "Unmute it, or allow microphone access for the terminal or app that runs VoiceMode in the system's privacy settings."
 DEAD_MICROPHONE = f"The microphone delivers only digital silence: it is muted, or this program may not use it. {UNMUTE}"
 MUTED = "The person has muted the microphone: voicemode unmute."
@@ -19,7 +19,7 @@ async def unseen(news: News) -> None:
 
 
 class StatusFeed:
-    """Status of one conversation."""
+    """Status feed of one conversation."""
 
     def __init__(self, report: Report, controls: Controls, show: Show) -> None:
         self._report = report
@@ -27,7 +27,7 @@ class StatusFeed:
         self._show = show
 
     async def now(self, doing: Doing) -> None:
-        """Set what we do from now on."""
+        """Report `doing` as the current activity."""
         self._controls.now(doing)
         await self._show(doing)
         if doing != "idle":
@@ -35,15 +35,15 @@ class StatusFeed:
             self._report(Progress(doing, detail=MUTED if muted else ""))
 
     async def words(self, words: Words) -> None:
-        """A piece of the transcript."""
+        """Report a piece of the transcript."""
         await self._show(words)
         if not words.final:
             self._report(Progress("hearing", detail=quoted(readable(words.text))))
 
     def end(self) -> None:
-        """The agent's call has ended: only those who can see are told from now on."""
+        """Stop reporting to the agent, whose call has ended; people still see the status."""
         self._report = nobody
 
     def dead(self) -> None:
-        """A microphone delivers nothing."""
+        """Report a microphone that delivers only digital zeros."""
         self._report(Progress("listening", detail=DEAD_MICROPHONE))

@@ -1,4 +1,4 @@
-"""One turn: we speak, unless somebody talks over us, and hear the answer."""
+"""One turn: the agent speaks unless somebody talks over it, and hears the answer."""
 
 import time
 from contextlib import suppress
@@ -21,14 +21,14 @@ from voicemode.tasks import alongside, unless
 from voicemode.transports.base import Transport
 
 CUE_RATE = 24_000
-"""Hertz; the rate speech comes in, so the device need not change it."""
+"""Hertz; the sample rate of speech, so that the device need not change it."""
 RESUMES = 3
-"""So often we go on with a message that was interrupted by a noise without words."""
+"""Times that a message is resumed after an interruption by noise without words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnOptions:
-    """Options of a turn: the settings, with what the caller wants differently."""
+    """Options of a turn: the settings with the caller's overrides."""
 
     rules: Rules = field(default_factory=Rules)
     cues: bool = True
@@ -38,15 +38,15 @@ class TurnOptions:
     expected: Expected = field(default_factory=Expected)
     """Words, language and commands expected in the answer."""
     save_audio: bool = False
-    """Keep recordings that have been transcribed, too."""
+    """True to keep recordings that have been transcribed, too."""
     barge_in: bool = True
-    """True if people may talk over us where our own voice can be removed."""
+    """True if people can talk over the agent where its voice can be removed from their audio."""
     keep_listening: bool = False
-    """Hear what is said between turns."""
+    """True to hear people between turns."""
 
 
 class ConversationTurn:
-    """We speak, they answer."""
+    """One turn: the agent speaks, people answer."""
 
     def __init__(
         self, tts: Sentences, participants: Participants, options: TurnOptions, status: StatusFeed, floor: Floor
@@ -60,15 +60,15 @@ class ConversationTurn:
         self._controls = floor.controls
         self._message = Message("", Voice())
         self._before = Playback(None, 0.0)
-        """Playback before a noise, after which we went on."""
+        """Playback before a noise, after which the message was resumed."""
 
     @property
     def broken_off(self) -> Playback:
-        """Our message as far as it was heard, if the turn ends here."""
+        """Playback of the message so far, if the turn ends here."""
         return self._before.then(self._message.spoken())
 
     async def run(self, text: str, voice: Voice) -> tuple[Playback, TurnResult]:
-        """Until the person has answered, however often they ask to hear it again."""
+        """Speak and listen until the person has answered, repeating the message whenever they ask for it."""
         rest, resumes = text, RESUMES
         while True:
             said, verdict = await self.speak(rest, voice)
@@ -80,13 +80,13 @@ class ConversationTurn:
             elif (
                 verdict is Verdict.TURN and not heard.text and heard.ended != TurnState.SENT.value and said.unheard and resumes
             ):
-                # It was a noise, and no word.
+                # A noise without words.
                 rest, self._before, resumes = said.unheard, said, resumes - 1
             else:
                 return said, heard
 
     async def speak(self, text: str, voice: Voice) -> tuple[Playback, Verdict]:
-        """Say `text`, until its end or until somebody breaks in; what they want. They are heard from their first word on.
+        """Speak `text` to its end or an interruption; return the verdict, too. Interruptions are heard from the first word.
 
         Raises NotSpokenError, and AudioDeviceError if nobody can be heard.
         """
@@ -127,7 +127,7 @@ class ConversationTurn:
         return replace(heard, note=note, transcribe_seconds=time.monotonic() - ended_at)
 
     async def _answer(self) -> TurnState:
-        """Why their turn is over."""
+        """Wait for the end of the answer and return its reason."""
         interrupted = self._participants.busy
         self._controls.now("listening")
         try:
@@ -150,8 +150,8 @@ class ConversationTurn:
 
 
 async def cue(transport: Transport, tone: Frame, *, wanted: bool) -> None:
-    """Play `tone` if it is `wanted`."""
+    """Play `tone` if `wanted`."""
     if wanted:
-        # A turn must not fail for want of a tone.
+        # A failed cue must not fail a turn.
         with suppress(AudioDeviceError):
             await transport.play(stream(tone))

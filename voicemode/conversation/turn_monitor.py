@@ -1,4 +1,4 @@
-"""A turn as it is heard, for whoever wants to watch: what conversations hear with is looked at, nothing is heard anew."""
+"""Observation of turns as a conversation hears them, with the same detectors and endpointing."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -24,29 +24,29 @@ class Outcome:
     """Outcome of a turn."""
 
     ended: str
-    """Why, in the words that the agent is told."""
+    """Reason, in the agent's terms."""
     last: TurnSnapshot
-    """The moment it ended."""
+    """State when the turn ended."""
     seconds: float
-    """Length of the recording; 0 where nobody spoke."""
+    """Length of the recording; 0 if nobody spoke."""
     text: str
-    """Text, where speech is transcribed at each pause."""
+    """Transcript, where speech is transcribed at each pause."""
     dead: bool
-    """The microphone delivers only digital zeros."""
+    """True if the microphone delivered only digital zeros."""
 
 
 class Unkept(Recording):
-    """Keeps nothing: this is no conversation."""
+    """A recording that keeps nothing: monitoring is no conversation."""
 
     def __init__(self) -> None:
         super().__init__(Path())
 
     def write(self, frame: Frame) -> None:
-        """Forget it."""
+        """Discard `frame`."""
 
 
 class Unread:
-    """A StreamingTranscriber without a word, where no text is made at the pauses: it has no say, and may cost money."""
+    """A StreamingTranscriber without text, where pauses are not transcribed: text would decide nothing, and can cost money."""
 
     def early(self, language: str = "") -> bool:
         return False
@@ -59,12 +59,12 @@ class Unread:
 
 
 class TurnMonitor:
-    """Watches one turn after the other, of one speaker."""
+    """Monitors the turns of one speaker, one after another."""
 
     def __init__(
         self, detectors: Callable[[], TurnDetectors], rules: Rules, stt: StreamingTranscriber, expected: Expected
     ) -> None:
-        """As a conversation hears; `detectors` makes fresh ones for each turn."""
+        """`detectors` makes new detectors for each turn."""
         controls = Controls()
         self._context = ListenContext(
             stt=stt if stt.early(expected.language) else Unread(),
@@ -78,7 +78,7 @@ class TurnMonitor:
         self._pauses: list[float] = []
 
     async def turn(self, mic: Frames, look: Callable[[TurnSnapshot], None]) -> Outcome:
-        """Hear the next turn in `mic`, telling `look` of each frame what it has come to."""
+        """Hear the next turn in `mic`, calling `look` with the state after each frame."""
         utterance, pulse = Utterance(self._context, "", self._pauses), Pulse()
         last, dead = TurnSnapshot(), False
         try:
@@ -103,7 +103,7 @@ class TurnMonitor:
 
 
 def text_of_turn(utterance: Utterance) -> str:
-    """Return the text, or why there is none: a picture needs no text."""
+    """Return the transcript, or the reason why there is none: a display works without a transcript."""
     if utterance.error:
         return f"({utterance.error.message.splitlines()[0]})"
     return utterance.answer.transcript.text if utterance.answer else ""

@@ -1,4 +1,4 @@
-"""One person's utterance: recorded, on disk, and transcribed while it is said."""
+"""One person's utterance: recorded, written to disk, and transcribed while it is spoken."""
 
 import asyncio
 import logging
@@ -29,48 +29,48 @@ from voicemode.transports.base import Words
 log = logging.getLogger(__name__)
 
 PRE_ROLL_SECONDS = 0.5
-"""Kept from before the detected onset: Silero's median onset is 0.27 s late, and the first phoneme is quiet."""
+"""Seconds kept before the detected onset: Silero's median onset is 0.27 s late, and the first phoneme is quiet."""
 NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """Words, language and commands expected before speech is heard."""
+    """Words, language and commands expected in speech."""
 
     prompt: str = ""
-    """Words to expect."""
+    """Words that the transcriber should expect."""
     language: str = ""
-    """ISO 639-1 code; empty is detected."""
+    """ISO 639-1 code; empty means detection."""
     phrases: Mapping[str, Action] = field(default_factory=dict)
-    """Words that steer."""
+    """Spoken commands."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinalTranscript:
     transcript: Transcript
-    """Without the words that steer."""
+    """Transcript without spoken commands."""
     heeded: Heeded
 
 
 @dataclass(frozen=True, slots=True)
 class ListenContext:
-    """Everything people are heard with in a turn."""
+    """Everything needed to hear people in a turn."""
 
     stt: StreamingTranscriber
     detectors: Callable[[], TurnDetectors]
-    """Makes fresh ones."""
+    """Makes new detectors."""
     record: Callable[[], Recording]
-    """Makes a new one, for one utterance."""
+    """Makes a new recording for one utterance."""
     controls: Controls
     rules: Rules
     expected: Expected
     status: StatusFeed
     may_interrupt: bool = False
-    """True if a person who talks over us is heard."""
+    """True if people who talk over the agent are heard."""
 
     @property
     def muted(self) -> bool:
-        """True if nothing is to be heard at the moment."""
+        """True if the microphone is muted and push-to-talk is not held."""
         return self.controls.state.muted and not self.controls.state.held
 
 
@@ -80,33 +80,33 @@ class TurnSnapshot:
 
     level_db: float = SILENCE_DB
     speech: float = 0.0
-    """Probability that somebody speaks."""
+    """Probability of speech."""
     turn: TurnState = TurnState.WAITING
     pause_seconds: float = 0.0
-    """Length of the pause that goes on."""
+    """Length of the current pause."""
     wait_seconds: float = 0.0
-    """Seconds the pause must last to end the turn, as far as is known."""
+    """Seconds the pause must last to end the turn, on the evidence so far."""
     evidence: Evidence = NO_EVIDENCE
     text: str = ""
-    """Text so far, where speech is transcribed at each pause."""
+    """Transcript so far, where speech is transcribed at each pause."""
 
 
 class Utterance:
-    """One person's utterance. It is transcribed while it is said, and on disk until its text has arrived.
+    """One person's utterance: transcribed while it is spoken, and on disk until the transcript has arrived.
 
-    A method for each thing that may happen to it: nobody else tells its endpointer anything.
+    Each event has a method here: nothing else writes to the endpointer.
     """
 
     def __init__(self, context: ListenContext, speaker: str, pauses: MutableSequence[float], *, over_us: bool = False) -> None:
-        """`pauses` are those the speaker has made so far, in seconds; `over_us`: it began while we spoke."""
+        """`pauses` are the speaker's pauses so far, in seconds; `over_us` is true if it began while the agent spoke."""
         self.speaker = speaker
         self.segment = urandom(6).hex()
         self.answer: FinalTranscript | None = None
-        """Once it is settled."""
+        """Set once the utterance is settled."""
         self.error: VoiceModeError | None = None
-        """Once it is settled, and nobody knows what was said: where that is kept."""
+        """Set once the utterance is settled without a transcript; names the recording, if any."""
         self.audio = Frame(b"", RATE)
-        """Once it is complete."""
+        """Set once the utterance is complete."""
         self.recording = context.record()
         self._controls = context.controls
         self._status = context.status
@@ -114,7 +114,7 @@ class Utterance:
         phrases = context.expected.phrases if over_us else listening(context.expected.phrases)
         self._expected = replace(context.expected, phrases=phrases)
         self._early = self._stt.early(self._expected.language)
-        """True if a text is made at each pause."""
+        """True if speech is transcribed at each pause."""
         self._text = ""
         detectors = context.detectors()
         self._vad = detectors.vad
@@ -141,11 +141,11 @@ class Utterance:
 
     @property
     def busy(self) -> bool:
-        """True if somebody speaks, or begins to, be it too short yet to have begun with."""
+        """True if the person speaks, or begins to, even if the speech is still too short for an onset."""
         return not self.turn.done and (self.begun or self._endpointer.speech_seconds > 0)
 
     def snapshot(self, frame: Frame) -> TurnSnapshot:
-        """Return the state after `frame`, the last that was heard."""
+        """Return the state after `frame`, the latest one."""
         return TurnSnapshot(
             level_db=level_db(frame),
             speech=self._vad.probability,
@@ -157,9 +157,9 @@ class Utterance:
         )
 
     def hear(self, frame: Frame, *, earlier: bool = False) -> bool:
-        """Take `frame`, of any length, into account; return True if the utterance is complete.
+        """Process `frame`, of any length; return True if the utterance is complete.
 
-        What was heard `earlier` counts though the microphone be muted now.
+        Frames from `earlier` count even if the microphone is muted now.
         """
         for chunk in self._chunks.cut(frame):
             self._hear(chunk, earlier=earlier)
@@ -169,7 +169,7 @@ class Utterance:
         return self.turn.done
 
     async def read(self, transcript: Transcript) -> None:
-        """Take the text so far as evidence at the current pause."""
+        """Use the transcript so far as evidence at the current pause."""
         match heed(transcript.text, self._expected.phrases).action:
             case "wait":
                 self._endpointer.weigh(thinking=True, reading=False)
@@ -184,30 +184,30 @@ class Utterance:
             await self._status.words(Words(self._text, self.speaker, final=False, segment=self.segment))
 
     def predicted(self, sounds: float | None) -> None:
-        """Take the turn model's probability of an end as evidence at the current pause; None if it failed."""
+        """Use the turn model's probability of an end as evidence at the current pause; None if the model failed."""
         self._endpointer.weigh(sounds=sounds, hearing=False)
 
     def expect(self) -> None:
-        """It is known that what comes begins with this turn: the first frame belongs to it, and the first sound begins it."""
+        """Expect speech at once: the first frame belongs to the utterance, and the first sound begins it."""
         self._endpointer.expect()
         self._recorder.keep_all()
 
     def begin(self) -> None:
-        """The turn begins now, whether or not anything is said."""
+        """Begin the utterance now, with or without speech."""
         self._endpointer.begin()
 
     def follow(self, before: "Utterance") -> None:
-        """Go on with the pre-roll of `before`, in which nobody has spoken."""
+        """Take over the pre-roll of `before`, in which nobody has spoken."""
         self._recorder.kept += before._recorder.kept
 
     def finish(self, turn: TurnState = TurnState.SILENCE) -> None:
-        """It is complete: as it is by itself, else as `turn` says."""
+        """Complete the utterance; `turn` is the reason unless it has already ended."""
         self._endpointer.end(turn)
-        # Whoever has made a text at the pause would have to make it again. What is held may be too quiet to be noticed.
+        # Silence after a pause that was transcribed would cost another transcription. Held speech can be too quiet to detect.
         self.audio = self._recorder.finish(silence=self._was_held or not self._early)
 
     async def settle(self) -> None:
-        """Wait for `answer` or `error`; whoever waits may be cancelled, and another wait."""
+        """Wait for `answer` or `error`. A cancelled wait can be repeated."""
         try:
             self.answer = await asyncio.shield(self._work)
         except ProviderError as error:
@@ -217,11 +217,11 @@ class Utterance:
                 await self._status.words(Words(self.answer.transcript.text, self.speaker, segment=self.segment))
 
     def failure(self, error: VoiceModeError) -> VoiceModeError:
-        """`error`, and where what was said is kept."""
+        """Return `error`, with the path of the recording if the person has begun to speak."""
         return self.recording.failure(error) if self.begun else error
 
     async def close(self) -> None:
-        """Nothing goes on after it. Its recording stays on disk."""
+        """Stop all work on the utterance. Its recording stays on disk."""
         self.recording.close()
         await ended(self._work)
         await self._predictor.close()
@@ -236,7 +236,7 @@ class Utterance:
             self._endpointer.feed(is_speech=False, seconds=frame.seconds)
             return
         if controls.held and not self.begun:
-            # Exactly what is said while it is held.
+            # Exactly the frames that arrive while push-to-talk is held.
             self._recorder.kept.clear()
             self.begin()
         self._take(frame, held=controls.held)
@@ -251,7 +251,7 @@ class Utterance:
         self._recorder.keep(frame, begun=turn not in (TurnState.WAITING, TurnState.NO_SPEECH), is_speech=is_speech)
         tail = self._tail.ended(frame, is_speech=is_speech, paused=before is turn is TurnState.PAUSED)
         if tail:
-            # Not enough to go on, but the end of the last word.
+            # Too short to end the pause, but it is the end of the last word.
             self._recorder.resume()
         if tail or (before is not TurnState.PAUSED and turn is TurnState.PAUSED):
             self._pause()
@@ -262,7 +262,7 @@ class Utterance:
         self._endpointer.weigh(reading=self._early, hearing=hearing)
 
     async def _understand(self) -> FinalTranscript:
-        """All that is said; empty if nothing is. Raises ProviderError."""
+        """Return the final transcript, empty if there is no speech. Raises ProviderError."""
         transcript = await self._transcribe()
         heeded = heed(transcript.text, self._expected.phrases)
         return FinalTranscript(replace(transcript, text=heeded.text), heeded)
@@ -280,14 +280,14 @@ class Utterance:
 
 
 class Utterances:
-    """Utterances of everybody who is heard: open until they are released, told until they are taken."""
+    """Utterances of all participants: open until they are released, in `said` until they are taken."""
 
     def __init__(self, pauses: Callable[[str], MutableSequence[float]], working: BackgroundTasks) -> None:
-        """`pauses` gives those that a speaker has made so far; what nobody waits for is done by `working`."""
+        """`pauses` returns the pauses that a speaker has made so far; `working` runs background work."""
         self.said: list[Utterance] = []
-        """Those that have begun, in that order, and were not taken yet."""
+        """Utterances that have begun and were not taken yet, in order of onset."""
         self.began_at = math.inf
-        """When the first of them began, by the loop's clock."""
+        """Onset of the first of them, by the loop's clock."""
         self._pauses = pauses
         self._working = working
         self._open = set[Utterance]()
@@ -298,40 +298,40 @@ class Utterances:
         return utterance
 
     def began(self, utterance: Utterance) -> None:
-        """Somebody has begun to speak."""
+        """Add `utterance`, which has begun."""
         if not self.said:
             self.began_at = asyncio.get_running_loop().time()
         self.said.append(utterance)
 
     def drop(self, utterance: Utterance) -> None:
-        """Release `utterance`, in which nothing was said, without waiting for it."""
+        """Release `utterance`, which holds no speech, in the background."""
         self._working.start(self.release([utterance]))
 
     def take(self) -> list[Utterance]:
-        """Return the complete utterances; they are the caller's to `release`."""
+        """Return the complete utterances; the caller must `release` them."""
         complete = [utterance for utterance in self.said if utterance.turn.done]
         self.said = [utterance for utterance in self.said if not utterance.turn.done]
         return complete
 
     def disown(self, utterances: Iterable[Utterance]) -> None:
-        """Let others look after `utterances`."""
+        """Leave `utterances` to the caller to close."""
         self._open.difference_update(utterances)
 
     async def release(self, utterances: Iterable[Utterance]) -> None:
-        """Close `utterances`, which are done with."""
+        """Close `utterances`."""
         for utterance in utterances:
             await utterance.close()
             self._open.discard(utterance)
 
     async def discard(self) -> None:
-        """Drop everything that was said."""
+        """Close all open utterances and delete their recordings."""
         utterances = list(self._open)
         await self.release(utterances)
         for utterance in utterances:
             utterance.recording.discard()
 
     async def close(self) -> None:
-        """Close all that are open. Recordings that were not understood stay on disk."""
+        """Close all open utterances. Recordings that were not transcribed stay on disk."""
         utterances = list(self._open)
         await self.release(utterances)
         for utterance in utterances:

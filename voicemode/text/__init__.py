@@ -1,1 +1,1 @@
-"""Text: what is written becomes what a person says; sentences, commands, and whether a text reads finished."""
+"""Text processing: written to spoken text, sentences, spoken commands, and the completeness of a text."""

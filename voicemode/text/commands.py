@@ -1,4 +1,4 @@
-"""Words that steer: said to the machine, not to the agent. Pure."""
+"""Spoken commands: meant for VoiceMode, not for the agent. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -44,11 +44,11 @@ PHRASES: Mapping[str, Mapping[str, Action]] = MappingProxyType(
         },
     }
 )
-"""By ISO 639-1 code, in small letters."""
+"""Commands by ISO 639-1 code, in lower case."""
 
 
 ALONE: frozenset[Action] = frozenset({"repeat", "stop"})
-"""What counts only where nothing else is said."""
+"""Actions that count only if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Heeded:
     text: str
     """Text meant for the agent."""
     phrase: str = ""
-    """Command meant for us; empty if there is none."""
+    """Command meant for VoiceMode; empty if there is none."""
     action: Action | None = None
 
 
@@ -77,7 +77,7 @@ def heed(text: str, phrases: Mapping[str, Action]) -> Heeded:
 
 
 def nods(text: str, phrases: Mapping[str, Action]) -> bool:
-    """True if all of `text`, said while we speak, only shows that somebody listens: "Mhm." or "Yeah, okay"."""
+    """True if all of `text`, spoken while the agent speaks, only shows that somebody listens: "Mhm." or "Yeah, okay"."""
     known = sorted((phrase for phrase, action in phrases.items() if action == "nod"), key=len, reverse=True)
     if not known:
         return False
@@ -87,12 +87,12 @@ def nods(text: str, phrases: Mapping[str, Action]) -> bool:
 
 
 def listening(phrases: Mapping[str, Action]) -> dict[str, Action]:
-    """Those of `phrases` that count while we do not speak: then "stop" and "yeah" are answers like others."""
+    """Return the `phrases` that count while the agent is silent: "stop" and "yeah" are ordinary answers then."""
     return {phrase: action for phrase, action in phrases.items() if action not in ("stop", "nod")}
 
 
 def chosen(entries: Iterable[str], language: str) -> dict[str, Action]:
-    """The phrases that `entries` mean: PHRASE=ACTION, or `language` for those of `language` (empty is English)."""
+    """Return the phrases of `entries`: PHRASE=ACTION, or `language` for the table of `language` (empty means English)."""
     phrases = dict[str, Action]()
     for entry in entries:
         if entry == SPOKEN_LANGUAGE:
@@ -104,6 +104,6 @@ def chosen(entries: Iterable[str], language: str) -> dict[str, Action]:
 
 
 def _closed(text: str, mark: str) -> str:
-    """`text` with the full stop that was cut off with the phrase; a comma before the phrase goes with it."""
+    """Return `text` with the full stop that was cut off with the phrase; a comma before the phrase is dropped."""
     text = text.strip()
     return text + mark if text and mark in ".!?…" else text

@@ -1,7 +1,7 @@
-"""Reading a text: does it read finished? Pure.
+"""Estimates of how finished a text reads. Pure.
 
-Recognisers put a full stop where the sound ends, so a full stop proves little; that there is none, or that the last word
-calls for another, proves much.
+Recognisers put a full stop where the audio ends, so a full stop proves little; its absence, or a last word that calls for
+another one, proves much.
 """
 
 import re
@@ -11,40 +11,40 @@ from types import MappingProxyType
 
 FINISHED = 0.64
 UNKNOWN = 0.5
-"""At the end of a sentence, in a language whose words are not known."""
+"""At the end of a sentence, in a language without a table."""
 LIKELY = 0.45
-"""After a word that may end a sentence, less often than others do."""
+"""After a word that can end a sentence, but does so less often than others."""
 SUBORDINATE = 0.27
-"""It begins as half a sentence, and nothing shows that the other half has come."""
+"""After a sentence that begins with a subordinate clause and shows no sign of its main clause."""
 BROKEN_OFF = 0.25
-"""At a comma, or at nothing: recognisers put that after whole sentences, too."""
+"""At a comma or without punctuation, which recognisers also write after whole sentences."""
 SELDOM = 0.13
-"""After a word that may end a sentence, and seldom does."""
+"""After a word that can end a sentence, but seldom does."""
 UNFINISHED = 0.05
-"""These are probabilities for a text that is as likely whole as not: English words end a sentence of Debian's `fortunes` 0.05
-(leading), 0.15 (seldom) and 1.8 times as often as they stand elsewhere in it, set against the average."""
+"""The values are probabilities for a text that is as likely finished as not. In Debian's `fortunes`, English words end a
+sentence 0.05 (leading), 0.15 (seldom) and 1.8 times as often as they stand elsewhere in it, relative to the average."""
 
 ANSWER_WORDS = 4
-"""At most, of a sentence that answers with a pronoun and a verb: “Yes, I can.”"""
+"""Maximum number of words in a sentence that answers with a pronoun and a verb: “Yes, I can.”"""
 
 ENDS = ".?!。？！"
-"""What closes a sentence."""
+"""Punctuation that ends a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Words of one language, in small letters."""
+    """Words of one language, in lower case."""
 
     leading: frozenset[str]
-    """No sentence ends in them: articles, conjunctions, possessives, most prepositions, fillers."""
+    """Words that end no sentence: articles, conjunctions, possessives, most prepositions, fillers."""
     auxiliary: frozenset[str]
-    """A sentence ends in them less often than in others."""
+    """Words that end a sentence less often than other words."""
     subordinate: frozenset[str]
-    """A sentence that begins with one of these has a second part, after a comma."""
+    """First words of sentences that have a second part, after a comma."""
     seldom: frozenset[str] = frozenset()
-    """A sentence seldom ends in them: auxiliaries, pronouns of the subject, intensifiers, verbs that need an object."""
+    """Words that seldom end a sentence: auxiliaries, subject pronouns, intensifiers, verbs that need an object."""
     subjects: frozenset[str] = frozenset()
-    """Before one of those they make a short answer."""
+    """Words that make a short answer together with a `seldom` word."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -104,18 +104,18 @@ SPANISH = Grammar(
     subordinate=_words("si cuando aunque porque mientras como"),
 )
 GRAMMARS: Mapping[str, Grammar] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH})
-"""By ISO 639-1 code."""
+"""Grammars by ISO 639-1 code."""
 
 
 MARKS = re.compile(r"[^\w\s'’-]")
 
 
 def reads_finished(text: str, language: str = "") -> float | None:
-    """The probability, 0 to 1, that `text` is all that is meant to be said; None if there is none.
+    """Return the probability, 0 to 1, that `text` is a finished utterance; None if there is no estimate.
 
     Args:
-        text: What a recogniser made of the utterance so far.
-        language: ISO 639-1 code; of one without a table, only the punctuation counts. Empty is English.
+        text: Transcript of the utterance so far.
+        language: ISO 639-1 code; without a table for it, only punctuation counts. Empty means English.
     """
     text = text.strip()
     words = _words_of(text)
@@ -123,7 +123,7 @@ def reads_finished(text: str, language: str = "") -> float | None:
         return None
     grammar = GRAMMARS.get(language or "en")
     if not MARKS.search(text):
-        # Some recognisers write no punctuation: that there is none says nothing then.
+        # Some recognisers write no punctuation: then its absence says nothing.
         return UNFINISHED if grammar and words[-1] in grammar.leading and len(words) > 1 else None
     if text.endswith(("...", "…")):
         return UNFINISHED
@@ -148,5 +148,5 @@ def _by_grammar(words: list[str], text: str, grammar: Grammar) -> float:
 
 
 def _words_of(text: str) -> list[str]:
-    """In small letters, as the tables have them."""
+    """Return the words of `text` in lower case, as in the tables."""
     return re.findall(r"[\w'-]+", text.lower().replace("’", "'"))

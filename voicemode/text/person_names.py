@@ -1,6 +1,6 @@
-"""Names of people, cleaned so that nobody can pass for another, for the agent, or for a line of our own. Pure.
+"""Names of people, cleaned so that nobody can pass for another person, the agent, or a note of VoiceMode. Pure.
 
-Whoever reads a transcript knows people by their names alone, and people choose these themselves.
+In a transcript people are identified by their names alone, and they choose these themselves.
 """
 
 import re
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count
 
 GUEST = "Guest"
-"""Name of those who have none, or one of `RESERVED`."""
+"""Name of a person who has none, or one of `RESERVED`."""
 RESERVED = ("Agent", "Assistant", "System", "Somebody", "VoiceMode")
 LONGEST = 64
 MARKS = 3
-"""At most so many accents and vowel signs on a letter: a tower of them covers the lines around it."""
+"""Maximum number of accents and vowel signs on a letter: a stack of them covers the lines around it."""
 SIGNS = frozenset("'’-._")
 EASTERN = "CJK HIRAGANA KATAKANA KATAKANA-HIRAGANA HANGUL BOPOMOFO IDEOGRAPHIC"
 OTHERS = (
@@ -22,21 +22,21 @@ OTHERS = (
     "SINHALA THAI LAO TIBETAN MYANMAR GEORGIAN ETHIOPIC KHMER THAANA"
 )
 SCRIPTS = {**dict.fromkeys(EASTERN.split(), "EASTERN"), **{script: script for script in OTHERS.split()}}
-"""The scripts that Unicode recommends for names, by the first word of their letters' names; those of East Asia are mixed."""
+"""Scripts that Unicode recommends for names, by the first word of their letters' names; East Asian ones count as one."""
 IGNORABLE = re.compile(r"FILLER|JOINER|VARIATION SELECTOR")
-"""In the names of letters and marks that cannot be seen."""
+"""Pattern in the Unicode names of invisible letters and marks."""
 LOOKALIKES = str.maketrans(
     "АВЕЅЗІЈКМНОРСТУХҮԚԜӀавгезѕіјкмноп" + "рсстухьүһԁԛԝѵӏ" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβγεηικμνορσςτυχω" + "ՏՍՕԼզլհյոսցղօ" + "ɑƖɩ",
     "ABES3IJKMHOPCTYXYQWIabre3sijkmhon" + "pcctyxbyhdqwvl" + "ABEZHIKMNOPTYXabyenlkuvopoctuxw" + "SUOLqlhjnugno" + "all",
 )
-"""Letters that look like other, Latin ones: Cyrillic, Greek, Armenian, phonetic."""
+"""Letters that look like Latin ones: Cyrillic, Greek, Armenian, phonetic."""
 LATIN = re.compile(r"LATIN (?:\w+ )*LETTER (?:\w+ )*?([A-Z])(?: WITH .*)?")
-"""Names of letters that are a Latin one with a change: Ø, ʀ."""
+"""Unicode names of modified Latin letters: Ø, ʀ."""
 ALIKE = (("0", "o"), ("1", "l"), ("i", "l"), ("rn", "m"), ("vv", "w"))
 
 
 def person_name(text: str) -> str:
-    """`text` as a name: letters of one script, digits, and the signs that names have; empty if nothing is left."""
+    """Return `text` as a name: letters of one script, digits, and the punctuation of names; empty if nothing is left."""
     folded = unicodedata.normalize("NFKC", text)
     scripts = Counter(filter(None, map(_script, folded)))
     kept = "".join(_kept(folded, max(scripts, key=scripts.__getitem__, default="")))
@@ -45,20 +45,20 @@ def person_name(text: str) -> str:
 
 
 def distinct(name: str, others: Iterable[str], ours: str) -> str:
-    """`name`, with a number if it looks like one of `others`; `GUEST` in place of what nobody may be called: `ours`, too."""
+    """Return `name`, with a number if it looks like one of `others`; `GUEST` in place of a reserved name or `ours`."""
     taken = {skeleton(other) for other in others}
     own = GUEST if not name or is_reserved(name, ours) else name
     return next(name for name in chain([own], (f"{own} ({number})" for number in count(2))) if skeleton(name) not in taken)
 
 
 def is_reserved(name: str, ours: str) -> bool:
-    """True if `name` looks like one of `RESERVED` or `ours`, be it with a number."""
+    """True if `name` looks like `ours` or one of `RESERVED`, with or without a number."""
     looks = {skeleton(name), skeleton(name.rstrip("0123456789 .-_"))}
     return not looks.isdisjoint(map(skeleton, (*RESERVED, ours)))
 
 
 def skeleton(name: str) -> str:
-    """What is left of `name` for a quick glance: equal for names that look alike."""
+    """Return `name` reduced to its appearance at a glance: equal for names that look alike."""
     letters = unicodedata.normalize("NFKD", name).translate(LOOKALIKES)
     bare = "".join(map(_bare, letters)).casefold()
     for one, other in ALIKE:
@@ -67,7 +67,7 @@ def skeleton(name: str) -> str:
 
 
 def _kept(folded: str, script: str) -> Iterator[str]:
-    """What stays of each character: itself, its double in `script`, a space, or nothing."""
+    """Yield the replacement of each character: itself, its lookalike in `script`, a space, or nothing."""
     marks = MARKS
     for character in folded:
         if _is_mark(character):
@@ -86,7 +86,7 @@ def _kept(folded: str, script: str) -> Iterator[str]:
 
 
 def _script(character: str) -> str:
-    """The script of a letter; empty for all else."""
+    """Return the script of a letter; empty for any other character."""
     name = unicodedata.name(character, "") if character.isalpha() else ""
     return "" if IGNORABLE.search(name) else SCRIPTS.get(name.partition(" ")[0], "")
 
@@ -96,6 +96,6 @@ def _is_mark(character: str) -> bool:
 
 
 def _bare(character: str) -> str:
-    """A letter or digit without what is added to it; empty for all else."""
+    """Return a letter or digit without its modifications; empty for any other character."""
     latin = LATIN.fullmatch(unicodedata.name(character, ""))
     return latin[1] if latin else character if character.isalnum() else ""

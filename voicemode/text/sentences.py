@@ -1,18 +1,18 @@
-"""Text cut into sentences, and into the parts that are spoken one after the other. Pure."""
+"""Text split into sentences, and into the parts that are spoken one after another. Pure."""
 
 import re
 from collections.abc import Iterator
 
 GROUP_CHARS = 250
-"""Sentences after the first are asked for together up to this length: fewer requests, better melody."""
+"""Maximum length of sentences that are requested together, after the first part: fewer requests, better intonation."""
 FIRST_CHARS = 40
-"""The first part has at least so much, 2.5 s of speech: that long the next one may take to begin."""
+"""Minimum length of the first part, 2.5 s of speech: time for the next part to arrive."""
 FASTEST_CHARS = 25.0
-"""A second of speech at normal speed holds no more."""
+"""Maximum number of characters in a second of speech at normal speed."""
 
 
 def requests(text: str) -> list[str]:
-    """Return the parts to request, in order: the first sentence or two, then groups; nothing longer than GROUP_CHARS."""
+    """Return the parts to request, in order: a short first part, then groups; only an unbreakable piece exceeds GROUP_CHARS."""
     parts: list[str] = []
     for sentence in sentences(text):
         for piece in pieces(sentence, GROUP_CHARS):
@@ -24,13 +24,13 @@ def requests(text: str) -> list[str]:
 
 
 def _belongs(parts: list[str], piece: str) -> bool:
-    """True if `piece` is asked for together with the last of `parts`."""
+    """True if `piece` is requested together with the last of `parts`."""
     together = len(parts[-1]) + len(piece) < GROUP_CHARS
     return together and (len(parts) > 1 or len(parts[0]) < FIRST_CHARS)
 
 
 def broken_off(text: str, seconds: float, speed: float) -> tuple[str, str]:
-    """(what may have been heard, the sentences of which certainly nothing was) after `seconds` of speech of `text`."""
+    """Return (text possibly heard, sentences certainly unheard) after `seconds` of speech of `text`."""
     begun, rest, position = list[str](), list[str](), 0
     for sentence in sentences(text):
         (rest if begun and position > seconds * FASTEST_CHARS * speed else begun).append(sentence)
@@ -39,7 +39,7 @@ def broken_off(text: str, seconds: float, speed: float) -> tuple[str, str]:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The sentences of `text`; those without a letter or digit are left out."""
+    """Yield the sentences of `text`, without those that have no letter or digit."""
     start = 0
     for mark in _END.finditer(text):
         if _ends(text, start, mark):
@@ -49,7 +49,7 @@ def sentences(text: str) -> Iterator[str]:
 
 
 def pieces(sentence: str, limit: int) -> Iterator[str]:
-    """A sentence in pieces of at most `limit` characters, cut at clauses, commas or spaces, never within a word."""
+    """Yield pieces of at most `limit` characters, cut at clauses, commas or spaces; a longer word stays whole."""
     while len(sentence) > limit:
         cut = _cut(sentence, limit)
         yield from _speakable(sentence[:cut])
@@ -74,7 +74,7 @@ _ENDS_UNLESS_NUMBER = re.compile("nos?|nr|figs?|vol|pp|ch|sec|art|jan|feb|mar|ap
 
 
 def _ends(text: str, start: int, mark: re.Match[str]) -> bool:
-    """True if this punctuation ends a sentence that began at `start`."""
+    """True if `mark` ends a sentence that began at `start`."""
     following = text[mark.end() : mark.end() + 20].lstrip()[:1] if mark[0][0] in ".…" else ""
     if mark[0].startswith(("..", "…")):
         return not following.islower()
@@ -103,7 +103,7 @@ _WRITTEN_WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\
 
 
 def _cut(sentence: str, limit: int) -> int:
-    """Where to cut a sentence that is longer than `limit`: not too near its beginning if that can be had."""
+    """Return the position at which to cut a sentence longer than `limit`, not near its beginning if possible."""
     head = sentence[:limit]
     for pattern in _CUTS:
         found = pattern.match(head)

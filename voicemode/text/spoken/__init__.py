@@ -1,21 +1,21 @@
-"""Written text → spoken text; and back, for names a recogniser hears otherwise than they are written.
+"""Written text to spoken text; and back, for names that recognisers do not write as the user does.
 
     spoken("**Done**: 3 tests in `src/app/main.py` took 1.5s.")
     'Done: three tests in main dot py in app took one point five seconds.'
 
-Markup goes in every language. Words for numbers, symbols and names are English, so they are used for English text only;
-other languages are left to the engine that speaks them.
+Markup is removed in every language. Words for numbers, symbols and names are English, so they are used for English text only;
+other languages are left to the speech engine.
 
-markdown       headings, lists, tables, code blocks, links -> sentences; `html` its tags
+markdown       headings, lists, tables, code blocks, links -> sentences; `html` removes tags
 places         URLs, mail addresses, file paths
 code           identifiers, flags, operators
-names          names of the trade (trade.txt), initialisms, letters with digits
+names          technical names (trade.txt), initialisms, letters with digits
 abbreviations  "No. 5", "e.g.", "Part III", "Mon-Fri"
 notation       powers, exponents, formulas
 quantities     dates, times, money, units, numbers; `numbers` has the words
 symbols        &, ->, <=, emoji
 
-What has been said once comes through a second time unchanged, so a server may apply the same rules to what clients send.
+Spoken text passes through a second time unchanged, so a server may apply the same rules to the text of its clients.
 """
 
 import re
@@ -35,16 +35,16 @@ from voicemode.text.spoken.symbols import drop_emoji, name_emoji, say_symbols
 __all__ = ["Pairs", "spoken", "written"]
 
 Pairs = Sequence[tuple[str, str]]
-"""(written, spoken)"""
+"""(written, spoken) pairs."""
 
 
 def spoken(text: str, pronounce: Pairs = (), language: str = "") -> str:
-    """`text` as a person would say it: one line for each paragraph, item, heading or table row; "" if there is nothing to say.
+    """Return `text` as a person would say it: a line per paragraph, item, heading or table row; "" if there is nothing to say.
 
     Args:
-        text: What an agent writes: prose, markdown, code.
+        text: Text of an agent: prose, Markdown, code.
         pronounce: Words of the user, replaced wherever they stand alone.
-        language: ISO 639-1 code of the text; empty is guessed.
+        language: ISO 639-1 code of the text; empty means detection.
     """
     say = _say_english if is_english(text, language) else _say_other
     swap = replacing(pronounce)
@@ -53,7 +53,7 @@ def spoken(text: str, pronounce: Pairs = (), language: str = "") -> str:
 
 
 def written(text: str, pronounce: Pairs = ()) -> str:
-    """A transcript with the user's words as they are written: `pronounce` the other way round."""
+    """Return a transcript with the user's words in their written form: `pronounce` in reverse."""
     return replacing([(spoken, written) for written, spoken in pronounce])(text)
 
 

@@ -1,4 +1,4 @@
-"""Shortened words: No., Fig., St., e.g.; Roman numerals; days of the week; what is marked, and bars of progress."""
+"""Abbreviations (No., Fig., St., e.g.), Roman numerals, days of the week, highlighted text and progress bars."""
 
 import re
 
@@ -15,7 +15,7 @@ _DOTTED = table(
     "especially, cf: compare, max: maximum, min: minimum, avg: average, temp: temporary, orig: original, prev: previous, "
     "resp: response, viz: namely"
 )
-"""Words without their full stop, or none."""
+"""Abbreviations only with their full stop: without it, they can be words of their own."""
 _DAYS = table("Mon: Monday, Tue: Tuesday, Wed: Wednesday, Thu: Thursday, Fri: Friday, Sat: Saturday, Sun: Sunday")
 _MONTHS = table(
     "Jan: January, Feb: February, Mar: March, Apr: April, May: May, Jun: June, Jul: July, Aug: August, Sep: September, "

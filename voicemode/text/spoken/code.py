@@ -13,7 +13,7 @@ def _say_flag(found: re.Match[str]) -> str:
 
 
 def _say_hash(found: re.Match[str]) -> str:
-    """Its first four signs: enough to find it."""
+    """Say the first four characters of a hash: enough to find it."""
     return " ".join(sign.upper() for sign in found[0].removeprefix("0x")[:4])
 
 
@@ -41,7 +41,7 @@ _IDENTIFIERS: list[Rule] = [
 ]
 
 _LEFT, _RIGHT = r"(?<=[\w)\]])", r"(?=[\w(\[$])"
-"""Beside what is calculated with."""
+"""Edges of the operands beside an operator."""
 _OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\w)\(\)"), ""),
     (re.compile(r"(?<=[=?:(,<>*/+] )-(?=\w)|(?<=[=(,])-(?=\w)"), "minus "),
@@ -57,7 +57,7 @@ _OPERATORS: list[Rule] = [
     (re.compile(r"!==?|<>"), " is not "),
     (re.compile(r"!~"), " does not match "),
     (re.compile(r"=~"), " matches "),
-    (re.compile(r"!!(?=[\w$(])"), " "),  # twice turned round
+    (re.compile(r"!!(?=[\w$(])"), " "),  # double negation
     (re.compile(r"[!¬](?=\s?[\w$(\[.])(?!important\b)"), " not "),
     (re.compile(r"~(?=[\w(])(?<!\w~)(?!/)"), " bitwise not "),
     (re.compile(r":="), " becomes "),
@@ -76,7 +76,7 @@ _OPERATORS: list[Rule] = [
     (re.compile(r"\*+"), " star "),
     (re.compile(rf"{_LEFT} % {_RIGHT}|{_LEFT}%(?=\w)"), " modulo "),
     (re.compile(rf"{_LEFT} //? {_RIGHT}|{_LEFT}/(?=\d)|(?<=[)\]])/{_RIGHT}|(?<=\b[a-z])/(?=[a-z]\b)"), " divided by "),
-    (re.compile(r"(?<=\w)<([\w\[\], .:&|?]{0,80})>"), r" \1 "),  # the type within another
+    (re.compile(r"(?<=\w)<([\w\[\], .:&|?]{0,80})>"), r" \1 "),  # type parameters
     (re.compile(r"(?<=\s)<(?=\S)([\w .,/-]{1,80})>"), r" \1 "),
     (re.compile(r"<{2,3}|>{2,3}"), " shifted by "),
     (re.compile(rf"(?:(?<=\s)|{_LEFT})<(?=\s|[\w(-])"), " less than "),
@@ -96,14 +96,14 @@ _OPERATORS: list[Rule] = [
 
 _SIGN = re.compile(r"[_#@!$\d]|\(\)|\+\+|(?<!\w)-|[a-z][A-Z]|\w\.\w")
 _ASSERTED = re.compile(r"(?<=\w)!(?![=~])")
-"""A macro of Rust, a value that TypeScript shall take for granted: not a negation."""
+"""A Rust macro or a TypeScript non-null assertion, not a negation."""
 
 
 def say_identifiers(prose: str) -> str:
-    """Names that only code has, where they stand in prose. "GitHub" and "iPhone" are words."""
+    """Say identifiers in prose. "GitHub" and "iPhone" count as words."""
     return rewrite_where(_SIGN, prose, _IDENTIFIERS)
 
 
 def say_code(code: str) -> str:
-    """Code within a sentence: its words, and its operators in words; brackets and quotes are not said."""
+    """Say code within a sentence: its words, and its operators in words; brackets and quotes are silent."""
     return " ".join(split_humps(word) for word in rewrite(say_places(_ASSERTED.sub("", code)), _OPERATORS).split())

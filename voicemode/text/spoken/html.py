@@ -19,8 +19,8 @@ _COMMENT = re.compile(r"<!--.*?-->|<[!?][^<>]{0,1000}>", re.DOTALL)
 
 
 def without_tags(html: str, gap: str = " ") -> str:
-    """`html` without tags and comments, `gap` in place of those that end a line or paragraph."""
-    # Each opening mark would be followed to the end of the text if nothing closed it.
+    """Return `html` without tags and comments, with `gap` in place of tags that end a line or paragraph."""
+    # Without a `-->`, the search for the end of each `<!--` would run to the end of the text.
     closed, end, rest = html.rpartition("-->")
     text = _COMMENT.sub("", closed + end) + rest.replace("<!--", "")
     if "</" in text:

@@ -1,4 +1,4 @@
-"""Is it English? Only as good as it must be: the price of an error is a number said in the wrong language."""
+"""Detection of English. A coarse guess will do: the price of an error is a number spoken in the wrong language."""
 
 import re
 
@@ -19,12 +19,12 @@ _OTHER = frozenset(
     )
 )
 _WORD = re.compile(r"(?<![\w./@:-])[^\W\d_]+(?![\w/@:(-]|\.\w)")
-"""Not part of a name, a path or an address: those are alike in all languages."""
+"""Words, but not parts of names, paths or addresses, which are alike in all languages."""
 _LATIN_END = "\u024f"
 
 
 def is_english(text: str, language: str) -> bool:
-    """True if English words may stand for what is not a word in `text`; `language` decides if it is given."""
+    """True if symbols and numbers in `text` can be spoken as English words; `language` decides if it is given."""
     if language:
         return language.lower().startswith("en")
     words = _WORD.findall(text.lower())

@@ -1,4 +1,4 @@
-"""Markdown -> the sentences it is read out as."""
+"""Markdown to the sentences in which it is read aloud."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 MAX_ROWS = 8
-"""Nobody listens to more rows of a table."""
+"""Maximum number of table rows that are read: nobody listens to more."""
 MAX_READ_CHARS = 40
-"""A block of code of one line up to this length is read; any other is only described."""
+"""Maximum length of a one-line code block that is read; any other block is only described."""
 
 
 class Span(NamedTuple):
-    """A stretch of prose or of code."""
+    """A run of prose or of code."""
 
     text: str
     is_code: bool = False
 
 
 Line = list[Span]
-"""One sentence or more, with a pause after it."""
+"""One sentence or more, followed by a pause."""
 
 _PLAIN = re.compile(r"(?!\s*(?:[-+•]|\d+[.)])\s)[^*_`\[\]<>&\\~|#=$\n]*")
-"""Text that is the same read as Markdown; it need not wait for the parser to be imported."""
+"""Text that is the same after Markdown parsing: it need not wait for the import of the parser."""
 _QUOTE = re.compile(r"^[ \t]*(?:>(?!=)[ \t]?)+", re.MULTILINE)
-"""Not heard. The parser would look for its end in all that follows, for each line anew."""
+"""Markdown quote markers, which are silent. For each quoted line, the parser would search the rest of the text for the end."""
 _BULLET = re.compile(r"^([ \t]*)[•◦▪‣·](?=\s)", re.MULTILINE)
-"""What people type for a bullet and Markdown does not know."""
+"""Bullets that people type and Markdown does not recognise."""
 _PARAGRAPH = ["paragraph_open", "inline", "paragraph_close"]
 _BOX = re.compile(r"\[([ xX])\]\s+")
 _ALERT = re.compile(r"\[!(\w+)\]\s*")
@@ -58,21 +58,21 @@ _LEFT_OVER: list[Rule] = [
     (re.compile(r"(?<!\w)_{1,3}(?=[^\W_])|(?<=[^\W_])_{1,3}(?!\w)"), ""),
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
 ]
-"""References without their definition, footnotes, emphasis that does not close."""
+"""References without a definition, footnotes, and emphasis that does not close."""
 
 
 @cache
 def _parser() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
-    # An indented paragraph is more often one of an item than code.
+    # An indented paragraph belongs to a list item more often than it is code.
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"]).disable(["code", "blockquote"])
     parser.inline.ruler.before("escape", "math", _math)
     return parser
 
 
 def _math(state: "StateInline", silent: bool) -> bool:
-    """Take a formula as it is: to Markdown its signs would be markup."""
+    """Take a formula unchanged: Markdown would treat its characters as markup."""
     found = MATH.match(state.src, state.pos) if state.src[state.pos] in "\\$" else None
     if found:
         state.pos = found.end()
@@ -100,7 +100,7 @@ def _ended(line: Line) -> Line:
 
 
 def _lines(tokens: Iterable["Token"], *, english: bool) -> Iterator[Line]:
-    """Read block after block."""
+    """Yield the lines of each block."""
     marker, rows = "", list[list[Line]]()
     for token in tokens:
         match token.type:
@@ -125,7 +125,7 @@ def _lines(tokens: Iterable["Token"], *, english: bool) -> Iterator[Line]:
 
 
 def _paragraph(tokens: Sequence["Token"], marker: str, *, english: bool) -> Iterator[Line]:
-    """Return the lines of a paragraph, heading or item; within it a line ends where a sentence does."""
+    """Yield the lines of a paragraph, heading or item; within it, a line ends where a sentence does."""
     first = tokens[0] if tokens else None
     if first and (alert := _ALERT.match(first.content)):
         first.content = f"{alert[1].capitalize()}: {first.content[alert.end() :]}"
@@ -150,7 +150,7 @@ def _inline(tokens: Iterable["Token"]) -> Iterator[Span]:
         struck = token.type if token.type.startswith("s_") else struck
         match token.type:
             case _ if struck == "s_open":
-                continue  # said, "Use ~~npm~~ pnpm" would be both
+                continue  # spoken, "Use ~~npm~~ pnpm" would name both
             case "text":
                 yield Span(rewrite(token.content, _LEFT_OVER))
             case "code_inline":
@@ -170,7 +170,7 @@ def _joined(spans: Iterable[Span]) -> Line:
 
 
 def said_of_code(language: str, code: str, *, english: bool) -> Span:
-    """A short line is read, anything longer is only described: nobody can follow it by ear."""
+    """Return a short line to read, or a description of longer code: nobody can follow that by ear."""
     lines = [line for line in code.splitlines() if line.strip()]
     if len(lines) == 1 and len(lines[0].strip()) <= MAX_READ_CHARS:
         return Span(lines[0].strip().removeprefix("$ "), is_code=True)
@@ -182,7 +182,7 @@ def said_of_code(language: str, code: str, *, english: bool) -> Span:
 
 
 def _rows(text: str) -> list[list[Line]]:
-    """Return the cells of a table that lacks the line below its header."""
+    """Return the cells of a table that lacks the delimiter row below its header."""
     cells = [row.strip().strip("|").split("|") for row in text.splitlines()]
     return [[_joined(_inline(_parser().parseInline(cell.strip())[0].children or [])) for cell in row] for row in cells]
 

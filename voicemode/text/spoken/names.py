@@ -1,4 +1,4 @@
-"""Names: of files, folders and identifiers, which are made of words; of the trade, which are not said as they are spelled."""
+"""Names of files, folders and identifiers, which are made of words; and technical names, which are not said as spelled."""
 
 import re
 from pathlib import Path
@@ -22,14 +22,14 @@ ssl sso stt svg tcp tls tsx ttfb ttl tts tty tui udp ui uid uri uris url urls ut
 ws www xml xss
 """
 _INITIALISMS = frozenset(_LETTER_BY_LETTER.split())
-"""Said letter by letter, in whatever case they are written."""
+"""Words said letter by letter, in upper or lower case."""
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SHORTEST_SHOUT = 5
 _VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
 
 
 def say_name(name: str) -> str:
-    """A file or folder: "test_main.py" -> "test main dot py"."""
+    """Say the name of a file or folder: "test_main.py" -> "test main dot py"."""
     *stem, last = re.sub(r"[-_+@]+", " ", name).split(".")
     if stem:
         last = _EXTENSIONS.get(last.lower()) or (last if _VOWEL.search(last) else last.upper())
@@ -38,12 +38,12 @@ def say_name(name: str) -> str:
 
 
 def _quiet(word: str) -> str:
-    """README is a word, not six letters."""
+    """Return a long upper-case word in lower case: README is a word, not six letters."""
     return word.lower() if word.isupper() and len(word) >= _SHORTEST_SHOUT else word
 
 
 def split_humps(name: str) -> str:
-    """getUserId -> get user ID: in lower case where it is not an initialism."""
+    """Split camel case: getUserId -> get user ID; words other than initialisms are in lower case."""
     words = _HUMP.sub(" ", name).split()
     if len(words) > 1:
         words = [word if word.isupper() and len(word) > 1 else word.lower() for word in words]
@@ -51,28 +51,28 @@ def split_humps(name: str) -> str:
 
 
 def initialism(word: str) -> str:
-    """`word`, in capitals if it is said letter by letter."""
+    """Return `word`, in capitals if it is said letter by letter."""
     if word.lower() not in _INITIALISMS:
         return word
     return f"{word[:-1].upper()}s" if word.lower().endswith("s") and word[:-1].lower() in _INITIALISMS else word.upper()
 
 
 def say_snake(found: re.Match[str]) -> str:
-    """MAX_RETRIES -> max retries; API_KEY -> API key."""
+    """Say snake case: MAX_RETRIES -> max retries; API_KEY -> API key."""
     name = found[0].strip("_")
     parts = [part for part in (name.lower() if name.isupper() else name).split("_") if part]
     return " ".join(map(split_humps, parts))
 
 
 def _letters(text: str) -> str:
-    """The letters of a name beside a digit: a word if they can be one."""
+    """Say the letters of a name beside a digit: as a word if possible, else letter by letter."""
     if len(text) > 3 or (len(text) == 3 and _VOWEL.search(text) and text.lower() not in _INITIALISMS):
         return text
     return text.upper()
 
 
 def _number(text: str) -> str:
-    """As in names: 256 is "two fifty-six"."""
+    """Say a number as in names: 256 is "two fifty-six"."""
     if text[0] == "0" or len(text) > 4:
         return digits(text)
     if len(text) == 3 and text[1:] != "00":
@@ -81,7 +81,7 @@ def _number(text: str) -> str:
 
 
 def say_mixed_name(found: re.Match[str]) -> str:
-    """A name of letters and digits: "rc2" -> "RC two"."""
+    """Say a name of letters and digits: "rc2" -> "RC two"."""
     parts = re.findall(r"[A-Za-z]+|\d+", found[0])
     return " ".join(_number(part) if part.isdecimal() else _letters(part) for part in parts)
 
@@ -90,7 +90,7 @@ MIXED_NAME = re.compile(
     r"(?<![\w.])(?=[A-Za-z-]{0,30}\d)(?=[\d-]{0,30}[A-Za-z])(?:[A-Za-z]{1,30}-?\d{1,30}|\d{1,30}[A-Za-z]{1,30})"
     r"(?:[A-Za-z]+\d*|\d+)*(?!\w|[.-]\d)"
 )
-"""Letters and digits: rc2, GPT-4o, 3D."""
+"""Names of letters and digits: rc2, GPT-4o, 3D."""
 _QUIET_WORDS = "hmm|mm|shh|psst|brr|nth|th|st|nd|rd|mrs?|dr|vs|px|tsk|pfft|grr|zzz"
 _INITIALS: list[Rule] = [
     (re.compile(r"(?<!\w)[A-Z]{2,}(?=[A-Z][a-z]{2})[A-Za-z]+(?!\w)"), lambda m: split_humps(m[0])),
@@ -109,10 +109,10 @@ _INITIALS: list[Rule] = [
 
 
 def say_trade_names(text: str) -> str:
-    """Names of the trade, respelled: "nginx" -> "engine X"."""
+    """Respell technical names: "nginx" -> "engine X"."""
     return _WORD.sub(lambda found: _TRADE.get(found[0].lower(), found[0]), text)
 
 
 def say_initialisms(text: str) -> str:
-    """What is said letter by letter, in whatever case it is written, and what is not: "HTTPClient" -> "HTTP client"."""
+    """Mark words said letter by letter with capitals, and write other words in lower case: "HTTPClient" -> "HTTP client"."""
     return rewrite(text, _INITIALS)

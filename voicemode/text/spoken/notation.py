@@ -10,7 +10,7 @@ MATH = re.compile(
     r"|\$(?P<dollar>(?!\{)(?=[^$]{0,300}[\\^_{=])(?![\s\d.,]+\s)[^\s$](?:[^$\n]{0,300}[^\s$])?)\$(?![\w])",
     re.DOTALL,
 )
-"""A formula in LaTeX, as Markdown has it."""
+"""A LaTeX formula in Markdown."""
 _LONGEST_FORMULA = 60
 _COMMANDS = table(
     "times: times, cdot: times, div: divided by, pm: plus or minus, leq: less than or equal to, le: less than or equal to, "
@@ -100,11 +100,11 @@ _SIGN = re.compile(r"[\^\u2070-\u209f²³¹\u0370-\u03ff√∞∈½⅓⅔¼¾⅛
 
 
 def say_formula(latex: str) -> str:
-    """A formula in words if it is short and has nothing we cannot say."""
+    """Say a formula if it is short and has words for all its parts."""
     said = " ".join(rewrite(latex, _LATEX).split())
     return "a formula" if "\\" in said or len(latex) > _LONGEST_FORMULA or not said else said
 
 
 def say_notation(text: str) -> str:
-    """Powers, exponents and Greek letters in words; numbers stay."""
+    """Say powers, exponents and Greek letters; numbers stay digits."""
     return rewrite_where(_SIGN, text, _RULES)

@@ -33,7 +33,7 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """2026 -> "twenty twenty-six"; also for ports and the like, which are read in pairs."""
+    """2026 -> "twenty twenty-six"; also for ports and other numbers that are read in pairs."""
     century, rest = divmod(number, 100)
     if number < 1000 or number % 1000 < 10:
         return cardinal(number)
@@ -43,21 +43,21 @@ def year(number: int) -> str:
 
 
 def digits(text: str) -> str:
-    """One digit after the other."""
+    """Say one digit after another; beyond 20 digits, say only their count."""
     if len(text) > _LONGEST_SPELLED:
         return f"a {cardinal(len(text))}-digit number"
     return " ".join(_ONES[int(digit)] for digit in text)
 
 
 def number(text: str) -> str:
-    """Return digits, with thousands separators and decimals as in "1,234.5", in words."""
+    """Say digits, with thousands separators and decimals as in "1,234.5"."""
     whole, point, decimals = text.replace(",", "").partition(".")
     said = integer(whole) if whole else ""
     return f"{said} point {digits(decimals)}".strip() if point else said
 
 
 def integer(text: str) -> str:
-    """Digits as a number; one by one if they are too many or begin with a zero, as codes do."""
+    """Say digits as a number, or one by one if they are too many or begin with a zero, as codes do."""
     if len(text) > _LONGEST_CARDINAL or (len(text) > 1 and text[0] == "0"):
         return digits(text)
     return cardinal(int(text))

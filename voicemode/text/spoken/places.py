@@ -1,6 +1,6 @@
-"""URLs, mail addresses and file paths: said short, as one tells them to somebody who can look them up.
+"""URLs, mail addresses and file paths: short enough to tell somebody who can look them up.
 
-A URL is its host, a path is its last part "in" the folder that holds it.
+A URL becomes its host, a path its last part "in" the folder that holds it.
 """
 
 import re
@@ -39,12 +39,12 @@ _SIGN = re.compile(r"[/\\@]|\.\w")
 
 
 def say_places(text: str) -> str:
-    """URLs, addresses and paths in `text` in English words."""
+    """Say URLs, addresses and paths in `text` in English words."""
     return rewrite_where(_SIGN, text, _ENGLISH)
 
 
 def shorten_places(text: str) -> str:
-    """URLs in `text` cut to their host, for languages in which we have no words."""
+    """Shorten URLs in `text` to their host, for languages without a word table."""
     return _URL.sub(lambda m: _host(m) + _punctuation(m[0]), text)
 
 
@@ -53,13 +53,13 @@ def _host(found: re.Match[str]) -> str:
 
 
 def _punctuation(text: str) -> str:
-    """The end of the sentence, which a URL or path at its end swallows."""
+    """Return the final punctuation of a sentence, which a URL or path at its end includes."""
     return text[len(text.rstrip(".!?:")) :]
 
 
 def _say_url(found: re.Match[str]) -> str:
     host, _, port = _host(found).partition(":")
-    # An address of numbers is left for the rule that says those.
+    # A numeric address is left to the rule for IP addresses.
     said = host if host.replace(".", "").isdigit() else host.replace(".", " dot ")
     return said + (f" port {year(int(port))}" if port.isdecimal() else "") + _punctuation(found[0])
 
@@ -78,7 +78,7 @@ def _say_path(found: re.Match[str]) -> str:
 
 
 def _is_path(path: str, parts: list[str]) -> bool:
-    """Or something else with slashes: "and/or", "TCP/IP", "1/2", "3 km/h"."""
+    """True for a path, False for other text with slashes: "and/or", "TCP/IP", "1/2", "3 km/h"."""
     if all(part.isdecimal() for part in parts):
         return False
     has_root = path[0] in "/~.\\" or path[1:2] == ":"

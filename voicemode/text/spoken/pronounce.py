@@ -1,4 +1,4 @@
-"""The user's own pronunciations."""
+"""Pronunciations set by the user."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ Pronounce = Callable[[str], str]
 
 
 def replacing(pairs: Sequence[tuple[str, str]]) -> Pronounce:
-    """Replaces the first of each pair by the second: whole words, in any case, the longest first, each place once."""
+    """Return a function replacing the first of each pair by the second, in one pass: whole words, any case, longest first."""
     table = {_key(old): new for old, new in pairs if old.strip() and new.strip()}
     if not table:
         return lambda text: text

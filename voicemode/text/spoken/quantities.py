@@ -1,4 +1,4 @@
-"""Dates, times, money, units and numbers in English words. The order of the rules matters: the special before the general."""
+"""Dates, times, money, units and numbers in English words. The order of the rules matters: special before general."""
 
 import re
 
@@ -13,7 +13,7 @@ MONTHS = (
 _MONTH = "|".join([*MONTHS, *(month[:3] for month in MONTHS if month != "May"), "Sept"])
 _N = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
 _FREE = r"(?<![\w.\-])"
-"""Not the end of a name, an identifier or another number."""
+"""Not preceded by a name, an identifier or another number."""
 _BOUND = r"(?!\w|[.-]\d)"
 
 _CURRENCIES = {
@@ -292,5 +292,5 @@ _DIGIT = re.compile(r"\d")
 
 
 def say_quantities(text: str) -> str:
-    """Whatever has digits, in words."""
+    """Say everything that contains digits in words."""
     return rewrite_where(_DIGIT, text, _RULES)

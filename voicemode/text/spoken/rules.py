@@ -1,10 +1,10 @@
-"""Text rewritten by a list of rules, one after the other; and the tables such rules use."""
+"""Text rewriting by a list of rules, one after another; and the tables that such rules use."""
 
 import re
 from collections.abc import Callable, Sequence
 
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
-"""What to look for, and what to say instead."""
+"""Pattern, and the words to say instead."""
 
 
 def rewrite(text: str, rules: Sequence[Rule]) -> str:
@@ -14,10 +14,10 @@ def rewrite(text: str, rules: Sequence[Rule]) -> str:
 
 
 def rewrite_where(sign: re.Pattern[str], text: str, rules: Sequence[Rule]) -> str:
-    """`rewrite` if `sign` is there: most sentences have nothing for most rules."""
+    """Apply `rules` if `sign` occurs in `text`: most rules find nothing in most sentences."""
     return rewrite(text, rules) if sign.search(text) else text
 
 
 def table(text: str) -> dict[str, str]:
-    """A small dictionary, readable: "ms: millisecond, s: second"."""
+    """Return a small dictionary from readable text: "ms: millisecond, s: second"."""
     return dict(entry.split(": ") for entry in text.split(", "))

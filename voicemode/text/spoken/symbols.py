@@ -1,4 +1,4 @@
-"""Signs that stand for words, and emoji."""
+"""Symbols that stand for words, and emoji."""
 
 import re
 import unicodedata
@@ -17,7 +17,7 @@ def drop_emoji(text: str) -> str:
 
 
 def name_emoji(text: str) -> str:
-    """The names of the emoji in a text that has no words, "" for any other text."""
+    """Return the names of the emoji in a text without words, "" for any other text."""
     if any(map(str.isalnum, drop_emoji(text))):
         return ""
     names = [_MARKS.get(c) or unicodedata.name(c, "").lower() for c in text if re.match(_EMOJI, c) and _is_picture(c)]
@@ -25,7 +25,7 @@ def name_emoji(text: str) -> str:
 
 
 def _is_picture(character: str) -> bool:
-    """Not a joiner, a skin colour or a tag."""
+    """True for a picture; False for a joiner, a skin colour or a tag."""
     return unicodedata.category(character) in ("So", "Sm", "Po")
 
 
@@ -69,6 +69,6 @@ _SIGN = re.compile(r"[^\w\s.,;:!?'\"“”‘’()\[\]{}–—-]|,\w|-+>|[²³]"
 
 
 def say_symbols(text: str) -> str:
-    """Signs as English words; emoji are dropped."""
-    # The rules take blanks along, and would try each of many in vain.
+    """Say symbols as English words; emoji are dropped."""
+    # The rules also match blanks, and would try each of many blanks in vain.
     return drop_emoji(rewrite_where(_SIGN, " ".join(text.split()), _SYMBOLS))
