@@ -1,4 +1,4 @@
-"""`voicemode config`: what is configured, where each value came from, and how to change it."""
+"""`voicemode config`: show the settings and the source of each value, and change them."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ from voicemode.text.tables import aligned, widths_of
 
 
 class ConfigGroup(click.Group):
-    """Shows expected failures as messages instead of tracebacks."""
+    """A group that shows expected failures as messages instead of tracebacks."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -164,7 +164,7 @@ def path() -> None:
 
 
 def _trusted_lines(file: EnvFile) -> Iterator[str]:
-    """What trust in `file` lets it decide."""
+    """Yield a line for each setting that `file` can change only once it is trusted."""
     for item in needing_trust():
         if entry := file.entries.get(env_name(item)):
             value = "(not shown)" if item.metadata.get("secret") else printable(entry.text)
@@ -205,12 +205,12 @@ def _warn_if_overridden(item: Field[Any]) -> None:
 
 
 def _settings() -> Settings:
-    """The settings of services, as far as they are right: no project has a say in them."""
+    """Return the settings of services, without invalid values: no project file has a say in them."""
     return read_settings(cwd=user_file().parent).settings
 
 
 def _restart_services(before: Settings) -> None:
-    """Have the services that run go on with the settings as they are now; says what was done."""
+    """Apply the changed settings to the running services, and print what was done."""
     after = _settings()
     if before == after:
         return
@@ -225,7 +225,7 @@ def _restart_services(before: Settings) -> None:
 
 
 def _editor() -> str | None:
-    """The editor that is set; None lets click look for one."""
+    """Return the editor from the settings; None lets click look for one."""
     return read_settings().settings.editor or None
 
 

@@ -19,7 +19,7 @@ To try it yourself type: voicemode converse "Hello"      All commands: voicemode
 
 
 def serve_mcp() -> None:
-    """The MCP server on stdio; whoever starts it by hand is told what it is."""
+    """Run the MCP server on stdio; a person who starts it in a terminal sees a greeting."""
     if sys.stdin.isatty():
         click.echo(GREETING, err=True)
     from voicemode.server import main
@@ -87,7 +87,7 @@ def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None)
 
 @contextmanager
 def serving(name: str, log_file: Path | None) -> Iterator[Settings]:
-    """The settings for the server called `name`. Expected failures become sentences; what ends it is written down."""
+    """Yield the settings for the server `name`. Expected failures become sentences; a fatal failure is recorded."""
     from voicemode.services.failure import noting_failure
 
     with plain_errors():
@@ -97,7 +97,7 @@ def serving(name: str, log_file: Path | None) -> Iterator[Settings]:
 
 
 def engine_settings(log_file: Path | None) -> Settings:
-    """The settings, once logging follows them: to `log_file`, or to stderr for whoever started it to keep."""
+    """Return the settings, after configuring logging to `log_file`, or to stderr for the parent process to keep."""
     settings = load_settings().settings
     egress.enforce(settings.local_only)
     if log_file:

@@ -1,4 +1,4 @@
-"""`voicemode stop | skip | send | mute | unmute | hold | now`: steer what goes on from another terminal or with a hot key."""
+"""`voicemode stop | skip | send | mute | unmute | hold | now`: steer conversations from another terminal or with a hot key."""
 
 import json
 import os
@@ -27,9 +27,9 @@ NOBODY = {
     Verb.PRESS: "Nobody is speaking or listening now.",
     Verb.RELEASE: "Nothing is held.",
 }
-"""Said where no program had anything to do it to."""
+"""Messages for commands that had no effect on any program."""
 LOOK_UP_SECONDS = 0.5
-"""How often Windows, whose `select` Ctrl-C does not end, looks whether it was pressed."""
+"""Seconds between checks for Ctrl-C, which does not interrupt `select` on Windows."""
 
 
 @click.command()
@@ -101,7 +101,7 @@ def now(*, as_json: bool) -> None:
 
 
 def order(verb: Verb, done: str) -> None:
-    """Ask all for `verb`; print `done`, or end with exit code 1 where nobody had anything to do it to."""
+    """Send `verb` to all programs; print `done`, or exit with code 1 if the command had no effect."""
     with plain_failures():
         told = ask(verb, folder())
         check(told, verb)
@@ -122,7 +122,7 @@ def switch(state: Literal["on", "off", "toggle"]) -> None:
 
 
 def muted(told: Told) -> bool:
-    """True if there is nobody left to mute."""
+    """True if every conversation is muted; without any, if new ones begin muted."""
     return all(answer.muted for answer in told.answers) if told.answers else begins_muted(folder())
 
 
@@ -138,12 +138,12 @@ def stay() -> None:
 
 
 def enter() -> socket.socket:
-    """A socket that ends when Enter is pressed. On Windows nothing but sockets can be waited for."""
+    """Return a socket that closes when Enter is pressed. `select` on Windows accepts nothing but sockets."""
     ours, theirs = socket.socketpair()
 
     def read() -> None:
         with theirs:
-            # Not through `sys.stdin`, whose lock would be held when the interpreter ends.
+            # Reading `sys.stdin` would hold its lock when the interpreter exits.
             os.read(sys.stdin.fileno(), 1024)
 
     threading.Thread(target=read, name="enter", daemon=True).start()
@@ -151,7 +151,7 @@ def enter() -> socket.socket:
 
 
 def wait(programs: Sequence[socket.socket], key: socket.socket | None) -> None:
-    """Return when `key` ends. Raises SteeringError when the last of `programs` does."""
+    """Return when `key` closes. Raises SteeringError when the last of `programs` does."""
     left = set(programs)
     while left:
         ended, _, _ = select.select([*left, *([key] if key else [])], [], [], LOOK_UP_SECONDS)
@@ -162,7 +162,7 @@ def wait(programs: Sequence[socket.socket], key: socket.socket | None) -> None:
 
 
 def check(told: Told, verb: Verb) -> None:
-    """Raises SteeringError where nobody did what was asked for."""
+    """Raise SteeringError if no program carried out `verb`."""
     if told.did:
         return
     if told.silent:
@@ -185,5 +185,5 @@ def described(answer: ControlReply) -> str:
 
 
 def shown(answer: ControlReply) -> dict[str, object]:
-    """Return the state as a status bar needs it."""
+    """Return the state of a program as `voicemode now --json` prints it, for status bars."""
     return {name: value for name, value in asdict(answer).items() if name != "did"}
