@@ -61,7 +61,7 @@ def config(ctx: click.Context) -> None:
 @config.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For programs: also what each setting is for.")
 def list_settings(as_json: bool = False) -> None:
-    """Every setting with its value and where that comes from."""
+    """Show every setting with its value and its source."""
     loaded = read_settings()
     rows = [_row(find_setting(name), title, loaded) for title, names in GROUPS.items() for name in names]
     if as_json:
@@ -80,14 +80,14 @@ def cells(row: dict[str, str]) -> tuple[str, str, str]:
 
 @config.command("reference")
 def reference_() -> None:
-    """Every setting with its default and meaning, as the Markdown of docs/settings.md."""
+    """Print every setting with its default and meaning, as the Markdown of docs/settings.md."""
     click.echo(reference(), nl=False)
 
 
 @config.command("get")
 @click.argument("name", shell_complete=among(settings))
 def get(name: str) -> None:
-    """The value of one setting; of a key, only whether it is set."""
+    """Show the value of one setting; for a key, only whether it is set."""
     item = find_setting(name)
     loaded = read_settings()
     click.echo(_shown(item, loaded.settings))
@@ -98,7 +98,7 @@ def get(name: str) -> None:
 @click.argument("name", shell_complete=among(settings))
 @click.argument("value", required=False)
 def set_(name: str, value: str | None) -> None:
-    """Set NAME to VALUE in your settings file. Leave VALUE out for a key: it is asked for and not shown."""
+    """Set NAME to VALUE in your settings file. Leave VALUE out for a key: you are prompted for it, and it is not shown."""
     item, before = find_setting(name), _settings()
     path = set_value(name, _ask(item) if value is None else value)
     click.echo(f"{env_name(item)} is set in {_short(path)}.")
@@ -136,9 +136,9 @@ def edit() -> None:
 @click.option("--revoke", is_flag=True, help="Trust it no longer.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def trust(revoke: bool, yes: bool) -> None:
-    """Let the project file here decide what costs something, where voice and keys go, and what is heard, kept and done.
+    """Trust the project file here to decide on costs, on where voice and keys go, and on what is heard, kept and done.
 
-    It is shown, and you are asked. Trust holds until the file changes.
+    The file is shown, and you are asked to confirm. Trust holds until the file changes.
     """
     file = project_file()
     if file is None:
@@ -159,7 +159,7 @@ def trust(revoke: bool, yes: bool) -> None:
 
 @config.command("path")
 def path() -> None:
-    """Where your settings file is."""
+    """Print the path of your settings file."""
     click.echo(str(user_file()))
 
 

@@ -71,9 +71,9 @@ def frontend(
 @click.option("--room", default="", help="Go to this room.")
 @click.option("--print", "printed", is_flag=True, help="Print the link instead of opening a browser.")
 def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
-    """Let a browser in: a link that works once, within ten minutes.
+    """Sign a browser in with a link that works once, within ten minutes.
 
-    It is opened here, or shown as a QR code for a phone. The server of the page is started if it does not run.
+    The link is opened here, or shown as a QR code for a phone. The server of the page is started if it does not run.
     """
     with plain_errors():
         settings = page_settings()
@@ -89,7 +89,7 @@ def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
 
 @frontend.command("sign-out")
 def sign_out() -> None:
-    """Sign out every browser, and have no link work any more."""
+    """Sign out every browser, and invalidate all links."""
     from voicemode.web.entry import open_sessions, pairing_codes
 
     with plain_errors():

@@ -52,7 +52,7 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @IDLE
 @LOG
 def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Speech to text, speaking the OpenAI audio API."""
+    """Speech to text with the OpenAI audio API."""
     with serving("whisper", log_file) as settings:
         from voicemode.engines.whisper.api import run
 
@@ -66,7 +66,7 @@ def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minute
 @IDLE
 @LOG
 def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Text to speech, speaking the OpenAI audio API."""
+    """Text to speech with the OpenAI audio API."""
     with serving("kokoro", log_file) as settings:
         from voicemode.engines.kokoro.api import run
 
@@ -78,7 +78,7 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Pa
 @IDLE
 @LOG
 def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Rooms: LiveKit's own server, with a key of this machine's own. It ends after --idle-minutes whoever is in them."""
+    """Rooms: LiveKit's own server, with this machine's key. It ends after --idle-minutes even with people in the rooms."""
     with serving("livekit", log_file) as settings:
         from voicemode.services.livekit_server.server import run
 

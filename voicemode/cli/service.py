@@ -66,7 +66,7 @@ class Installers(click.Group):
 @click.group(cls=Verbs, invoke_without_command=True)
 @click.pass_context
 def service(context: click.Context) -> None:
-    """Look after the local speech services; without a command, how they are."""
+    """Manage the local speech services; without a command, show their status."""
     if context.invoked_subcommand is None:
         context.invoke(verb("status"), name="", as_json=False, watch=False)
 

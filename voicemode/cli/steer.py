@@ -34,13 +34,13 @@ LOOK_UP_SECONDS = 0.5
 
 @click.command()
 def stop() -> None:
-    """Fall silent, and end the turn. Nothing more is said or heard."""
+    """Stop speaking and listening, and end the turn."""
     order(Verb.STOP, "Stopped.")
 
 
 @click.command()
 def skip() -> None:
-    """Fall silent now, and go on with listening."""
+    """Skip the rest of the message, and go on with listening."""
     order(Verb.SKIP, "Skipped.")
 
 
@@ -53,9 +53,9 @@ def send() -> None:
 @click.command()
 @click.argument("state", type=click.Choice(["on", "off", "toggle"]), default="on")
 def mute(state: Literal["on", "off", "toggle"]) -> None:
-    """Hear nothing, in any conversation. It lasts until `voicemode unmute`; `voicemode hold` is heard all the same.
+    """Mute the microphone in all conversations until `voicemode unmute`; `voicemode hold` is heard all the same.
 
-    One that begins later is muted, too.
+    Conversations that begin later are muted, too.
 
     STATE: on (if left out), off, or toggle.
     """
@@ -64,7 +64,7 @@ def mute(state: Literal["on", "off", "toggle"]) -> None:
 
 @click.command()
 def unmute() -> None:
-    """Hear again."""
+    """Unmute the microphone."""
     switch("off")
 
 
@@ -72,7 +72,7 @@ def unmute() -> None:
 @click.option("--down", "verb", flag_value=Verb.PRESS, type=Verb, help="Only begin, and return at once; --up ends it.")
 @click.option("--up", "verb", flag_value=Verb.RELEASE, type=Verb, help="End what --down began.")
 def hold(verb: Verb | None) -> None:
-    """Push-to-talk: record while this runs. Then your turn is over, and exactly that is your answer.
+    """Push-to-talk: record while this command runs. Then your turn is over, and exactly that recording is your answer.
 
     In a terminal, Enter or Ctrl-C ends it. A program that watches a key starts it when the key goes down and ends it, in
     whatever way, when the key comes up; one that can only run a command for each uses --down and --up.
@@ -89,7 +89,7 @@ def hold(verb: Verb | None) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def now(*, as_json: bool) -> None:
-    """Show who speaks, listens or is muted. A line for each running conversation."""
+    """Show who is speaking, listening or muted, in a line for each running conversation."""
     with plain_failures():
         told = ask(Verb.LOOK, folder())
     if as_json:

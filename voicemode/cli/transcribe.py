@@ -42,7 +42,7 @@ STDIN = "-"
 def transcribe(files: Sequence[str], language: str, response_format: Format, as_json: bool) -> None:
     """Transcribe audio files; also the way to retry a turn whose recording was kept.
 
-    FILE: Path of an audio file, of any common format; - is standard input. Ctrl-C prints what is done by then.
+    FILE: Path of an audio file, of any common format; - is standard input. Ctrl-C prints the part transcribed so far.
     """
     output = Output(response_format, as_json=as_json, several=len(files) > 1)
     with plain_errors():

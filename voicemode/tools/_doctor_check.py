@@ -6,7 +6,7 @@ from typing import Literal
 from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
 
 Mark = Literal["ok", "attention", "broken"]
-"""It works; talking works, but something is missing or odd; talking does not work until it is fixed."""
+"""In order: all is well; talking works, but something is missing or odd; talking fails until this is fixed."""
 
 
 @dataclass(frozen=True, slots=True)
