@@ -87,7 +87,7 @@ async def speaking(urls: Sequence[str], place: Distance = Distance.MACHINE) -> A
 
 
 async def first_and_later(bad: Bad, place: Distance) -> tuple[float, float]:
-    """Return seconds until our voice begins, with a good endpoint behind a bad one: in the first turn, and at most later."""
+    """Return seconds until our voice begins with a good endpoint behind a bad one: in the first turn, and the worst later."""
     async with bad() as url, endpoint(speech_api()) as good, speaking([url, good.url], place) as providers:
         first, *later = [await until_first_frame(providers) for _ in range(5)]
     return first, max(later)

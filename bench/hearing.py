@@ -27,7 +27,7 @@ SHORT_SECONDS = 2.5
 """Length below which Whisper tends to take a sentence for the whole recording, or for nothing."""
 PAUSE_SECONDS = 0.5
 MANY_WORDS = 3
-"""Missing words from which on something was left out; fewer means that two words were heard as one."""
+"""Number of missing words that counts as an omission; fewer can be two words heard as one."""
 
 
 @asynccontextmanager

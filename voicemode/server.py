@@ -207,7 +207,7 @@ def mended(line: Any) -> types.JSONRPCMessage:
 
 
 def refused(given: list[Any]) -> types.JSONRPCError:
-    """Return the error response to a line that is no message; `given` are its parts, or the whole line if it is JSON."""
+    """Return the error response to a line that is no message; `given` are its parts, with the whole if it is JSON."""
     number = next((part["id"] for part in given if isinstance(part, dict) and isinstance(part.get("id"), int | str)), None)
     error = types.ErrorData(code=types.PARSE_ERROR, message="This line is no JSON-RPC message that can be read.")
     return types.JSONRPCError(jsonrpc="2.0", id=number, error=error)

@@ -27,7 +27,7 @@ SILENT_SECONDS = 0.5
 LOOK_SECONDS = 0.01
 LIMIT_SECONDS = 60.0
 NEVER = 9.0
-"""Value in seconds if nobody could interrupt us."""
+"""Seconds reported if our voice was not interrupted."""
 
 
 async def silences(lab: Lab, ours: Frame, delay: float, spoken: Sequence[Clip]) -> list[float]:

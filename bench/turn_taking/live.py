@@ -60,7 +60,7 @@ class Stage:
     """Folder for temporary files and logs."""
 
     async def turn(self, agent: Client, program: Program, utterance: Utterance, manner: Manner) -> Outcome:
-        """Run a turn: the agent asks, the person answers. Raises RuntimeError if the call ends before the person can speak."""
+        """Run a turn: the agent asks, the person answers. Raises RuntimeError if the call fails or the person cannot speak."""
         await asyncio.to_thread(self._tell, utterance, manner)
         called_at = time.monotonic()
         arguments = filled(program.arguments, self.service.url)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 STEP_SECONDS = 0.01
 FULL_SCALE = 32767
 QUIET = 0.03
-"""Share of the loudest moments below which audio is breath and room noise: 30 dB less."""
+"""Share of the loudest level, below which audio is breath and room noise: 30 dB less."""
 NOISE = 2.5
-"""Multiple of the quietest moments up to which audio is room noise, in a recording noisier than QUIET."""
+"""Multiple of the quietest level, up to which audio is room noise in a recording noisier than QUIET."""
 NOISY = 0.1
-"""Share of the loudest moments above which audio is never room noise, as some recordings have no silence."""
+"""Share of the loudest level, above which audio is never room noise, as some recordings have no silence."""
 SMOOTH = 9
 """Steps of the median filter: a click or a breath lasts less than half as many."""
 

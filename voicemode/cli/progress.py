@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BAR = 16
 MEASURE = 36
-"""Most columns of the progress bar."""
+"""Most columns of the measure beside the bar."""
 STEP = 10
 """Percent between two lines where the output is no terminal."""
 

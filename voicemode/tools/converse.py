@@ -41,9 +41,9 @@ class Reply:
     meanwhile: str = ""
     """Speech and text of the person between the previous turn and this one; in the format of `text`."""
     said: tuple[SpokenLine, ...] = ()
-    """The lines of `text`: who said or typed each, in the original wording."""
+    """The lines of `text` with their speakers, unquoted."""
     said_before: tuple[SpokenLine, ...] = ()
-    """The lines of `meanwhile`: who said or typed each."""
+    """The lines of `meanwhile` with their speakers, unquoted."""
     tried: list[str] = field(default_factory=list)
     """Failed attempts: endpoint and reason."""
     why: dict[str, str] = field(default_factory=dict)

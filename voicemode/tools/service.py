@@ -88,7 +88,7 @@ async def look(manager: "Manager", chosen: list[Service]) -> Services:
 
 
 def targets(app: App, action: Action, name: str) -> list[Service]:
-    """Return the services that an action applies to. Raises ServiceError if none is installed, ArgumentError without a name."""
+    """Return the services to act on. Raises ServiceError if none is installed, ArgumentError if `uninstall` lacks a name."""
     if name:
         return [find(name)]
     if action == "uninstall":

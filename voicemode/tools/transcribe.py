@@ -56,7 +56,7 @@ async def transcribed(
 
 
 def checked(file: str) -> Path:
-    """Return the path of `file`. Blocks. Raises ArgumentError if the file is no audio, which is checked only with codecs."""
+    """Return the path of `file`. Blocks. Raises ArgumentError if it is no readable file or, given codecs, no audio."""
     path = Path(file).expanduser()
     if path.is_dir():
         raise ArgumentError(f"{path} is a directory.", hint="Name the audio files in it.")
