@@ -1,4 +1,4 @@
-"""Progress on stderr: a line for each stage, and a bar for a stage that is measured."""
+"""Progress on stderr: a line for each stage, and a bar for a stage with a known total."""
 
 import shutil
 import sys

@@ -179,7 +179,7 @@ def count(programs: int) -> str:
 
 
 def described(answer: ControlReply) -> str:
-    """`listening     muted  /home/me/project  (pid 4711)`."""
+    """Describe the state of a program: `listening     muted  /home/me/project  (pid 4711)`."""
     marks = [mark for mark in ("muted", "held") if getattr(answer, mark)]
     return "  ".join([f"{answer.doing:12}", *marks, answer.folder, f"(pid {answer.pid})"])
 

@@ -42,7 +42,7 @@ async def about_sound(app: App) -> list[Check]:
 
 
 def listed(name: str) -> tuple[Backend, list[Device]]:
-    """Return the sound library called `name`, and the devices it sees."""
+    """Return the audio library called `name`, and its devices."""
     backend = open_backend(name)
     return backend, backend.devices()
 

@@ -205,5 +205,5 @@ def unspoken(message: str, error: NotSpokenError, account: Account, called_at: f
 
 
 def tried(account: Account) -> list[str]:
-    """Each attempt that failed, once, as `tts http://…: reason`."""
+    """Return each distinct failed attempt, as `tts http://…: reason`."""
     return list(dict.fromkeys(f"{failure.kind} {named(failure.provider, failure.reason)}" for failure in account.failures))
