@@ -49,7 +49,7 @@ MEASURES: Mapping[str, Callable[[Lab], list[Figure]]] = {
     "rooms": rooms.measure,
 }
 BUSY = 0.5
-"""Load of the machine above which timings say little."""
+"""Machine load above which timings are unreliable."""
 
 
 def arguments() -> argparse.Namespace:
@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measured(names: list[str], runs: int) -> list[Figure]:
-    """The figures called `names`, told of on stderr as they are begun."""
+    """Measure the figures called `names`; progress goes to stderr."""
     figures: list[Figure] = []
     with Lab(runs) as lab:
         for name in names:

@@ -1,4 +1,4 @@
-"""What is written, said by Kokoro and heard by Whisper: the share of words that bear the meaning and come back."""
+"""Written text spoken by Kokoro and transcribed by Whisper: the share of meaningful words that come back."""
 
 import asyncio
 import re
@@ -21,19 +21,19 @@ from voicemode.text.spoken import spoken
 
 SENTENCES = Path(__file__).parent / "ear.txt"
 QUIET_SECONDS = 0.5
-"""What our recorder keeps around the words."""
+"""Silence that our recorder keeps around speech."""
 PATIENCE_SECONDS = 120.0
 KEPT_PERCENT = 95.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence, and what of it must come back."""
+    """A sentence, and the words of it that must come back."""
 
     kind: str
     text: str
     words: tuple[tuple[str, ...], ...]
-    """Each as it may be heard."""
+    """Each word in all acceptable spellings."""
 
 
 def sentences() -> Iterator[Sentence]:
@@ -47,7 +47,7 @@ def sentences() -> Iterator[Sentence]:
 
 
 def plain(text: str) -> list[str]:
-    """The words of a transcript, numbers and signs spelled out."""
+    """Return the words of a transcript, with numbers and signs spelled out."""
     text = re.sub(r"(?<=\d),(?=\d)", "", text).replace("%", " percent ").replace("&", " and ")
     text = re.sub(r"\$(\d+(?:\.\d+)?)", r"\1 dollars", re.sub(r"(?<=\d)\.(?=\d)", " point ", text))
     text = re.sub(r"\b([ap])\.m\.", r"\1m", text.lower())
@@ -55,26 +55,26 @@ def plain(text: str) -> list[str]:
 
 
 def comes_back(word: str, heard: Sequence[str]) -> bool:
-    """True if `word`, which may be several, stands in `heard`, however that is cut into words."""
+    """True if `word`, which can be a phrase, is in `heard`, however that is divided into words."""
     wanted = "".join(plain(word))
     return any("".join(heard[start:end]) == wanted for start in range(len(heard)) for end in range(start + 1, len(heard) + 1))
 
 
 def lost(sentence: Sentence, heard: str) -> list[str]:
-    """The words of `sentence` that did not come back."""
+    """Return the words of `sentence` that did not come back."""
     words = plain(heard)
     return [ways[0] for ways in sentence.words if not any(comes_back(way, words) for way in ways)]
 
 
 async def heard_back(kokoro: SpeechClient, whisper: SpeechClient, text: str) -> str:
-    """Say `text` as a message is said, and return what is heard."""
+    """Speak `text` like a message, and return its transcript."""
     frames = [frame async for frame in kokoro.synthesize(spoken(text, language="en"), Voice())]
     quiet = silence(QUIET_SECONDS, frames[0].rate)
     return (await whisper.transcribe(join([quiet, *frames, quiet], frames[0].rate), language="en")).text
 
 
 async def listened(settings: Settings, kokoro_url: str, whisper_url: str) -> list[Figure]:
-    # How fast it is does not matter here.
+    # Speed does not matter here.
     settings = replace(settings, first_byte_timeout=PATIENCE_SECONDS, idle_timeout=PATIENCE_SECONDS)
     missing, words = defaultdict[str, int](int), 0
     async with client(kokoro_url, settings) as kokoro, client(whisper_url, settings) as whisper:

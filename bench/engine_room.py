@@ -1,4 +1,4 @@
-"""The engine servers under load, and what they have said before: eight clients in processes of their own, one greedy."""
+"""The engine servers under load and with cached speech: eight clients, each in its own process, one of them greedy."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from voicemode.services.service import Service
 
 CLIENTS = 8
 REQUESTS = 200
-"""Of all clients together, to each service."""
+"""Requests of all clients together to each service."""
 LOOK_SECONDS = 0.25
 PATIENCE_SECONDS = 3600.0
 SENTENCE = "The build is done, and all tests pass."
@@ -27,24 +27,24 @@ SENTENCE = "The build is done, and all tests pass."
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it."""
+    """Result of a load test."""
 
     seconds: tuple[float, ...]
-    """Until each client had all of its answers."""
+    """Seconds until each client had all of its responses."""
     errors: int
     megabytes: tuple[float, ...]
-    """Resident memory of the server, in order of time."""
+    """Resident memory of the server over time."""
 
     @property
     def growth_percent(self) -> float:
-        """The last quarter against the second; in the first it takes what it needs to work."""
+        """Memory growth from the second quarter to the last; in the first the server allocates its working memory."""
         quarter = len(self.megabytes) // 4
         return 100 * abs(median(self.megabytes[-quarter:]) / median(self.megabytes[quarter : 2 * quarter]) - 1)
 
 
 def spawn(url: str, service: Service, number: int) -> "subprocess.Popen[str]":
     each = REQUESTS // CLIENTS
-    # The first asks for everything at once; without fair turns it would be done long before the others.
+    # The first client sends all requests at once; without fair scheduling it would finish long before the others.
     abreast = each if number == 0 else 1
     module = ["-m", "bench.programs.engine_client"]
     command = [sys.executable, *module, url, service.name, str(number), str(each), str(abreast)]
@@ -52,10 +52,10 @@ def spawn(url: str, service: Service, number: int) -> "subprocess.Popen[str]":
 
 
 def loaded(url: str, service: Service) -> Load:
-    """All clients at once, until the last has its last answer."""
+    """Run all clients at once, until the last one has its last response."""
     with ExitStack() as running:
         clients = [running.enter_context(spawn(url, service, number)) for number in range(CLIENTS)]
-        time.sleep(1)  # all of them have been imported
+        time.sleep(1)  # until all clients have finished importing
         for client in clients:
             assert client.stdin
             client.stdin.write("go\n")
@@ -66,7 +66,7 @@ def loaded(url: str, service: Service) -> Load:
 
 
 def watched(url: str, clients: Sequence["subprocess.Popen[str]"]) -> tuple[float, ...]:
-    """Memory of the server until the clients have ended."""
+    """Return samples of the server's memory until the clients have ended."""
     megabytes = []
     with httpx2.Client(base_url=url.removesuffix("/v1")) as http:
         while any(client.poll() is None for client in clients):

@@ -1,4 +1,4 @@
-"""What it costs when endpoints fail, and to choose among those that do not."""
+"""The cost of failing endpoints, and of choosing among healthy ones."""
 
 import asyncio
 import socket
@@ -21,13 +21,13 @@ TURNS = 20
 CLIENTS = 16
 TRANSCRIPTIONS = 96
 WORK_SECONDS = 0.05
-"""A transcription takes the server so long, one after the other."""
+"""Seconds that the server takes for a transcription, one at a time."""
 MANY = 10
 CHOICES = 1000
 UTTERANCE = Frame(bytes(96_000), 16_000)
 
 Bad = Callable[[], AbstractAsyncContextManager[str]]
-"""A place where nobody answers; its URL."""
+"""Makes an address where nobody answers, and yields its URL."""
 
 
 def measure(lab: Lab) -> list[Figure]:
@@ -69,10 +69,10 @@ def figure(name: str, values: Sequence[float], incumbent: str, at_most: float) -
 
 @asynccontextmanager
 async def speaking(urls: Sequence[str], place: Distance = Distance.MACHINE) -> AsyncIterator[Providers]:
-    """These endpoints, in this order, for both jobs; the first is at `place`."""
+    """Yield providers with these endpoints, in this order, for stt and tts; the first is at `place`."""
     async with open_http() as http:
         places = [place, *[Distance.MACHINE] * (len(urls) - 1)]
-        # A machine that is on the network has the limits of one, though here it only looks like it.
+        # An endpoint on the network gets the limits for the network, though here it is only simulated.
         limits = [Settings(connect_timeout_local=Settings().connect_timeout) if p else Settings() for p in places]
         clients = [SpeechClient(Endpoint(url), http, settings) for url, settings in zip(urls, limits, strict=True)]
         named = list(zip(urls, clients, places, strict=True))
@@ -87,7 +87,7 @@ async def speaking(urls: Sequence[str], place: Distance = Distance.MACHINE) -> A
 
 
 async def first_and_later(bad: Bad, place: Distance) -> tuple[float, float]:
-    """Seconds until our voice begins, with a good endpoint behind one that is none: in the first turn, and in later ones."""
+    """Return seconds until our voice begins with a good endpoint behind a bad one: in the first turn, and the worst later."""
     async with bad() as url, endpoint(speech_api()) as good, speaking([url, good.url], place) as providers:
         first, *later = [await until_first_frame(providers) for _ in range(5)]
     return first, max(later)
@@ -102,13 +102,13 @@ async def until_first_frame(providers: Providers) -> float:
 
 @asynccontextmanager
 async def closed_port() -> AsyncIterator[str]:
-    """Nobody listens."""
+    """Yield a URL where nothing listens."""
     yield f"http://127.0.0.1:{free_ports(1)[0]}/v1"
 
 
 @asynccontextmanager
 async def silent_port() -> AsyncIterator[str]:
-    """A port whose queue is full: the system drops whatever asks for a connection, as a firewall would."""
+    """Yield the URL of a port whose backlog is full: the system drops connection requests, as a firewall would."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -124,7 +124,7 @@ async def silent_port() -> AsyncIterator[str]:
 
 
 async def choosing() -> tuple[float, ...]:
-    """Milliseconds to put endpoints in order that all have answered before."""
+    """Return milliseconds to order endpoints that have all answered before."""
     async with speaking([f"http://127.0.0.1:{port}/v1" for port in range(9000, 9000 + MANY)]) as providers:
         for member in providers.stt.members:
             for number in range(64):
@@ -149,7 +149,7 @@ async def connections() -> int:
 
 
 async def throughput(servers: int) -> float:
-    """Transcriptions a second that so many clients get."""
+    """Return transcriptions per second that CLIENTS clients get from `servers` servers."""
     async with AsyncExitStack() as stack:
         urls = [(await stack.enter_async_context(endpoint(one_at_a_time()))).url for _ in range(servers)]
         providers = await stack.enter_async_context(speaking(urls))
@@ -167,7 +167,7 @@ async def throughput(servers: int) -> float:
 
 
 def one_at_a_time() -> Behaviour:
-    """A server with one engine."""
+    """Return the behaviour of a server with one engine."""
     engine = asyncio.Lock()
     answer = transcribes("hello")
 

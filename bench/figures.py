@@ -1,4 +1,4 @@
-"""What was measured, and the table of it."""
+"""Measured figures, and their table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ HEAD = ("figure", "median", "min", "incumbent", "aim", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One line of the table. Without an aim it is there to compare the one above it with."""
+    """One line of the table. A figure without an aim is for comparison with the one above."""
 
     name: str
     values: tuple[float, ...]
-    """What each run gave."""
+    """Value of each run."""
     unit: Unit = "s"
     incumbent: str = ""
-    """Its figure, as the issue gives it."""
+    """Figure of the incumbent, from the issue."""
     at_most: float | None = None
-    """The aim: the median is no more."""
+    """Aim: the largest acceptable median."""
     at_least: float | None = None
-    """The aim: no run is less."""
+    """Aim: the smallest acceptable value of any run."""
 
     @property
     def verdict(self) -> Literal["ok", "missed", ""]:
@@ -40,7 +40,7 @@ class Figure:
         return f"≥ {self.at_least:.4g} {self.unit}" if self.at_least is not None else ""
 
     def amount(self, value: float) -> str:
-        """`value` with its unit."""
+        """Return `value` with its unit."""
         return f"{value:.{DIGITS[self.unit]}f} {self.unit}"
 
     def cells(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class Figure:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """`figures` as lines, columns aligned."""
+    """Render `figures` as lines with aligned columns."""
     rows = [HEAD, *(figure.cells() for figure in figures)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,4 +1,4 @@
-"""Local Whisper: how long a short utterance takes over HTTP, whether the short window costs accuracy, and if it hears all."""
+"""Local Whisper: latency of a short utterance over HTTP, accuracy with the short window, and completeness."""
 
 import asyncio
 import csv
@@ -22,17 +22,17 @@ from voicemode.speech.openai.client import Endpoint, SpeechClient
 WHISPER = find("whisper")
 FULL_WINDOW = replace(WHISPER, name="whisper-30s", command=(str(Path(__file__).parent / "programs/full_window.py"), "{port}"))
 WANTED_SPEECH = REPOSITORY.parent / "shared/speech"
-"""25 clips of nine people; where they are not there, the tests' own five are heard."""
+"""25 clips of nine people; if missing, the five clips of the tests are used."""
 SHORT_SECONDS = 2.5
-"""A sentence that Whisper is tempted to take for all that is said, or for nothing."""
+"""Length below which Whisper tends to take a sentence for the whole recording, or for nothing."""
 PAUSE_SECONDS = 0.5
 MANY_WORDS = 3
-"""With so many less than were said, something was left out; with fewer, two were taken for one."""
+"""Number of missing words that counts as an omission; fewer can be two words heard as one."""
 
 
 @asynccontextmanager
 async def client(url: str, settings: Settings) -> AsyncIterator[SpeechClient]:
-    """VoiceMode's own client of the service at `url`, its connection open."""
+    """Yield VoiceMode's own client of the service at `url`, with its connection open."""
     async with open_http() as http:
         speech = SpeechClient(Endpoint(url), http, settings)
         await speech.learn()
@@ -40,14 +40,14 @@ async def client(url: str, settings: Settings) -> AsyncIterator[SpeechClient]:
 
 
 def clips() -> list[tuple[Frame, str]]:
-    """Recordings of people, and what is said."""
+    """Return recordings of people, with transcripts."""
     folder = WANTED_SPEECH if WANTED_SPEECH.is_dir() else REPOSITORY / "tests/recordings"
     with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
         return [(read_wav(folder / row["file"]), row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
 
 
 def pairs() -> list[tuple[Frame, str]]:
-    """Short sentences, each with a pause and another sentence after it."""
+    """Return short sentences, each followed by a pause and another sentence."""
     spoken = clips()
     short = [(clip, said) for clip, said in spoken if clip.seconds < SHORT_SECONDS]
     pause = silence(PAUSE_SECONDS, spoken[0][0].rate)
@@ -60,7 +60,7 @@ def pairs() -> list[tuple[Frame, str]]:
 
 
 async def left_out(whisper: SpeechClient, spoken: list[tuple[Frame, str]]) -> int:
-    """In how many of `spoken` many words are missing."""
+    """Return the number of recordings in `spoken` with many missing words."""
     heard = [(said, (await whisper.transcribe(clip, language="en")).text) for clip, said in spoken]
     return sum(len(normal(said)) - len(normal(text)) >= MANY_WORDS for said, text in heard)
 
@@ -75,7 +75,7 @@ async def seconds_to_hear(whisper: SpeechClient, runs: int, language: str = "") 
 
 
 async def error_rate(whisper: SpeechClient) -> float:
-    """Of all clips together, per cent."""
+    """Return the word error rate of all clips together, in percent."""
     return 100 * total_wer([(said, (await whisper.transcribe(clip, language="en")).text) for clip, said in clips()])
 
 

@@ -1,4 +1,4 @@
-"""Making whisper and kokoro permanent under a systemd, and how soon they are there again: after a start, after a death."""
+"""Installing whisper and kokoro under systemd, and the time until they answer after a start and after a crash."""
 
 import asyncio
 import json
@@ -33,13 +33,13 @@ COLD_AIMS: Mapping[str, float] = {"whisper": 3.0, "kokoro": 4.0}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A home where nothing is installed, and the command line of VoiceMode in it."""
+    """A home where nothing is installed, with VoiceMode's command line."""
 
     home: Path
     environ: Mapping[str, str]
 
     def voicemode(self, *arguments: str) -> float:
-        """Run a command; the seconds it took."""
+        """Run a command; return the seconds it took."""
         begun = time.perf_counter()
         command = [sys.executable, "-m", "voicemode", *arguments]
         done = subprocess.run(command, env=self.environ, cwd=self.home, capture_output=True, text=True, check=False)
@@ -47,7 +47,7 @@ class Machine:
         return time.perf_counter() - begun
 
     def unit(self, service: str) -> dict[str, Any]:
-        """What was registered."""
+        """Return the registered unit."""
         record = self.home / ".voicemode/services" / service / "installed.json"
         return dict(json.loads(record.read_text())["unit"])
 
@@ -56,7 +56,7 @@ class Machine:
         return asyncio.run(health(find(service).health_url(settings)))
 
     def ready(self, service: str, but_not: int = 0) -> Health:
-        """How it is once it is ready, in another process than `but_not`."""
+        """Return the health of the service once it is ready, in a process other than `but_not`."""
         deadline = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < deadline:
             state = self.health(service)
@@ -68,9 +68,9 @@ class Machine:
 
 @contextmanager
 def machine(lab: Lab, number: int) -> Iterator[Machine]:
-    """A new one each time, with a systemd of its own. Its PATH has nothing else: neither compiler nor git could be found.
+    """Yield a new machine with its own systemd. PATH has nothing but systemd's programs: neither a compiler nor git.
 
-    Raises SystemExit saying what to install where there can be no systemd.
+    Raises SystemExit, which says what to install, if systemd cannot run.
     """
     if reason := missing():
         raise SystemExit(f"A systemd of this bench's own cannot be run: {reason}")
@@ -107,7 +107,7 @@ def measure(lab: Lab) -> list[Figure]:
 
 
 def death(installed: Machine, service: str, lab: Lab) -> Figure:
-    """Killed, until it answers again."""
+    """Measure the time from a kill until the service answers again."""
     taken = []
     for _ in range(lab.few_runs):
         pid = installed.ready(service).pid
@@ -119,7 +119,7 @@ def death(installed: Machine, service: str, lab: Lab) -> Figure:
 
 
 def start(installed: Machine, service: str, lab: Lab) -> Figure:
-    """From the start of its process until it is healthy, with the supervisor out of the way."""
+    """Measure the time from process start until the service is healthy, without the supervisor."""
     installed.voicemode("service", "stop", service)
     unit, taken = installed.unit(service), []
     for _ in range(lab.runs):

@@ -1,4 +1,4 @@
-"""What figures are measured with. Each part is started when a figure first needs it, and ended with the lab."""
+"""Equipment to measure figures. Each part is started when a figure first needs it, and ended with the lab."""
 
 import asyncio
 import subprocess
@@ -25,21 +25,21 @@ from voicemode.services.service import Service
 from voicemode.services.waiting import wait_ready
 
 MODELS = REPOSITORY / ".pytest_cache/d/models"
-"""Where the tests keep weights, too."""
+"""Folder of weights, shared with the tests."""
 UTTERANCE = REPOSITORY / "tests/recordings/austen-0880.wav"
-"""A person says a sentence in 3.0 s."""
+"""A sentence by a person, 3.0 s long."""
 LOAD_SECONDS = 300.0
-"""For an engine, with weights that may have to be fetched first."""
+"""Time limit for loading an engine, including a download of its weights."""
 END_SECONDS = 60.0
 
 
 class Lab:
-    """A home of its own, ports of its own, no setting of the person who measures."""
+    """A separate home with separate ports, free of the settings of the person who measures."""
 
     def __init__(self, runs: int) -> None:
         self.runs = runs
         self.few_runs = max(1, runs // 2)
-        """For what takes long."""
+        """Runs of slow measurements."""
         self._stack = ExitStack()
         self._engines: set[tuple[str, int]] = set()
         self.whisper_port, self.kokoro_port, self.spare_port = free_ports(3)
@@ -52,7 +52,7 @@ class Lab:
         self._stack.close()
 
     def environ(self, **extra: str) -> dict[str, str]:
-        """Environment of a VoiceMode: this home, these engines."""
+        """Return the environment of a VoiceMode with this home and these engines."""
         return environment(
             VOICEMODE_TURN_MODEL="auto",
             HOME=str(self.home),
@@ -65,27 +65,27 @@ class Lab:
 
     @cached_property
     def settings(self) -> Settings:
-        """The same as settings."""
+        """Settings that correspond to `environ`."""
         return load_settings(self.environ(VOICEMODE_BASE_DIR=str(self.home)), self.home).settings
 
     @cached_property
     def sound(self) -> VirtualSound:
-        """A virtual sound card. Raises SystemExit saying what to install."""
+        """A virtual sound card. Raises SystemExit, which says what to install."""
         if reason := missing():
             raise SystemExit(f"A virtual sound card cannot be made: {reason}")
         return self._stack.enter_context(VirtualSound())
 
     def talking_to(self, url: str, **extra: str) -> dict[str, str]:
-        """Environment of a VoiceMode whose speech services are at `url`, with the virtual sound card."""
+        """Return the environment of a VoiceMode with the virtual sound card and speech services at `url`."""
         speech = {"VOICEMODE_TTS_BASE_URLS": url, "VOICEMODE_STT_BASE_URLS": url, "VOICEMODE_AUTO_START": "false"}
         return self.environ(**self.sound.environ, **speech, **extra)
 
     def speech_service(self, seconds: float) -> str:
-        """URL of a service with known delays that says `seconds` of sound, whatever the text."""
+        """Start a service with known delays that speaks `seconds` of audio for any text; return its URL."""
         return self._stack.enter_context(speech_service(seconds)).url
 
     def start(self, service: Service, settings: Settings | None = None) -> str:
-        """URL of `service`, its engine loaded."""
+        """Start `service` with its engine loaded; return its URL."""
         settings = settings or self.settings
         key = service.name, service.port(settings)
         if key not in self._engines:
@@ -95,7 +95,7 @@ class Lab:
 
 
 async def loaded(service: Service, settings: Settings) -> int:
-    """Start a server and wait for its engine; its process id."""
+    """Start a server and wait for its engine; return its process id."""
     await ensure_running(service, settings)
     return (await wait_ready(service, settings, LOAD_SECONDS)).pid
 
@@ -108,7 +108,7 @@ def end(pid: int) -> None:
 
 
 class SpeechService:
-    """`programs/speech_service`, in a process of its own."""
+    """`programs/speech_service` in a separate process."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdin
@@ -117,7 +117,7 @@ class SpeechService:
         self.url = self._stdout.readline().strip()
 
     def tell(self, listener: Path) -> None:
-        """Hear what that file says from now on; see `turn_taking.listener`."""
+        """From now on, transcribe as the file `listener` says; see `turn_taking.listener`."""
         print(listener, file=self._stdin, flush=True)
         self._stdout.readline()
 
@@ -127,7 +127,7 @@ class SpeechService:
 
 @contextmanager
 def speech_service(seconds: float) -> Iterator[SpeechService]:
-    """A speech service that says `seconds` of sound."""
+    """Yield a speech service that speaks `seconds` of audio."""
     command = [sys.executable, "-m", "bench.programs.speech_service", str(seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
         service = SpeechService(process)

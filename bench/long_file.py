@@ -1,4 +1,4 @@
-"""A turn beside a long file: how long local Whisper takes for a short utterance while it transcribes an hour."""
+"""A turn during a long transcription: latency of local Whisper for a short utterance while it transcribes an hour."""
 
 import asyncio
 import tempfile
@@ -17,14 +17,14 @@ from voicemode.speech.openai.client import SpeechClient
 
 HOUR_SECONDS = 3600.0
 BEGIN_SECONDS = 30.0
-"""Until the file has been sent, and its first stretch been read."""
+"""Seconds until the file has been sent and Whisper has read its first part."""
 PAUSE_SECONDS = 0.7
-"""Between two utterances, so that they come at any point of the file's steps."""
+"""Seconds between two utterances, so that these arrive at varying points of the transcription's steps."""
 
 
 @contextmanager
 def hour() -> Iterator[Path]:
-    """An hour of speech as a file: recordings of people, again and again."""
+    """Yield a file with an hour of speech: recordings of people, repeated."""
     spoken = join([clip for clip, _ in clips()], utterance().rate)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "hour.wav"
@@ -33,7 +33,7 @@ def hour() -> Iterator[Path]:
 
 
 async def replies(whisper: SpeechClient, runs: int) -> tuple[float, ...]:
-    """Seconds from a request to its answer."""
+    """Return the seconds from each request to its response."""
     taken = []
     for _ in range(runs):
         await asyncio.sleep(PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""How much of the machine's memory the MCP server holds; its engines are processes of their own."""
+"""Memory of the MCP server; its engines are separate processes."""
 
 import asyncio
 import os
@@ -16,9 +16,9 @@ TURNS = 3
 
 
 async def megabytes_after_turns(lab: Lab) -> list[float]:
-    """Of one server: after its first turn, after its second, ..."""
+    """Return the memory of one server after each of its turns."""
     async with connect(lab.environ(**lab.sound.environ)) as agent:
-        # One that has just ended, of another figure, has no command line any more.
+        # A server of another figure that has just ended no longer has a command line.
         alive = [child for child in psutil.Process(os.getpid()).children() if child.status() != psutil.STATUS_ZOMBIE]
         (server,) = [child for child in alive if tuple(child.cmdline()[1:]) == OURS]
         measured = []

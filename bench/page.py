@@ -1,4 +1,4 @@
-"""How soon somebody who opens the page can talk: the browser's own time from the start of its navigation."""
+"""Time until a person who opens the page can talk, by the browser's clock from the start of navigation."""
 
 import asyncio
 
@@ -23,11 +23,11 @@ new MutationObserver(() => {
   if (button("Mute")) globalThis.able ??= performance.now();
 }).observe(document, { subtree: true, childList: true, attributes: true });
 """
-"""Presses what has to be pressed as soon as it can be, and notes when: no time of whoever drives the browser is in it."""
+"""Presses each button as soon as it is enabled, and notes the time, so that no delay of the browser's driver counts."""
 
 
 def measure(lab: Lab) -> list[Figure]:
-    """A cold cache each time: nobody has been here before."""
+    """Measure loads of the page, each with a cold cache."""
     loads = asyncio.run(measured(lab))
     return [
         Figure(name="page: first load → able to talk, loopback", values=tuple(able for _, able in loads), at_most=1.0),
@@ -36,7 +36,7 @@ def measure(lab: Lab) -> list[Figure]:
 
 
 async def measured(lab: Lab) -> list[tuple[float, float]]:
-    """Seconds until the lobby was there, and until the microphone was in the room, of each run."""
+    """Return for each run the seconds until the lobby was shown, and until the microphone was in the room."""
     folder = lab.home / "page"
     folder.mkdir()
     with LiveKitServer(folder / "livekit") as livekit:

@@ -1,4 +1,4 @@
-"""Whether the event loop stays free while we speak."""
+"""Blocking of the event loop during playback."""
 
 import json
 import subprocess

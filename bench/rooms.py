@@ -1,4 +1,4 @@
-"""Talking in LiveKit rooms: VoiceMode as an MCP server, a real LiveKit server, people of LiveKit's own client; all loopback."""
+"""Talking in LiveKit rooms: VoiceMode as an MCP server, a real LiveKit server and LiveKit's own client, all on loopback."""
 
 import asyncio
 import itertools
@@ -26,9 +26,9 @@ ROOMS = 10
 OUR_VOICE_SECONDS = 3.0
 BETWEEN_SECONDS = 1.0
 SETTLED_SECONDS = 3.0
-"""After joining; a network that has just come up is still being measured by both sides."""
+"""Seconds to wait after joining: at first both sides still estimate the network."""
 IDLE_SECONDS = 75.0
-"""Longer than voice and microphones are kept at hand after a turn."""
+"""Longer than voice and microphones stay open after a turn."""
 WATCHED_SECONDS = 30.0
 LIMIT_SECONDS = 60.0
 RATE = 48_000
@@ -37,14 +37,14 @@ RATE = 48_000
 @dataclass(frozen=True, slots=True)
 class Exchange:
     first_sound_seconds: float
-    """From the call to the first sound at the other participant, less the engine's."""
+    """Seconds from the call to the first audio at the other participant, without the engine's delay."""
     result_seconds: float
-    """From the last sound sent to the result."""
+    """Seconds from the last audio sent to the result."""
 
 
 @contextmanager
 def server(lab: Lab) -> Iterator[LiveKitServer]:
-    """Raises SystemExit saying what is missing."""
+    """Yield a LiveKit server. Raises SystemExit, which says what is missing."""
     try:
         with LiveKitServer(lab.home / "livekit") as livekit:
             yield livekit
@@ -53,7 +53,7 @@ def server(lab: Lab) -> Iterator[LiveKitServer]:
 
 
 def environ(lab: Lab, livekit: LiveKitServer, url: str, room: str) -> dict[str, str]:
-    """Of a VoiceMode in `room`, whose speech services are at `url`."""
+    """Return the environment of a VoiceMode in `room`, with speech services at `url`."""
     return lab.environ(
         VOICEMODE_TTS_BASE_URLS=url,
         VOICEMODE_STT_BASE_URLS=url,
@@ -67,14 +67,14 @@ def environ(lab: Lab, livekit: LiveKitServer, url: str, room: str) -> dict[str, 
 
 
 def somebody(livekit: LiveKitServer, room: str) -> tuple[str, str]:
-    """URL and token of a person in `room`."""
+    """Return the URL and token for a person in `room`."""
     return livekit.url, person_token(livekit.access, room, f"person-{room}", "Person")
 
 
 async def exchange(agent: Client, person: Guest, clip: Frame) -> Exchange:
-    """One turn: the agent asks, the person answers as soon as VoiceMode listens."""
+    """Run one turn: the agent asks, and the person answers as soon as VoiceMode listens."""
     progress = Progress()
-    # The tone after the turn before has been heard by then.
+    # By then the tone that ends the previous turn has been heard.
     await asyncio.sleep(BETWEEN_SECONDS)
     person.loud_at.clear()
     called_at = time.monotonic()
@@ -92,7 +92,7 @@ async def exchange(agent: Client, person: Guest, clip: Frame) -> Exchange:
 
 
 async def exchanges(lab: Lab, livekit: LiveKitServer) -> list[Exchange]:
-    """The first one, which joins the room, is left out."""
+    """Run turns; leave out the first, which joins the room."""
     url = lab.speech_service(1.0)
     async with guest(*somebody(livekit, "hall")) as person, connect(environ(lab, livekit, url, "hall")) as agent:
         clips = itertools.islice(itertools.cycle(turn.endings()), lab.runs + 1)
@@ -101,12 +101,12 @@ async def exchanges(lab: Lab, livekit: LiveKitServer) -> list[Exchange]:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Many rooms at once."""
+    """Results with many rooms at once."""
 
     concealed_seconds: list[float]
-    """Of our voice, in each room: what the network stack there had to make up."""
+    """Seconds of our voice that the receiver had to conceal, in each room."""
     idle_percent: list[float]
-    """Of one processor, for each agent's process while nothing is said."""
+    """Load of each agent's process during silence, in percent of one processor."""
 
 
 async def house(lab: Lab, livekit: LiveKitServer) -> House:
@@ -115,7 +115,7 @@ async def house(lab: Lab, livekit: LiveKitServer) -> House:
         rooms = [f"room-{number}" for number in range(ROOMS)]
         people = [await stack.enter_async_context(guest(*somebody(livekit, room), hearing=False)) for room in rooms]
         agents = [await stack.enter_async_context(connect(environ(lab, livekit, url, room))) for room in rooms]
-        # Of the other measures some have ended that nobody has waited for.
+        # Processes of other measurements may have ended without being waited for.
         living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
         processes = [child for child in living if child.cmdline()[-2:] == ["-m", "voicemode"]]
         await asyncio.gather(*map(say, agents))
@@ -139,7 +139,7 @@ async def say(agent: Client) -> None:
 
 
 async def concealed(person: Guest) -> float:
-    """Seconds of sound that were made up so far, not counting silence."""
+    """Return the seconds of audio concealed so far, without silence."""
     tracks = [publication.track for who in person.agents for publication in who.track_publications.values()]
     stats = [each for track in tracks if track for each in await track.get_stats() if each.HasField("inbound_rtp")]
     inbound = [each.inbound_rtp.inbound for each in stats]
@@ -147,7 +147,7 @@ async def concealed(person: Guest) -> float:
 
 
 def spent(process: psutil.Process) -> float:
-    """Seconds of processor time so far."""
+    """Return the seconds of processor time used so far."""
     times = process.cpu_times()
     return float(times.user + times.system)
 

@@ -1,4 +1,4 @@
-"""Local Kokoro: how soon it sounds, whether it ever runs dry, and how well it is understood."""
+"""Local Kokoro: time to the first audio, gaps in playback, and intelligibility."""
 
 import asyncio
 import time
@@ -22,12 +22,12 @@ PARAGRAPH = (
     "Which one would you like?"
 )
 QUIET_SECONDS = 0.5
-"""What our recorder keeps before the first word, and the least after the last one."""
+"""Silence that our recorder keeps before the first word, and at least after the last."""
 SENTENCES = (Path(__file__).parent / "sentences.txt").read_text().splitlines()
 
 
 async def spoken(kokoro: TextToSpeech, text: str) -> tuple[float, float]:
-    """Seconds to the first sound, and the least time that any later one was there before it was due; below 0 is a gap."""
+    """Return seconds to the first frame, and the smallest lead of a later frame over playback; below 0 is a gap."""
     begun = time.perf_counter()
     arrivals, lengths = [], []
     async for frame in kokoro.synthesize(text, Voice()):
@@ -56,7 +56,7 @@ async def timed(lab: Lab, url: str) -> list[Figure]:
 
 
 async def understood(kokoro: SpeechClient, whisper: SpeechClient, sentence: str) -> tuple[str, str]:
-    """What is heard with the quiet around it that a microphone gives, and without."""
+    """Return the transcript with the silence that a microphone adds around speech, and without."""
     frames = [frame async for frame in kokoro.synthesize(sentence, Voice())]
     rate = frames[0].rate
     quiet = silence(QUIET_SECONDS, rate)

@@ -1,4 +1,4 @@
-"""How soon a server that an agent spawns has answered `initialize` and `tools/list`."""
+"""Time until a server spawned by an agent has answered `initialize` and `tools/list`."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ PROTOCOL = "2025-11-25"
 
 
 class Spawned:
-    """A server on pipes, spoken to without an MCP library: nothing but its own time is measured."""
+    """A server on pipes, addressed without an MCP library, so that only the server's own time is measured."""
 
     def __init__(self, module: tuple[str, ...], environ: Mapping[str, str]) -> None:
         begun = time.perf_counter()
@@ -63,7 +63,7 @@ def spawned(module: tuple[str, ...], environ: Mapping[str, str]) -> Iterator[Spa
 
 
 def measure(lab: Lab) -> list[Figure]:
-    """Ours and the bare server in turn, so that both find the machine the same."""
+    """Alternate between our server and the bare one, so that both run under the same conditions."""
     environ = lab.talking_to(lab.speech_service(1.0))
     ours: list[float] = []
     bare: list[float] = []
@@ -71,7 +71,7 @@ def measure(lab: Lab) -> list[Figure]:
         for module, seconds in ((OURS, ours), (BARE, bare)):
             with spawned(module, environ) as server:
                 seconds.append(server.seconds)
-    # The first of each reads from the disk and compiles.
+    # The first run of each reads from disk and compiles.
     return [
         Figure(name="spawn → initialize + tools/list answered", values=tuple(ours[1:]), incumbent="2.6–3.5 s", at_most=1.1),
         Figure(name="a bare MCP server with one tool: the floor", values=tuple(bare[1:])),

@@ -1,4 +1,4 @@
-"""One turn after the other through a real MCP client and a virtual sound card; the speech service has known delays."""
+"""Successive turns through a real MCP client and a virtual sound card; the speech service has known delays."""
 
 import asyncio
 import itertools
@@ -24,16 +24,16 @@ from voicemode.audio.wav import read_wav
 OUR_VOICE_SECONDS = 1.0
 ANSWER_SECONDS = 3.0
 SETTLED_SECONDS = 0.5
-"""Silence after which nothing more comes of the turn before: the tone that ends it outlives its answer."""
+"""Silence after which the previous turn is over: the tone that ends it plays on after the result."""
 WINDOW_SECONDS = 0.01
 QUIET = 0.03
-"""Of the loudest window: what is softer after the last word is breath and room, 30 dB below."""
+"""Share of the loudest window below which audio is breath and room noise: 30 dB less."""
 LIMIT_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """When things happened, in seconds of `time.monotonic()`."""
+    """Times of the events of a turn, in seconds of `time.monotonic()`."""
 
     called_at: float
     microphone_open_at: float
@@ -47,7 +47,7 @@ class Turn:
 
 
 class Openings:
-    """When programs opened a microphone of the card, as its sound server tells whoever subscribes."""
+    """Times at which programs opened a microphone of the card, as its sound server reports to subscribers."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -62,13 +62,13 @@ class Openings:
                 self._times.append(time.monotonic())
 
     def first(self, after: float) -> float:
-        """`time.monotonic()` of the first after `after`."""
+        """Return `time.monotonic()` of the first opening after `after`."""
         return next(at for at in list(self._times) if at > after)
 
 
 @contextmanager
 def openings(environ: dict[str, str]) -> Iterator[Openings]:
-    """Watch the card that `environ` names. It takes a moment to begin."""
+    """Watch the card that `environ` names. The first events come after a moment."""
     command = ["pactl", "subscribe"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=quiet, text=True) as process:
@@ -77,13 +77,13 @@ def openings(environ: dict[str, str]) -> Iterator[Openings]:
 
 
 def endings() -> list[Frame]:
-    """The last seconds of what a person says in the tests' recordings: how a sentence dies away differs a lot."""
+    """Return the last seconds of the tests' recordings: sentences fade in very different ways."""
     clips = [read_wav(path) for path in sorted((REPOSITORY / "tests/recordings").glob("*.wav"))]
     return [Frame(clip.pcm[-round(ANSWER_SECONDS * clip.rate) * SAMPLE_BYTES :], clip.rate) for clip in clips]
 
 
 async def answer(agent: Client, sound: VirtualSound, clip: Frame) -> CallToolResult:
-    """One turn: the agent asks, a person answers as soon as VoiceMode listens. Raises RuntimeError if it fails."""
+    """Run one turn: the agent asks, a person answers as soon as VoiceMode listens. Raises RuntimeError if the call fails."""
     progress = Progress()
     asked = agent.call_tool("converse", {"message": "Well?"}, progress_callback=progress, read_timeout_seconds=LIMIT_SECONDS)
     call = asyncio.create_task(asked)
@@ -99,7 +99,7 @@ async def answer(agent: Client, sound: VirtualSound, clip: Frame) -> CallToolRes
 
 
 async def settled(speaker: Recording) -> None:
-    """Return once nothing has been heard for a while."""
+    """Return after SETTLED_SECONDS without sound from the speaker."""
     quiet_at = time.monotonic() + SETTLED_SECONDS
     while (left_seconds := quiet_at - time.monotonic()) > 0:
         await asyncio.sleep(left_seconds)
@@ -107,11 +107,11 @@ async def settled(speaker: Recording) -> None:
 
 
 Watch = tuple[Recording, Recording, Openings]
-"""Of the speaker, of the microphone, and of who opens it."""
+"""Recordings of the speaker and of the microphone, and the openings of the microphone."""
 
 
 async def observed(agent: Client, sound: VirtualSound, watch: Watch, clip: Frame) -> Turn:
-    """A turn, as seen from outside."""
+    """Run a turn, and measure it from outside."""
     speaker, microphone, opened = watch
     await settled(speaker)
     called_at = time.monotonic()
@@ -130,7 +130,7 @@ async def observed(agent: Client, sound: VirtualSound, watch: Watch, clip: Frame
 
 
 def speech_seconds(clip: Frame) -> float:
-    """From the first sample of `clip` that is not zero to the end of its last loud window."""
+    """Return the seconds from the first nonzero sample of `clip` to the end of its last loud window."""
     begin = (len(clip.pcm) - len(clip.pcm.lstrip(b"\0"))) / SAMPLE_BYTES / clip.rate
     samples, size = samples_of(clip.pcm), round(clip.rate * WINDOW_SECONDS)
     power = [sum(sample**2 for sample in samples[at : at + size]) for at in range(0, len(samples), size)]
@@ -139,7 +139,7 @@ def speech_seconds(clip: Frame) -> float:
 
 
 async def turns(lab: Lab) -> list[Turn]:
-    """The first one, which opens connections and imports what the others use, is left out."""
+    """Run turns; leave out the first, which opens connections and imports modules."""
     environ = lab.talking_to(lab.speech_service(OUR_VOICE_SECONDS))
     with lab.sound.record() as speaker, lab.sound.record(CABLE) as microphone, openings(environ) as opened:
         async with connect(environ) as agent:

@@ -1,4 +1,4 @@
-"""Every test gets a home of its own; nothing of the person who runs the tests leaks in, nothing leaks out."""
+"""Give every test its own home; nothing of the person who runs the tests leaks in, and nothing leaks out."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ pytest_plugins = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Whoever runs us in the background, or with nohup, has these ignored; what a test starts would inherit that."""
+    """Restore signals that are ignored in the background or under nohup, because child processes would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Solitude:
-    """Fail a run in which a test saw what else runs on the machine."""
+    """Fails a run in which a test looked at what else runs on the machine."""
 
     def __init__(self) -> None:
         self._neighbours = Neighbours()
@@ -59,14 +59,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 PARTS = ("fast", "waiting", "real-time")
 REAL_TIME = {"virtual_sound", "engines", "weights", "us", "network", "browser"}
-"""Fixtures of tests that want the machine to themselves: sound, engines, rooms, a page."""
+"""Fixtures of tests that need the machine to themselves: audio, engines, rooms, a page."""
 INSTALLING = (
     *("test_containers.py", "services/install/test_install.py", "services/test_service_life.py"),
     "services/uninstall/test_everything.py",
 )
-"""Tests that use engines, but need not hear in time."""
+"""Tests that use engines, but not in real time."""
 OUTSIDE = {"wheel", "livekit", "user_systemd"}
-"""Fixtures of tests that install something or run a server that is not ours."""
+"""Fixtures of tests that install something or run a foreign server."""
 SLOW = (
     *INSTALLING,
     *("test_egress.py", "test_install.py", "test_server.py", "test_soak.py", "test_wheels.py"),
@@ -82,12 +82,12 @@ SLOW = (
     *("services/test_failure.py", "services/test_process.py", "services/test_waiting.py"),
     *("tools/test_models.py", "transports/livekit", "web/test_rooms.py", "web/test_server.py"),
 )
-"""Files and folders of tests that take long without one of those fixtures: real processes, installers, thousands of turns."""
+"""Files and folders of tests that are slow without those fixtures: real processes, installers, thousands of turns."""
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of other parts; the fast ones are some of those that wait."""
+    """Deselect the tests of other parts; the fast ones are a subset of the waiting ones."""
     if part := config.getoption("part"):
         left_out = [item for item in items if part not in parts_of(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -104,7 +104,7 @@ def parts_of(item: pytest.Item) -> set[str]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty HOME and working directory, no setting in the environment; no log handler and no switch stays behind."""
+    """An empty HOME and working directory, without settings in the environment; log handlers and egress switch are reset."""
     for name in list(os.environ):
         if name.startswith(("VOICEMODE_", "LIVEKIT_")) or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
             monkeypatch.delenv(name)
@@ -120,7 +120,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """Coroutines in tests run on asyncio, as VoiceMode does."""
+    """Backend of coroutine tests: asyncio, as in VoiceMode."""
     return "asyncio"
 
 

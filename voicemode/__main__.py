@@ -1,4 +1,4 @@
-"""`voicemode` and `python -m voicemode`."""
+"""Entry point of `voicemode` and `python -m voicemode`."""
 
 import os
 import sys
@@ -7,9 +7,9 @@ from io import TextIOWrapper
 
 
 def main() -> None:
-    """The command line; without arguments, the MCP server on stdio."""
+    """Run the command line; without arguments, the MCP server on stdio."""
     for stream in (sys.stdout, sys.stderr):
-        # A name or a text may have letters that the terminal's encoding has not.
+        # A name or a text can hold characters that the terminal's encoding lacks.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -32,13 +32,13 @@ def run() -> None:
 
 
 def leave(status: int) -> None:
-    """End this process without ending Python.
+    """Exit without shutting down the interpreter.
 
-    LiveKit's library calls into Python from threads of its own. One that does so while Python ends aborts the process,
-    about once in seventy times, with a stack trace and status 134.
+    LiveKit's library calls into Python from its own threads. Such a call during interpreter shutdown aborts the process,
+    about one time in seventy, with a stack trace and status 134.
     """
     for stream in (sys.stdout, sys.stderr):
-        # Nobody may read it any more.
+        # The reader of the stream may be gone.
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)

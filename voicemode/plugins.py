@@ -1,7 +1,7 @@
-"""All that a speech provider of another kind is written against; public, and all of it is here.
+"""The public API for plugins that add another kind of speech provider.
 
 `PROVIDER = Plugin(name="parrot", kind="stt", build=Parrot)` in a package's entry point `voicemode.providers`, or in a file
-of `~/.voicemode/providers/`, makes `VOICEMODE_STT_BASE_URLS=parrot://127.0.0.1:7000` work. docs/providers.md has the whole.
+of `~/.voicemode/providers/`, makes `VOICEMODE_STT_BASE_URLS=parrot://127.0.0.1:7000` work. See docs/providers.md.
 """
 
 from voicemode.audio.frames import Frame, Frames

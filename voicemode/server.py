@@ -1,4 +1,4 @@
-"""The MCP server on stdio: the only module that knows the MCP library."""
+"""The MCP server on stdio: the only module that imports the MCP library."""
 
 import asyncio
 import inspect
@@ -31,24 +31,24 @@ from voicemode.errors import VoiceModeError, shortened
 from voicemode.progress import Progress
 
 HEARTBEAT_SECONDS = 5.0
-"""Between progress notifications while a tool runs: clients give up after 30 to 60 s of silence."""
+"""Seconds between progress notifications while a tool runs: clients give up after 30 to 60 s of silence."""
 GRACE_SECONDS = 1.5
-"""Given to running tools to close their devices after a signal."""
+"""Seconds that running tools have to close their devices after a signal."""
 WRITING_SECONDS = 86_400.0
-"""A person may take so long to answer in writing."""
+"""Time limit for an answer in writing: one day."""
 QUESTIONS_KEPT = 32
-"""Questions asked in writing at a time; more are never open, for a person answers one after the other."""
+"""Most unanswered written questions kept; a person answers one after the other, so more are never open."""
 
 KINDS = MappingProxyType({
     "number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "text", "array": "a list",
 })  # fmt: skip
-"""JSON's types in words."""
+"""JSON types in words."""
 
 INSTRUCTIONS = "Talk with the person by voice: `converse` speaks and returns what they answer. Read voicemode://guide once."
 
 
 class Heartbeat:
-    """A `Report` that tells an MCP client, and repeats itself so that the client keeps waiting."""
+    """A `Report` that sends progress to an MCP client, and repeats the latest so that the client keeps waiting."""
 
     def __init__(self, context: Context[Any, Any]) -> None:
         self._context = context
@@ -68,23 +68,23 @@ class Heartbeat:
 
 @dataclass(slots=True)
 class PendingCall:
-    """A call being answered."""
+    """A tool call in progress."""
 
     report: Heartbeat
-    """Progress reports to its client."""
+    """Progress reports to the client of the call."""
     unasked: Any = None
-    """Its result, if the person is being asked in writing: what the agent gets if that fails."""
+    """Result of the call while the person is asked in writing; the agent gets this result if asking fails."""
 
 
 class PendingCalls:
-    """The calls being answered. Each one's client hears of it until the end."""
+    """Tool calls in progress. The client of each gets progress notifications until the call ends."""
 
     def __init__(self) -> None:
         self._calls: dict[asyncio.Task[Any], PendingCall] = {}
 
     @contextmanager
     def answering(self, context: Context[Any, Any]) -> Iterator[PendingCall]:
-        """For as long as the call of `context` is answered, in this task."""
+        """Register the call of `context`, which this task answers, and send its progress until the block ends."""
         call = PendingCall(Heartbeat(context))
         beating = asyncio.create_task(call.report.run())
         self._calls[this_task()] = call
@@ -96,11 +96,11 @@ class PendingCalls:
 
     @property
     def current(self) -> PendingCall:
-        """The one that is answered in this task."""
+        """The call that this task answers."""
         return self._calls[this_task()]
 
     async def cancel(self) -> None:
-        """End all of them; return when they have tidied up, or after GRACE_SECONDS."""
+        """Cancel all calls; return when they have cleaned up, or after GRACE_SECONDS."""
         tasks = list(self._calls)
         for task in tasks:
             task.cancel()
@@ -116,10 +116,10 @@ def this_task() -> asyncio.Task[Any]:
 
 
 class Questions:
-    """Results that wait for an answer in writing, by the call they belong to.
+    """Results of calls that wait for an answer in writing, keyed by the arguments of the call.
 
-    A client of the newer protocol era ends its call to ask, and repeats it to bring the answer: what was tried the first
-    time must be known then, so that nothing is tried, let alone spoken, again.
+    A client of the newer protocol ends its call to ask, and repeats the call to deliver the answer. The result of the first
+    attempt is kept until then, so that nothing is attempted, let alone spoken, twice.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Questions:
             del self._results[next(iter(self._results))]
 
     def find(self, arguments: dict[str, Any]) -> Any:
-        """Raises ToolError if it has been forgotten."""
+        """Return the kept result of the call with `arguments`. Raises ToolError if that result has been dropped."""
         try:
             return self._results[json.dumps(arguments, sort_keys=True)]
         except KeyError as error:
@@ -139,14 +139,14 @@ class Questions:
 
 
 class Written(BaseModel):
-    """The form a person answers in."""
+    """The form in which a person answers."""
 
     answer: str = Field(description="Your answer")
 
 
 # `_tool_input_schema` is private to the SDK: pyproject.toml pins its version.
 class VoiceServer(MCPServer[None]):
-    """An MCPServer that answers every line, rejects arguments no tool has and speaks of failures in their own words."""
+    """An MCPServer that answers every line, rejects unknown arguments and reports failures without the SDK's prefixes."""
 
     def __init__(self, calls: PendingCalls, **options: Any) -> None:
         super().__init__("voicemode", request_state_security=RequestStateSecurity.ephemeral(ttl=WRITING_SECONDS), **options)
@@ -167,7 +167,7 @@ class VoiceServer(MCPServer[None]):
                 try:
                     return await super().call_tool(name, arguments, context)
                 except (MCPError, ToolError):
-                    # Whatever the client made of the question in writing, the agent gets to know what was not spoken.
+                    # Even if the written question fails, the agent must learn what was not spoken.
                     if call.unasked is None:
                         raise
                     return shown(call.unasked)
@@ -187,7 +187,7 @@ class VoiceServer(MCPServer[None]):
 
 
 async def answer_every_line(lines: Any, answers: Any, requests: Any) -> None:
-    """Pass on what comes, mended where its text is broken; what is no message at all is answered by that."""
+    """Forward each message, with broken text repaired; answer a line that is no message with a parse error."""
     async with lines, requests:
         async for item in lines:
             if not isinstance(item, ValidationError):
@@ -201,20 +201,20 @@ async def answer_every_line(lines: Any, answers: Any, requests: Any) -> None:
 
 
 def mended(line: Any) -> types.JSONRPCMessage:
-    """The message in a `line` that holds half a surrogate pair, which stands for no character. Raises ValueError and others."""
+    """Parse a `line` that holds an unpaired surrogate, replacing it. Raises ValueError, TypeError or RecursionError."""
     text = json.dumps(json.loads(line), ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return types.jsonrpc_message_adapter.validate_json(text)
 
 
 def refused(given: list[Any]) -> types.JSONRPCError:
-    """The answer to what is no message; `given` are its parts, among them the whole if it is JSON."""
+    """Return the error response to a line that is no message; `given` are its parts, with the whole if it is JSON."""
     number = next((part["id"] for part in given if isinstance(part, dict) and isinstance(part.get("id"), int | str)), None)
     error = types.ErrorData(code=types.PARSE_ERROR, message="This line is no JSON-RPC message that can be read.")
     return types.JSONRPCError(jsonrpc="2.0", id=number, error=error)
 
 
 def misfits(error: ValidationError, known: dict[str, Any]) -> str:
-    """Say what each argument is that does not fit, and what it must be; `known` are the schemas of all."""
+    """Describe each invalid argument and its allowed values; `known` has the schemas of all arguments."""
     wrong = {str(each["loc"][0]): each for each in reversed(error.errors(include_url=False))}
     return " ".join(misfit(name, wrong[name], schema) for name, schema in known.items() if name in wrong)
 
@@ -235,9 +235,9 @@ def wanted(schema: dict[str, Any]) -> str:
 
 
 def create_server(load: Callable[[], LoadedSettings] = read_settings, at_end: Callable[[], None] = lambda: None) -> VoiceServer:
-    """The server with the tools the settings allow, and if those are wrong one that says so to every call.
+    """Create the server with the tools that the settings allow; if the settings are wrong, every call reports that.
 
-    `at_end` is called when the client has left. Raises VoiceModeError if a tool's file is broken.
+    `at_end` is called when the client has left. Raises VoiceModeError if the file of a tool is broken.
     """
     everything = tools.load()
     opened: Runtime | None = None
@@ -273,7 +273,7 @@ def create_server(load: Callable[[], LoadedSettings] = read_settings, at_end: Ca
 
 
 def visible(everything: dict[str, tools.Tool], settings: Settings) -> dict[str, tools.Tool]:
-    """The tools the settings allow; the usual ones if they name one that does not exist, for they have to say so."""
+    """Return the tools that the settings allow; if those name an unknown tool, the default tools, which report the error."""
     try:
         return tools.select(everything, settings)
     except VoiceModeError:
@@ -281,9 +281,9 @@ def visible(everything: dict[str, tools.Tool], settings: Settings) -> dict[str, 
 
 
 def mcp_tool(fn: tools.Tool, app_for: Callable[[tools.Tool, Heartbeat], Awaitable[App]], calls: PendingCalls) -> McpTool:
-    """`fn` as MCP sees it: without its App, described, its result structured and as text.
+    """Wrap `fn` as an MCP tool: without its App parameter, with descriptions, its result structured and as text.
 
-    A result with a `question` could not be spoken: if the client can, it asks in writing, and `answered` is the result.
+    A result with a `question` could not be spoken: clients with forms ask the person in writing; `answered` gives the result.
     """
     questions = Questions()
 
@@ -327,13 +327,13 @@ def shown(result: Any) -> types.CallToolResult:
 
 
 def takes_forms(ctx: Context[Any, Any]) -> bool:
-    """True if the client can ask the person something in writing."""
+    """True if the client can show the person a form."""
     able = ctx.client_capabilities.elicitation if ctx.client_capabilities else None
     return able is not None and (able.form is not None or able.url is None)
 
 
 def with_parameters(fn: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
-    """Let `fn` look as if it took `parameters` in place of its **keywords."""
+    """Replace the **keywords in the signature of `fn` with `parameters`."""
     own = inspect.signature(fn)
     named = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in own.parameters.values()][:-1]
     fn.__signature__ = own.replace(parameters=[*named, *parameters])  # type: ignore[attr-defined]
@@ -347,9 +347,9 @@ def described(parameter: inspect.Parameter, text: str) -> inspect.Parameter:
 
 @contextmanager
 def ending_on_signals(calls: PendingCalls) -> Iterator[None]:
-    """On SIGINT or SIGTERM: cancel what runs, so that devices are closed, then leave.
+    """On SIGINT or SIGTERM, cancel the running calls, so that devices are closed, then exit.
 
-    The SDK reads stdin in a thread that cannot be cancelled, so a normal end of the loop would wait for it.
+    The SDK reads stdin in a thread that cannot be cancelled: a normal end of the loop would wait for that thread.
     """
     loop = asyncio.get_running_loop()
     endings: list[asyncio.Task[None]] = []
@@ -376,14 +376,14 @@ def main() -> None:
 
 
 def end_soon() -> None:
-    """See to it that this process ends, even if a thread hangs in a sound driver: nobody is left to end it."""
+    """Exit after GRACE_SECONDS even if a thread hangs in an audio driver: the client has left, so nobody else would end us."""
     timer = threading.Timer(GRACE_SECONDS, os._exit, (0,))
     timer.daemon = True
     timer.start()
 
 
 def add_guide(server: MCPServer[Any]) -> None:
-    """Register the guide as a resource and as a prompt, where it costs a model nothing until it reads it."""
+    """Register the guide as a resource and as a prompt, which cost a model nothing until it reads them."""
     from voicemode.templates import template
 
     @server.resource("voicemode://guide", name="guide", description="How to talk with a person.", mime_type="text/markdown")

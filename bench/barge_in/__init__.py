@@ -1,4 +1,4 @@
-"""Talking over us: how soon our voice is silent, how often it interrupts itself, what becomes of the words, what it costs."""
+"""Barge-in: time until our voice is silent, self-interruptions, accuracy of the transcript, and cost."""
 
 from bench.barge_in.figures import measure
 

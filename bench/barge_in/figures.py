@@ -1,4 +1,4 @@
-"""The figures of barge-in, in time that does not pass. Constants come from half of the recordings, these from the rest."""
+"""Figures of barge-in in virtual time. Constants were tuned on half of the recordings; the figures come from the rest."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ STUMBLE_SECONDS = 0.009
 
 
 def people() -> list[Clip]:
-    """Those that no constant was chosen with."""
+    """Return the clips with which no constant was tuned."""
     return sorted(clips(default_folder()), key=lambda clip: clip.name)[1::2]
 
 
@@ -42,14 +42,14 @@ def scene(laptop: Laptop) -> Scene:
 
 
 def talk_over(ours: Frame, laptop: Laptop, clip: Clip, begins: float, *, yielding: bool = True) -> Iterator[Moment]:
-    """`clip` begins that many seconds after us."""
+    """Yield the moments of a scene in which `clip` begins `begins` seconds after our voice."""
     said = speaking(at_usual_loudness(clip.audio))
     theirs = join([silence(begins, RATE), said, silence(1.0, RATE)], RATE)
     return scene(laptop).play(Frame(ours.pcm[: len(theirs.pcm)], RATE), theirs, yielding=yielding)
 
 
 def seconds_to_silence(ours: Frame, laptop: Laptop, clip: Clip, begins: float) -> float:
-    """From the first sound of the person until ours is no longer to be heard."""
+    """Return the seconds from the person's first sound until our voice is inaudible."""
     told = (
         moment.ends
         for moment in talk_over(ours, laptop, clip, begins)
@@ -64,7 +64,7 @@ def silences(ours: Frame, laptop: Laptop, spoken: Sequence[Clip]) -> list[float]
 
 
 def interruptions(ours: Frame, laptop: Laptop) -> int:
-    """How often our voice waits although nobody has said anything."""
+    """Return how often our voice pauses although nobody has spoken."""
     here, count, before = scene(laptop), 0, InterruptionState.QUIET
     for moment in here.play(ours, silence(ours.seconds, RATE)):
         count += moment.call is InterruptionState.SPEECH and before is not InterruptionState.SPEECH
@@ -75,13 +75,13 @@ def interruptions(ours: Frame, laptop: Laptop) -> int:
 
 
 def heard_over(ours: Frame, clip: Clip, begins: float, *, yielding: bool) -> Frame:
-    """What the recogniser is given of somebody who talks over us."""
+    """Return the audio that the recogniser gets of a person who talks over us."""
     moments = talk_over(ours, Laptop(), clip, begins, yielding=yielding)
     return join([step for moment in moments if moment.ends > begins - QUIET_SECONDS for step in moment.heard], RATE)
 
 
 async def our_voice(kokoro: SpeechClient, seconds: float) -> Frame:
-    """So much of what Kokoro says, in several voices."""
+    """Return at least `seconds` of Kokoro's speech, in several voices."""
     frames: list[Frame] = []
     said = 0.0
     for sentence, voice in zip(cycle(SENTENCES), cycle(VOICES), strict=False):
@@ -94,7 +94,7 @@ async def our_voice(kokoro: SpeechClient, seconds: float) -> Frame:
 
 
 async def wrong_words(ours: Frame, whisper: SpeechClient, spoken: Sequence[Clip], *, yielding: bool = True) -> float:
-    """WER of people who talk over us, in percent."""
+    """Return the word error rate of people who talk over us, in percent."""
     pairs: list[tuple[str, str]] = []
     for index, clip in enumerate(spoken):
         audio = heard_over(ours, clip, FIRST_SECONDS + index * LATER_SECONDS, yielding=yielding)
@@ -104,7 +104,7 @@ async def wrong_words(ours: Frame, whisper: SpeechClient, spoken: Sequence[Clip]
 
 
 def cost(ours: Frame) -> float:
-    """Processor time of canceller, speech detection and gate, in percent of what is heard; one thread."""
+    """Return the processor time of canceller, speech detector and gate, in percent of the audio's length, on one thread."""
     canceller, gate = Canceller(Processing(echo=True)), InterruptionDetector(create_vad("auto", 2))
     size = round(RATE * 0.01) * 2
     steps = [Frame(ours.pcm[at : at + size], RATE) for at in range(0, len(ours.pcm) - size, size)]

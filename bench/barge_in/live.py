@@ -1,4 +1,4 @@
-"""Talking over a real server, on a virtual sound card that echoes: when our voice falls silent, in time that passes."""
+"""Talking over a real server on a virtual sound card with echo: time until our voice falls silent, in real time."""
 
 import asyncio
 import time
@@ -18,22 +18,22 @@ from voicemode.audio.frames import Frame
 from voicemode.audio.resample import Resampler
 
 FIRST_SECONDS = 3.0
-"""We speak alone before somebody talks over us; each later than the one before."""
+"""Seconds that we speak alone before the first person talks over us; each further person begins later."""
 LATER_SECONDS = 0.37
 QUIET_DB = -60.0
-"""Of full scale: our voice is not to be heard."""
+"""Level, relative to full scale, below which our voice is inaudible."""
 SILENT_SECONDS = 0.5
-"""No pause of ours is so long."""
+"""Longer than any pause in our speech."""
 LOOK_SECONDS = 0.01
 LIMIT_SECONDS = 60.0
 NEVER = 9.0
-"""Instead of a time, where nobody was let speak."""
+"""Seconds reported if our voice was not interrupted."""
 
 
 async def silences(lab: Lab, ours: Frame, delay: float, spoken: Sequence[Clip]) -> list[float]:
-    """From the first sound of the person, as the microphone hears it, until ours is no longer to be heard, in seconds.
+    """Return the seconds from the person's first sound at the microphone until our voice is inaudible.
 
-    Negative where our own echo has silenced us before.
+    Negative if our own echo has silenced us before.
     """
     resampler = Resampler(RATE)
     pcm = resampler.convert(ours).pcm + resampler.finish().pcm
@@ -71,14 +71,14 @@ async def first_sound(speaker: Recording) -> float:
 
 
 def silent_at(speaker: Recording) -> float:
-    """When the last sound had come out before the first silence of ours."""
+    """Return the time of our last sound before our first silence."""
     loud = np.flatnonzero(np.abs(np.frombuffer(speaker.frame.pcm, "<i2")) > 32768 * 10 ** (QUIET_DB / 20))
     breaks = np.flatnonzero(np.diff(loud) > SILENT_SECONDS * RATE)
     return speaker.came_at(int(loud[breaks[0]] if len(breaks) else loud[-1]))
 
 
 def begun_at(microphone: Recording, said: Frame) -> float:
-    """When the microphone heard the beginning of `said`, which is found in all that it heard by its shape."""
+    """Return the time at which the microphone heard the beginning of `said`, found by cross-correlation."""
     heard, known = samples(at_16_khz(microphone.frame)), samples(said)
     size = 1 << (len(heard) + len(known)).bit_length()
     alike = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(known, size)))

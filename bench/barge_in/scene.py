@@ -1,4 +1,4 @@
-"""A laptop that talks and hears itself, and a person who talks over it, in time that does not pass.
+"""A laptop that talks and hears itself, and a person who talks over it, in virtual time.
 
 The speaker's buffer, the canceller and the gate are the product's; devices, room and person are arithmetic.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FRAME_SECONDS = 0.02
-"""What a microphone delivers at once."""
+"""Length of a microphone frame."""
 SPEAKER_SECONDS = 0.06
-"""On their way to the speaker when our voice is told to fall silent; part of the echo's delay."""
+"""Seconds of audio on their way to the speaker when our voice is stopped; part of the echo's delay."""
 MICROPHONE_SECONDS = 0.02
-"""From the mouth to the program, besides the frame itself."""
+"""Seconds from the mouth to the program, without the frame itself."""
 ROOM_DB = -62.0
-"""Noise of a quiet room."""
+"""Level of the noise of a quiet room."""
 REVERBERATION_SECONDS = 0.25
 REVERBERATION_SHARE = 0.25
 SLIP_EVERY = 7.0
@@ -37,16 +37,16 @@ FRAME = round(RATE * FRAME_SECONDS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laptop:
-    """How it hears itself."""
+    """The echo path of a laptop."""
 
     echo_db: float = -6.0
     delay_seconds: float = 0.1
-    """From being taken by the speaker to being heard."""
+    """Seconds from the speaker's buffer to the microphone."""
     slip_seconds: float = 0.0
-    """So much later it is in every other stretch of SLIP_EVERY: a sound card that stumbles, or clocks that differ."""
+    """Extra delay in every other period of SLIP_EVERY, as from a stuttering sound card or from clock drift."""
 
     def response(self, at: float) -> "NDArray[np.float64]":
-        """What comes of a click at `at` seconds: itself, later, and a room."""
+        """Return the impulse response at `at` seconds: the delayed click and the room's reverberation."""
         chance = np.random.default_rng(1)
         count = round(REVERBERATION_SECONDS * RATE)
         tail = chance.normal(0, 1, count) * 10 ** (-3 * np.arange(count) / count)
@@ -59,17 +59,17 @@ class Laptop:
 
 @dataclass(slots=True)
 class Moment:
-    """One frame's worth of it."""
+    """One frame of a scene."""
 
     ends: float
-    """Seconds."""
+    """End of the frame, in seconds."""
     call: InterruptionState
     heard: list[CleanedFrame]
 
 
 @dataclass(slots=True)
 class Scene:
-    """Us, speaking `ours`, and somebody, speaking `theirs` (as long, mostly silence); both of RATE."""
+    """Our voice, `ours`, and a person's, `theirs` (of the same length, mostly silence); both at RATE."""
 
     laptop: Laptop
     canceller: Canceller
@@ -77,7 +77,7 @@ class Scene:
     speaker: Speaker = field(default_factory=Speaker)
 
     def play(self, ours: Frame, theirs: Frame, *, yielding: bool = True) -> Iterator[Moment]:
-        """Frame by frame; whoever iterates may resume the gate. If we are not `yielding`, we speak on at full volume."""
+        """Yield frame by frame; the caller can resume the gate. If not `yielding`, we speak on at full volume."""
         buffer = PlaybackBuffer(self.speaker)
         buffer.open(OpenDevice(RATE, SPEAKER_SECONDS))
         buffer.put(ours.pcm)

@@ -1,4 +1,4 @@
-"""The least an MCP server can be: the SDK and one trivial tool. What it needs is the floor of what ours needs."""
+"""A minimal MCP server: the SDK and one trivial tool. Its figures are a lower bound for ours."""
 
 from mcp.server import MCPServer
 

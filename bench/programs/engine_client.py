@@ -1,7 +1,7 @@
-"""One client of an engine server: sends requests, one after the other or all at once, and says how it went.
+"""A client of an engine server: sends requests, one after the other or all at once, and reports the result.
 
-Usage: engine_client.py URL whisper|kokoro NUMBER COUNT ABREAST. Begins when a line comes in; writes one line of JSON:
-seconds in all, and how many requests failed.
+Usage: engine_client.py URL whisper|kokoro NUMBER COUNT ABREAST. Begins at a line on stdin; writes one line of JSON:
+the total seconds, and the number of failed requests.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import httpx2
 
 UTTERANCE = Path(__file__).parents[2] / "tests/recordings/austen-0880.wav"
 PATIENCE_SECONDS = 3600
-"""A server that is slow is measured, too."""
+"""Timeout so long that slow servers are measured, too."""
 
 
 class Client:
@@ -37,14 +37,14 @@ class Client:
             return {"seconds": time.perf_counter() - began, "errors": errors}
 
     async def _ask(self, http: httpx2.AsyncClient, number: int) -> bool:
-        """Was it answered with all that was asked?"""
+        """Send a request; True if the response is complete."""
         try:
             if self._service == "whisper":
                 files = {"file": ("a.wav", UTTERANCE.read_bytes())}
                 form = {"model": "whisper-1", "language": "en"}
                 answer = await http.post(f"{self._url}/audio/transcriptions", data=form, files=files)
                 return answer.is_success and bool(answer.json()["text"])
-            # No text twice: what was said before is not made again.
+            # Each text is unique, because the server caches speech.
             text = f"This is request {number} of client {self._number}."
             body = {"model": "kokoro", "voice": "af_sky", "input": text, "response_format": "pcm"}
             answer = await http.post(f"{self._url}/audio/speech", json=body)

@@ -1,6 +1,6 @@
-"""Whisper base as everybody runs it, its encoder seeing 30 s always: what our shorter window is compared with.
+"""Whisper base in its usual form, with an encoder window of always 30 s, to compare our shorter window with.
 
-Usage: python full_window.py PORT. Started by path, from anywhere: imports nothing from this folder.
+Usage: python full_window.py PORT. Runs by path from any folder: imports nothing from this one.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""A VoiceMode in this process, with a task beside it that wants to run every 5 ms: how long is it kept waiting?
+"""A VoiceMode in this process beside a task that should run every 5 ms: measure how long that task has to wait.
 
 Usage: python -m bench.programs.playback TURNS. Prints a JSON list: for each turn the longest wait in milliseconds while
-we speak, and in all of the turn. The first turn, which imports what the others need, comes first.
+we speak, and in the whole turn. The first turn includes the imports.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ BEAT_SECONDS = 0.005
 
 
 class Heartbeat:
-    """Wants to run every 5 ms, and notes how late each beat is."""
+    """A task that runs every 5 ms, and records the delay of each beat."""
 
     def __init__(self) -> None:
         self.beats: list[tuple[float, float]] = []
-        """When, and how late; seconds."""
+        """Time and delay of each beat, in seconds."""
 
     async def run(self) -> None:
         before = time.monotonic()
@@ -32,12 +32,12 @@ class Heartbeat:
             before = now
 
     def latest(self, start: float, end: float) -> float:
-        """Milliseconds the latest beat between the two was late."""
+        """Return the longest delay of a beat from `start` to `end`, in milliseconds."""
         return 1000 * max((late for at, late in self.beats if start <= at <= end), default=0.0)
 
 
 async def turn(opened: Runtime) -> tuple[float, float]:
-    """Milliseconds: the longest wait while we spoke, and in all of the turn."""
+    """Return the longest wait in milliseconds while we spoke, and in the whole turn."""
     stages: dict[str, float] = {"begun": time.monotonic()}
 
     def report(progress: Progress) -> None:

@@ -1,8 +1,8 @@
 """A speech service with known delays: 0.2 s to the first byte of any speech, 0.3 s for any transcription.
 
-Usage: python -m bench.programs.speech_service SECONDS. All it ever says is a tone of so many seconds. Prints its URL,
-and ends when its standard input does. What it hears is always the same, until a line on its standard input names a file
-of `turn_taking.listener`: from then on it hears as much of that utterance as is in the audio. It answers with "told".
+Usage: python -m bench.programs.speech_service SECONDS. All speech is a tone of SECONDS seconds. Prints its URL, and ends
+when its standard input does. The transcript is always the same, until a line on standard input names a file of
+`turn_taking.listener`, acknowledged with "told": from then on it is the part of that utterance which is in the audio.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ HEARD = "he was not an ill disposed young man"
 
 
 def late(seconds: float, behaviour: Behaviour) -> Behaviour:
-    """`behaviour`, so long after the request has arrived."""
+    """Return `behaviour`, delayed by `seconds` after the request has arrived."""
 
     async def behave(request: Request, reply: Reply) -> None:
         await asyncio.sleep(seconds)
@@ -35,12 +35,12 @@ def late(seconds: float, behaviour: Behaviour) -> Behaviour:
 
 
 def tone(seconds: float) -> bytes:
-    """Loud from the first sample on, so that its beginning cannot be missed."""
+    """Return PCM that is loud from the first sample on, so that its beginning cannot be missed."""
     return pcm_of(array("h", (round(8000 * math.cos(math.tau * 440 * i / RATE)) for i in range(round(RATE * seconds)))))
 
 
 class Ears:
-    """Hears what it was told of; `HEARD` before."""
+    """Transcribes with the listener it was given; before that, always `HEARD`."""
 
     def __init__(self) -> None:
         self.listener: Listener | None = None
@@ -52,14 +52,14 @@ class Ears:
         await answers(200, text if bare else {"text": text})(request, reply)
 
     async def be_told(self) -> None:
-        """Until standard input ends."""
+        """Load listeners named on standard input, until that ends."""
         while line := await asyncio.to_thread(sys.stdin.readline):
             self.listener = load_listener(Path(line.strip()))
             print("told", flush=True)
 
 
 def understood(listener: Listener | None, recording: bytes) -> str:
-    """What is said in an audio file of any format."""
+    """Return the transcript of an audio file of any format."""
     if listener is None:
         return HEARD
     return listener.hear(join(decode_file(io.BytesIO(recording), HEARD_RATE), HEARD_RATE))

@@ -1,1 +1,1 @@
-"""Does the reply come as soon as the person stops, and not before? Both sides of turn-taking, measured at once."""
+"""Turn-taking measured from both sides: delay of the reply after the person stops, and replies that come too early."""

@@ -68,7 +68,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def pair(text: str) -> tuple[str, Any]:
-    """`NAME=VALUE`; a value that is JSON is taken as such, anything else as text."""
+    """Parse `NAME=VALUE`; VALUE is JSON if valid, else text."""
     name, equals, value = text.partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
@@ -79,7 +79,7 @@ def pair(text: str) -> tuple[str, Any]:
 
 
 def live(options: argparse.Namespace, recorded: Sequence[Clip], said: Sequence[Utterance]) -> tuple[list[Curve], list[Figure]]:
-    """The curves, and what depends on the length of a turn."""
+    """Return the curves, and the figures that depend on the length of a turn."""
     with Lab(1) as lab, speech_service(OUR_VOICE_SECONDS) as service, stage(lab.sound, service, lab.home) as scene:
         environ = lab.talking_to(service.url)
         if options.command:
@@ -90,7 +90,7 @@ def live(options: argparse.Namespace, recorded: Sequence[Clip], said: Sequence[U
 
 
 def another(options: argparse.Namespace) -> Program:
-    """The program that the command line names."""
+    """Return the program that the command line names."""
     return Program(
         name=options.command[0],
         command=tuple(options.command),

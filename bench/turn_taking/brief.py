@@ -1,4 +1,4 @@
-"""The figures of turn-taking that belong into the table of all figures: preset `normal`, in real time, in three minutes."""
+"""Figures of turn-taking for the table of all figures: preset `normal`, in real time, in three minutes."""
 
 from bench.figures import Figure
 from bench.lab import MODELS, Lab, speech_service

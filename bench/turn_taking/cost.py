@@ -1,4 +1,4 @@
-"""What hearing costs: processor time of speech detector and turn model, against the time that is heard."""
+"""Cost of listening: processor time of speech detector and turn model, relative to the audio's length."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from voicemode.conversation.detectors import TurnDetectors
 
 @dataclass(slots=True)
 class Bill:
-    """Of any number of turns. One at a time, and nothing else in this process."""
+    """Cost of any number of turns, which run one at a time with nothing else in this process."""
 
     turn_model: TurnModel | None
     busy_seconds: float = 0.0
@@ -20,11 +20,11 @@ class Bill:
 
     @property
     def percent(self) -> float:
-        """Of one core."""
+        """Load in percent of one core."""
         return 100 * self.busy_seconds / self.heard_seconds
 
     def detectors(self) -> TurnDetectors:
-        """Fresh ones for a turn, which is put on the bill."""
+        """Return new detectors for a turn, whose cost is added to the bill."""
         model = self.turn_model and ClockedTurnModel(self.turn_model, self)
         return TurnDetectors(vad=ClockedVad(create_vad("auto", AGGRESSIVENESS), self), turn_model=model)
 

@@ -1,4 +1,4 @@
-"""Both sides of turn-taking in one line: how soon the result comes, against how often a pause for thought costs the turn."""
+"""Both sides of turn-taking in one line: time to the result, and share of turns that a pause for thought cuts off."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,24 +14,24 @@ HELD_OUT = "held out"
 @dataclass(frozen=True, slots=True)
 class Curve:
     name: str
-    """A preset, or so many milliseconds of silence."""
+    """A preset, or milliseconds of silence."""
     outcomes: tuple[Outcome, ...]
 
     @property
     def waits(self) -> list[float]:
-        """Last sound → result, of whole sentences that were heard out; seconds."""
+        """Seconds from last sound to result, of complete sentences that were not cut off."""
         return [each.wait_seconds for each in self.paused(0.0) if not each.cut_off]
 
     def paused(self, seconds: float) -> list[Outcome]:
-        """Turns with such a pause cut into the middle that came as far; 0 is without."""
+        """Return the turns that reached the pause of `seconds` cut into their middle; 0 means without a pause."""
         return [each for each in self.outcomes if each.pause_seconds == seconds and not each.early]
 
     def cut_off(self, seconds: float) -> float:
-        """Per cent of them that ended in it; of those without, in pauses of the speaker's own."""
+        """Return the percentage of those turns that ended in that pause; without one, in the speaker's own pauses."""
         return percentage(each.cut_in_pause for each in self.paused(seconds))
 
     def cells(self, pauses: Sequence[float]) -> tuple[str, ...]:
-        """A line of the table."""
+        """Return a line of the table."""
         waits = (f"{median(self.waits):.2f} s", f"{p90(self.waits):.2f} s") if self.waits else ("–", "–")
         return (self.name, *waits, *(f"{self.cut_off(pause):.0f} %" for pause in (0.0, *pauses)))
 
@@ -40,7 +40,7 @@ class Curve:
 
 
 def halves(curve: Curve) -> list[Curve]:
-    """What is known of those by whom the waits were chosen, and of the others; nothing where there is only one kind."""
+    """Return a curve for the speakers by whom the waits were tuned and one for the others; empty with only one kind."""
     tuned = tuple(each for each in curve.outcomes if each.name.startswith(TUNED_BY))
     others = tuple(each for each in curve.outcomes if each not in tuned)
     return [Curve("  tuned by", tuned), Curve(f"  {HELD_OUT}", others)] if tuned and others else []
@@ -52,12 +52,12 @@ def percentage(verdicts: Iterable[bool]) -> float:
 
 
 def p90(values: Sequence[float]) -> float:
-    """Nine of ten are no more."""
+    """Return the 90th percentile."""
     return quantiles(values, n=10, method="inclusive")[-1] if len(values) > 1 else values[0]
 
 
 def table(curves: Sequence[Curve]) -> str:
-    """One line a curve: what waiting costs on the left, what it saves on the right."""
+    """Render one line per curve: the wait on the left, the turns cut off on the right."""
     pauses = sorted({each.pause_seconds for curve in curves for each in curve.outcomes} - {0.0})
     head = ("", "median", "p90", "own", *(f"{pause:g} s" for pause in pauses))
     rows = [head, *(each.cells(pauses) for curve in curves for each in (curve, *halves(curve)))]
@@ -69,13 +69,13 @@ def table(curves: Sequence[Curve]) -> str:
 
 
 def figures(curve: Curve) -> list[Figure]:
-    """What the issue aims at, for preset `normal`; then the same for what is held out."""
+    """Return the figures that the issue aims at, for preset `normal`; then the same for the held-out speakers."""
     held_out = [figure for half in halves(curve)[1:] for figure in aims(half)]
     return [*aims(curve), *(replace(figure, name=f"{figure.name}, {HELD_OUT}") for figure in held_out)]
 
 
 def aims(curve: Curve) -> list[Figure]:
-    """Measured on `curve`."""
+    """Return the figures with an aim, measured on `curve`."""
     heard_out = [each for each in curve.outcomes if not each.cut_off]
     made = [
         Figure(name="last sound → result, whole sentences", values=tuple(curve.waits), incumbent="1.83 s", at_most=0.65),

@@ -1,4 +1,4 @@
-"""Who understands the person: a listener that knows what is said, or a real Whisper."""
+"""Transcribers for the person: a listener that has the transcript, or a real Whisper."""
 
 from collections.abc import Callable
 from typing import Literal, get_args
@@ -15,11 +15,11 @@ from voicemode.models.models import ensure
 Kind = Literal["careless", "plain", "whisper"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Hear = Callable[[Frame], str]
-"""What is said in a recording of 16 kHz."""
+"""Returns the transcript of a recording of 16 kHz."""
 
 
 def ears(kind: Kind) -> Callable[[Utterance], Hear]:
-    """For each utterance, who understands it. Raises WeightsError."""
+    """Return a function that makes a transcriber for an utterance. Raises WeightsError."""
     if kind == "whisper":
         whisper = Whisper()
         return lambda _: whisper.hear
@@ -28,7 +28,7 @@ def ears(kind: Kind) -> Callable[[Utterance], Hear]:
 
 
 class Whisper:
-    """Whisper base on this machine, asked only once for the same sound."""
+    """Whisper base on this machine, run only once for the same audio."""
 
     def __init__(self) -> None:
         self._engine = load_whisper(ensure("whisper-base", MODELS), "base", threads=2)

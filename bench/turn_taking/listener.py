@@ -1,8 +1,8 @@
-"""A speech-to-text that knows what is being said, and answers with as much of it as it has been given.
+"""A speech-to-text that has the transcript, and answers with the part of it that is in the audio.
 
-It looks for the audio in the utterance by its loudness, so it understands a beginning, an end or a middle, with whatever
-silence is around it, and a word that did not reach it is missing from its answer. Where a sentence is cut off it does as
-Whisper does: 18 of 23 cut recordings came back with a full stop.
+The listener finds the audio in the utterance by loudness, so it understands a beginning, an end or a middle, with any
+silence around it, and a word that is not in the audio is missing from the answer. It ends a cut-off sentence as Whisper
+does: 18 of 23 cut recordings came back with a full stop.
 """
 
 import json
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Manner = Literal["careless", "plain"]
-"""With a full stop after whatever it has heard, or only where the sentence ends."""
+"""A full stop after every answer (careless), or only at the end of the sentence (plain)."""
 ENOUGH = 0.6
-"""Of a word, to understand it."""
+"""Share of a word that must be in the audio to understand the word."""
 
 
 class Listener:
     def __init__(self, audio: Frame, words: Sequence[Word], manner: Manner = "careless") -> None:
-        """Knows that `words` are said in `audio`."""
+        """Take `words` as the transcript of `audio`."""
         self._words = words
         self._level = loudness(audio)
         self._manner = manner
 
     def hear(self, audio: Frame) -> str:
-        """What is said in `audio`, of any rate; empty where nobody speaks."""
+        """Return the transcript of `audio`, of any rate; empty if nobody speaks."""
         level = loudness(audio)
         if level.max(initial=0.0) < QUIET * self._level.max():
             return ""
@@ -42,7 +42,7 @@ class Listener:
         return self.written(understood(self._words, start, start + audio.seconds))
 
     def written(self, words: Sequence[Word]) -> str:
-        """`words` as a person would write them."""
+        """Return `words` as a person would write them."""
         text = " ".join(word.text for word in words)
         if words and words[0] is self._words[0]:
             text = text[:1].upper() + text[1:]
@@ -51,7 +51,7 @@ class Listener:
 
 
 def save_listener(path: Path, audio: Frame, words: Sequence[Word], manner: Manner) -> None:
-    """Write down at `path` what another process needs to make a listener."""
+    """Save at `path` the data from which another process makes a listener."""
     told = {"pcm": audio.pcm.hex(), "rate": audio.rate, "words": [astuple(word) for word in words], "manner": manner}
     path.write_text(json.dumps(told), encoding="utf-8")
 
@@ -63,16 +63,16 @@ def load_listener(path: Path) -> Listener:
 
 
 def understood(words: Sequence[Word], start: float, end: float) -> list[Word]:
-    """Those of which enough is said from `start` to `end`."""
+    """Return the words of which at least the share ENOUGH lies between `start` and `end`."""
     return [word for word in words if min(word.end, end) - max(word.start, start) >= ENOUGH * (word.end - word.start)]
 
 
 def place(part: "NDArray[np.float64]", whole: "NDArray[np.float64]") -> int:
-    """Where in `whole` the loudness of `part` fits best: an index, below 0 if `part` begins earlier."""
+    """Return the index in `whole` where the loudness of `part` fits best; below 0 if `part` begins earlier."""
     silent = np.zeros(len(part))
     around = np.concatenate([silent, whole, silent])
     alike = np.correlate(around, part, "valid")
     power = np.concatenate([[0.0], np.cumsum(around**2)])
-    # The least squares: what both have in common counts, what only one has counts against it.
+    # Least squares: common loudness counts for a place, the rest against it.
     difference = power[len(part) :] - power[: len(around) - len(part) + 1] - 2 * alike
     return int(np.argmin(difference)) - len(part)

@@ -1,4 +1,4 @@
-"""Turns in real time: any MCP server on stdio, a virtual sound card, and a person who answers when it is their turn."""
+"""Turns in real time: any MCP server on stdio, a virtual sound card, and a person who answers in turn."""
 
 import asyncio
 import sys
@@ -24,17 +24,17 @@ from voicemode.audio.vad import RATE
 
 OUR_VOICE_SECONDS = 1.0
 BEFORE_SECONDS = 0.3
-"""Of room, before the first word: a person does not come out of digital silence."""
+"""Room noise before the first word: nobody speaks out of digital silence."""
 AFTER_SECONDS = 5.0
 MANNERS_SECONDS = 0.5
-"""A person begins so long after the other's last sound."""
+"""Delay between our last sound and the person's first."""
 LOOK_SECONDS = 0.1
 LIMIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is measured. `{url}` in an argument or in the environment is the speech service's."""
+    """The program under test. `{url}` in an argument or in the environment is the URL of the speech service."""
 
     name: str
     command: tuple[str, ...] = COMMAND
@@ -44,23 +44,23 @@ class Program:
 
 
 def filled(values: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """`values` with the URL in its place."""
+    """Return `values` with `{url}` replaced."""
     return {name: value.replace("{url}", url) if isinstance(value, str) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Where a program and a person meet."""
+    """The equipment with which a program and a person talk."""
 
     sound: VirtualSound
     speaker: Recording
     microphone: Recording
     service: SpeechService
     folder: Path
-    """For what is written down on the way."""
+    """Folder for temporary files and logs."""
 
     async def turn(self, agent: Client, program: Program, utterance: Utterance, manner: Manner) -> Outcome:
-        """The agent asks, the person answers. Raises RuntimeError if the call fails or nobody is let speak."""
+        """Run a turn: the agent asks, the person answers. Raises RuntimeError if the call fails or the person cannot speak."""
         await asyncio.to_thread(self._tell, utterance, manner)
         called_at = time.monotonic()
         arguments = filled(program.arguments, self.service.url)
@@ -115,9 +115,9 @@ def stage(sound: VirtualSound, service: SpeechService, folder: Path) -> Iterator
 async def turns(
     stage: Stage, program: Program, environ: Mapping[str, str], utterances: Sequence[Utterance], manner: Manner
 ) -> list[Outcome]:
-    """One turn for each of `utterances`, after one that does not count: it opens connections and imports things.
+    """Run a turn for each of `utterances`, after one that does not count, which opens connections and imports modules.
 
-    What the program writes to its standard error is appended to `server.log` in the stage's folder.
+    The standard error of the program is appended to `server.log` in the stage's folder.
     """
     environ = {**environ, **filled(program.environ, stage.service.url)}
     with (stage.folder / "server.log").open("a", encoding="utf-8") as log:
@@ -128,13 +128,13 @@ async def turns(
 def curve(
     scene: Stage, program: Program, environ: Mapping[str, str], utterances: Sequence[Utterance], manner: Manner = "careless"
 ) -> Curve:
-    """How turns go with `program`; told of on stderr, for it takes ten seconds a turn."""
+    """Return the curve of `program`; a line on stderr announces it, because a turn takes ten seconds."""
     print(f"{program.name}: {len(utterances)} turns", file=sys.stderr)
     return Curve(program.name, tuple(asyncio.run(turns(scene, program, environ, utterances, manner))))
 
 
 def said(result: CallToolResult) -> str:
-    """All text of a tool's result."""
+    """Return all text of a tool's result."""
     told = (result.structured_content or {}).get("text")
     texts = [content.text for content in result.content if isinstance(content, TextContent)]
     return str(told) if told else " ".join(texts)

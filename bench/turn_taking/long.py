@@ -1,4 +1,4 @@
-"""Whether the time to the result grows with what is said before: a sentence, and a minute, understood by a local Whisper."""
+"""Time to the result after a sentence and after a minute of speech, with a local Whisper: it must not grow."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from bench.turn_taking.utterances import complete, one_after_another
 
 SHORT_SECONDS, LONG_SECONDS = 5.0, 60.0
 GAP_SECONDS = 0.3
-"""Between two sentences of one who has more to say."""
+"""Pause between two sentences of a person who goes on talking."""
 
 
 def measure(lab: Lab, scene: Stage, environ: Mapping[str, str], clips: Sequence[Clip], runs: int) -> list[Figure]:
-    """Both, `runs` times."""
+    """Measure both, `runs` times."""
     heard = {**environ, "VOICEMODE_STT_BASE_URLS": lab.start(WHISPER)}
     short = complete(min(clips, key=lambda clip: abs(clip.audio.seconds - SHORT_SECONDS)))
     long = one_after_another(clips, GAP_SECONDS, LONG_SECONDS)
@@ -27,7 +27,7 @@ def measure(lab: Lab, scene: Stage, environ: Mapping[str, str], clips: Sequence[
 
 
 def figures(short: Sequence[Outcome], long: Sequence[Outcome]) -> list[Figure]:
-    """Turns of a sentence, and as many of a minute."""
+    """Return the figures for turns of a sentence, and as many of a minute."""
     after_short = tuple(each.wait_seconds for each in short)
     after_long = tuple(each.wait_seconds for each in long)
     longer = tuple(late - soon for soon, late in zip(after_short, after_long, strict=True))

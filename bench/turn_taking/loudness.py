@@ -1,4 +1,4 @@
-"""How loud a recording is, 10 ms at a time."""
+"""Loudness of a recording in steps of 10 ms."""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 STEP_SECONDS = 0.01
 FULL_SCALE = 32767
 QUIET = 0.03
-"""Of the loudest moments: what is softer is breath and room, 30 dB below."""
+"""Share of the loudest level, below which audio is breath and room noise: 30 dB less."""
 NOISE = 2.5
-"""Times the quietest moments: what is no louder is the room, in a recording that is noisier than that."""
+"""Multiple of the quietest level, up to which audio is room noise in a recording noisier than QUIET."""
 NOISY = 0.1
-"""Of the loudest moments: what is louder is no room; there are recordings without silence."""
+"""Share of the loudest level, above which audio is never room noise, as some recordings have no silence."""
 SMOOTH = 9
-"""Moments of 10 ms: a click, or a breath, does not last for half of so many."""
+"""Steps of the median filter: a click or a breath lasts less than half as many."""
 
 
 def samples(audio: Frame) -> "NDArray[np.float64]":
-    """From -32768 to 32767."""
+    """Return the samples of `audio`, from -32768 to 32767."""
     return np.frombuffer(audio.pcm, "<i2").astype(np.float64)
 
 
 def sound(values: "NDArray[np.float64]") -> Frame:
-    """The same as audio of 16 kHz."""
+    """Return samples as audio of 16 kHz."""
     return Frame(np.clip(np.rint(values), -FULL_SCALE, FULL_SCALE).astype("<i2").tobytes(), RATE)
 
 
 def loudness(audio: Frame) -> "NDArray[np.float64]":
-    """Root mean square of each 10 ms, a rest at the end left out; in units of a sample."""
+    """Return the root mean square of each full 10 ms, in units of a sample."""
     size = round(audio.rate * STEP_SECONDS)
     heard = samples(audio)
     blocks = heard[: len(heard) // size * size].reshape(-1, size)
@@ -44,7 +44,7 @@ def loudness(audio: Frame) -> "NDArray[np.float64]":
 
 
 def is_loud(level: "NDArray[np.float64]") -> "NDArray[np.bool_]":
-    """Which of these moments are a voice, and neither breath, click nor room."""
+    """Return a mask of the moments that are voice, and neither breath, click nor room noise."""
     smooth = np.median(sliding_window_view(np.pad(level, SMOOTH // 2), SMOOTH), axis=1)
     room, loudest = np.percentile(level, [5, 99])
     voice: NDArray[np.bool_] = smooth >= max(QUIET * loudest, min(NOISE * room, NOISY * loudest))
@@ -52,13 +52,13 @@ def is_loud(level: "NDArray[np.float64]") -> "NDArray[np.bool_]":
 
 
 def voice_span(audio: Frame) -> tuple[float, float]:
-    """Where the first sound of `audio` begins and its last one ends, in seconds."""
+    """Return the beginning of the first sound of `audio` and the end of the last, in seconds."""
     loud = np.flatnonzero(is_loud(loudness(audio)))
     return float(loud[0]) * STEP_SECONDS, float(loud[-1] + 1) * STEP_SECONDS
 
 
 def pauses(audio: Frame, at_least: float) -> list[tuple[float, float]]:
-    """Silences between the first sound and the last that are no shorter, as (start, end) in seconds."""
+    """Return the silences of `at_least` seconds between the first and the last sound, as (start, end) in seconds."""
     loud = np.flatnonzero(is_loud(loudness(audio)))
     gaps = [(before + 1, after) for before, after in pairwise(loud) if after > before + 1]
     spans = [(float(start) * STEP_SECONDS, float(end) * STEP_SECONDS) for start, end in gaps]

@@ -1,6 +1,6 @@
-"""Turns without a sound card and without waiting: the product's own conversation, in time that does not pass.
+"""Turns without a sound card and without waiting: the product's own conversation in virtual time.
 
-The microphone, both engines and the clock are ours; what listens, decides and speculates is the product's.
+Microphone, engines and clock are fakes; listening, endpointing and speculation are the product's.
 """
 
 import asyncio
@@ -39,12 +39,12 @@ from voicemode.transports.base import Microphone, News, Played, Speaker
 
 FRAME_SECONDS = 0.02
 BEFORE_SECONDS = 0.6
-"""Of silence, before the person begins."""
+"""Silence before the person begins."""
 AFTER_SECONDS = 12.0
 
 
 class Room:
-    """Hears the person as a microphone does: 20 ms of sound every 20 ms."""
+    """A transport that delivers the person's audio as a microphone does: 20 ms every 20 ms."""
 
     name = "room"
     echoes = False
@@ -57,7 +57,7 @@ class Room:
 
     @property
     def last_sound_at(self) -> float:
-        """By the loop's clock."""
+        """Time of the person's last sound by the loop's clock."""
         return self._opened_at + self._speech_ends
 
     @asynccontextmanager
@@ -81,14 +81,14 @@ class Room:
         return speaker.played
 
     async def show(self, news: News) -> None:
-        """There is no screen."""
+        """Do nothing: there is no screen."""
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 class Engines:
-    """Ears that take 0.3 s, and a mouth nobody asks."""
+    """A transcriber that takes 0.3 s, and a synthesizer that is never called."""
 
     def __init__(self, hear: Hear) -> None:
         self._hear = hear
@@ -108,31 +108,31 @@ class Engines:
 
 
 class Speech(StreamingTranscriber, TextToSpeech, Protocol):
-    """Both engines in one."""
+    """Transcriber and synthesizer in one."""
 
 
 async def listen(
     place: Room, engines: Speech, detectors: Callable[[], TurnDetectors], options: TurnOptions, recordings: Path
 ) -> TurnResult:
-    """The turn of the person in `place`, of whom nothing is known."""
+    """Run the turn of the person in `place`, about whom nothing is known."""
     return await Conversation(place, engines, Sentences(engines, []), detectors, recordings, Floor()).listen(options, nobody)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What turns are measured with."""
+    """The equipment with which turns are measured."""
 
     detectors: Callable[[], TurnDetectors]
-    """Makes fresh ones for each turn."""
+    """Makes new detectors for each turn."""
     ears: Callable[[Utterance], Hear]
     recordings: Path
 
     def curve(self, name: str, said: Sequence[Utterance]) -> Curve:
-        """How turns go under a preset or a baseline. Every person is a new one, and nothing is known of their pauses."""
+        """Return the curve of a preset or baseline. Each person is new, and nothing is known about their pauses."""
         return Curve(name, tuple(run(self.turn(each, TurnOptions(rules=rules(name), cues=False))) for each in said))
 
     async def turn(self, utterance: Utterance, options: TurnOptions) -> Outcome:
-        """How the person's turn goes, by the loop's clock."""
+        """Return the outcome of the person's turn, by the loop's clock."""
         place = Room(utterance)
         heard = await listen(place, Engines(self.ears(utterance)), self.detectors, options, self.recordings)
         wait = asyncio.get_running_loop().time() - place.last_sound_at
@@ -140,7 +140,7 @@ class Bench:
 
 
 def measure(names: Sequence[str], said: Sequence[Utterance], kind: Kind, *, light: bool) -> tuple[list[Curve], list[Figure]]:
-    """A curve for each of `names`, and what hearing costs; `light` is without the turn model. Raises WeightsError."""
+    """Return a curve for each of `names`, and the cost of listening; `light` omits the turn model. Raises WeightsError."""
     model = None if light else load_smart_turn(ensure("smart-turn", MODELS))
     memory, bill = Memory(model), Bill(model)
     with TemporaryDirectory(prefix="voicemode-bench-") as folder:

@@ -1,4 +1,4 @@
-"""How a turn went: was the person let finish, how long did the result take, which words are missing."""
+"""Outcome of a turn: was the person cut off, how long did the result take, which words are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,37 +8,37 @@ from bench.turn_taking.utterances import Utterance
 from tests.support.wer import normal
 
 HINDSIGHT_SECONDS = 0.6
-"""After a pause: what has come by then was decided within it."""
+"""A result that comes within this time after a pause was decided during the pause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     name: str
-    """Of the recording."""
+    """Name of the recording."""
     pause_seconds: float
-    """Cut into its middle; 0 is none."""
+    """Length of the pause cut into the middle; 0 means none."""
     wait_seconds: float
-    """From the last sound to the result; below 0 if the result came first."""
+    """Seconds from the last sound to the result; below 0 if the result came first."""
     early: bool
-    """The result came before that pause began: it says nothing about it."""
+    """True if the result came before that pause began, and so says nothing about the pause."""
     held: bool
-    """The result came after that pause: it did not end the turn."""
+    """True if the result came after that pause: the pause did not end the turn."""
     ended: str
-    """Why the turn ended, as the result says."""
+    """Reason for the end of the turn, from the result."""
     text: str
-    """The result."""
+    """Transcript in the result."""
     missing_at_start: int
-    """Words, before the first that is in the result."""
+    """Words missing before the first that is in the result."""
     missing_at_end: int
 
     @property
     def cut_off(self) -> bool:
-        """Whether the person was not let finish."""
+        """True if the turn ended before the person had finished."""
         return self.wait_seconds < 0 or self.missing_at_end > 1
 
     @property
     def cut_in_pause(self) -> bool:
-        """Whether it was that pause; without one, any of the person's own."""
+        """True if that pause cut the person off, or without such a pause any of the person's own."""
         return self.cut_off and not self.held
 
     @property
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def outcome(utterance: Utterance, wait_seconds: float, ended: str, text: str) -> Outcome:
-    """What has become of `utterance`."""
+    """Return the outcome of the turn with `utterance`."""
     before, after = missing([word.text for word in utterance.words], text)
     answered_at = utterance.last_sound + wait_seconds
     pause_ends = utterance.paused_at + utterance.pause_seconds
@@ -69,7 +69,7 @@ def outcome(utterance: Utterance, wait_seconds: float, ended: str, text: str) ->
 
 
 def missing(said: Sequence[str], text: str) -> tuple[int, int]:
-    """How many words are not in `text`: before the first of `said` that is, and after the last that is."""
+    """Return the numbers of words of `said` missing before the first that is in `text`, and after the last."""
     words, heard = normal(" ".join(said)), normal(text)
     blocks = SequenceMatcher(None, words, heard, autojunk=False).get_matching_blocks()
     found = [block for block in blocks if block.size]

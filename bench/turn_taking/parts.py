@@ -1,4 +1,4 @@
-"""Is a turn that is understood part by part understood as well as the whole, and as soon after a minute as after a sentence?
+"""Turns transcribed in parts: compare the accuracy with whole turns, and the delay after a minute with that after a sentence.
 
 The product's own conversation in virtual time, with Whisper base, which takes the processor time that it needs here.
 """
@@ -35,33 +35,33 @@ from voicemode.speech.base import Transcript, Voice
 from voicemode.speech.speculative import speculative
 
 HEARD_OUT = Rules(silence_seconds=1.8, max_seconds=600.0)
-"""Nobody is cut off: what is measured is how the words are understood."""
+"""Rules that cut nobody off, as only the transcripts are measured."""
 THOUGHT_SECONDS = 1.3
 SOFTLY = 0.5
 AUDIBLE = 3000.0
-"""Root mean square of the loudest moments of somebody at a microphone."""
+"""Root mean square of the loudest moments of a person at a microphone."""
 LONG_SECONDS = (30.0, 45.0, 60.0)
 GAPS_SECONDS = (0.3, 0.6, 1.0)
 SHORT = (4.0, 7.0)
-"""Seconds of a turn that is no long one."""
+"""Shortest and longest short turn, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """One turn."""
+    """Transcripts of one turn."""
 
     seconds: float
     said: str
     whole: str
-    """Transcribed as one file."""
+    """Transcript of the turn as one file."""
     parts: str
-    """As it was understood."""
+    """Transcript of the turn in parts."""
     ready_seconds: float
-    """From its last sound until nothing was left to transcribe."""
+    """Seconds from the last sound until nothing was left to transcribe."""
 
     @property
     def lost(self) -> tuple[int, int]:
-        """Words that the whole has and the parts have not, at its start and at its end. A word heard otherwise is not lost."""
+        """Numbers of words missing from the parts at the start and at the end. A word heard differently is not lost."""
         whole, parts = normal(self.whole), normal(self.parts)
         blocks = [each for each in SequenceMatcher(None, whole, parts, autojunk=False).get_matching_blocks() if each.size]
         if not blocks:
@@ -72,13 +72,13 @@ class Understood:
 
 
 class Busy:
-    """Whisper, one request at a time, as our service works: what nobody waits for any more is finished all the same."""
+    """Whisper, one request at a time, as in our service: abandoned requests are finished all the same."""
 
     def __init__(self, engine: WhisperEngine) -> None:
         self._engine = engine
         self._lock = asyncio.Lock()
         self.free_at = 0.0
-        """By the loop's clock."""
+        """Time at which Whisper is free, by the loop's clock."""
 
     async def transcribe(self, audio: Frame, *, prompt: str = "", language: str = "") -> Transcript:
         now = asyncio.get_running_loop().time
@@ -116,7 +116,7 @@ async def understood(engine: WhisperEngine, said: Utterance, folder: Path) -> Un
 
 
 def sentences(clips: Sequence[Clip]) -> list[Utterance]:
-    """100 turns of 25 clips: as they are, softly, with a pause for thought, and in pairs."""
+    """Return 100 turns from 25 clips: unchanged, softly, with a pause for thought, and in pairs."""
     whole = [complete(clip) for clip in clips]
     cuts = [(clip, find_cut(clip)) for clip in clips]
     thoughtful = [with_pause(clip, cut, THOUGHT_SECONDS) for clip, cut in cuts if cut is not None]
@@ -125,7 +125,7 @@ def sentences(clips: Sequence[Clip]) -> list[Utterance]:
 
 
 def audible(clip: Clip) -> Clip:
-    """The same as loud as speech is, where the recording is too faint for any detector."""
+    """Amplify `clip` to the level of speech if the recording is too faint for any detector."""
     if loud_enough(clip.audio):
         return clip
     level = float(np.percentile(loudness(clip.audio), 99))
@@ -133,12 +133,12 @@ def audible(clip: Clip) -> Clip:
 
 
 def softly(said: Utterance) -> Utterance:
-    """The same, from further away."""
+    """Return the utterance from further away."""
     return replace(said, name=f"{said.name} softly", audio=sound(samples(said.audio) * SOFTLY))
 
 
 def speeches(clips: Sequence[Clip]) -> list[Utterance]:
-    """Long turns: each length with each gap between sentences, of different people."""
+    """Return long turns: each length with each gap between sentences, by different people."""
     made = []
     for number, (seconds, gap) in enumerate((seconds, gap) for seconds in LONG_SECONDS for gap in GAPS_SECONDS):
         start = number * 4 % len(clips)
@@ -147,7 +147,7 @@ def speeches(clips: Sequence[Clip]) -> list[Utterance]:
 
 
 def figures(short: Sequence[Understood], long: Sequence[Understood]) -> list[Figure]:
-    """Of sentences, and of speeches."""
+    """Return the figures of sentences and of speeches."""
     some = [each.ready_seconds for each in short if SHORT[0] <= each.seconds <= SHORT[1]]
     minute = [each.ready_seconds for each in long if each.seconds >= LONG_SECONDS[-1]]
     lost = [each.lost for each in (*short, *long)]

@@ -1,4 +1,4 @@
-"""Detector and turn model, each asked only once for the same sound: the answer is the same for every preset."""
+"""Cached speech detector and turn model: their answers for the same audio are the same for every preset."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -10,25 +10,25 @@ from voicemode.conversation.detectors import TurnDetectors
 
 DIGEST_BYTES = 16
 AGGRESSIVENESS = 2
-"""The setting's default."""
+"""Default of the setting."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """Of what they said."""
+    """Cached answers of speech detector and turn model."""
 
     turn_model: TurnModel | None
     speech: dict[bytes, bool] = field(default_factory=dict)
     finished: dict[bytes, float] = field(default_factory=dict)
 
     def detectors(self) -> TurnDetectors:
-        """Fresh ones for a turn."""
+        """Return new detectors for a turn."""
         model = self.turn_model and RecalledTurnModel(self.turn_model, self.finished)
         return TurnDetectors(vad=RecalledVad(create_vad("auto", AGGRESSIVENESS), self.speech), turn_model=model)
 
 
 class RecalledVad:
-    """What it says of a frame depends on all before it: so does the name under which that is kept."""
+    """A cached VAD. The answer for a frame depends on all frames before it, and so does the cache key."""
 
     def __init__(self, vad: Vad, known: dict[bytes, bool]) -> None:
         self.frame_seconds = vad.frame_seconds

@@ -1,4 +1,4 @@
-"""People who say a sentence each, and what they say."""
+"""Recordings of people who say a sentence each, with transcripts."""
 
 import csv
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ from voicemode.audio.wav import read_wav
 OWN = REPOSITORY / "tests/recordings"
 """Five sentences by one person."""
 SHARED = REPOSITORY.parent / "shared/speech"
-"""25 by nine, where they are at hand."""
+"""25 sentences by nine people, if available."""
 TUNED_BY = ("LJ002", "jfk", "ls-2412", "sb-spk2")
-"""Every second reader of those: the waits were chosen by what they say, and what the others say is held out."""
+"""Every second reader of SHARED: the waits were tuned on these readers, and the others are held out."""
 FAINT = 500.0
-"""Root mean square of the loudest moments of what is fainter than speech at a microphone."""
+"""Root mean square of the loudest moments below which a recording is fainter than speech at a microphone."""
 SENTENCES = ("to leave my native country",)
-"""What ends a sentence in the middle of a recording: transcripts have no full stops, and no pause is to be put there."""
+"""Ends of sentences inside recordings, where no pause is inserted; the transcripts have no full stops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
     name: str
     audio: Frame
-    """16 kHz."""
+    """Audio of 16 kHz."""
     words: tuple[Word, ...]
 
 
@@ -39,14 +39,14 @@ def default_folder() -> Path:
 
 
 def recorded(folder: Path) -> list[Clip]:
-    """The recordings that `manifest.tsv` in `folder` lists: columns `file` and `transcript`. Raises OSError."""
+    """Return the recordings listed in `manifest.tsv` in `folder`, by columns `file` and `transcript`. Raises OSError."""
     with (folder / "manifest.tsv").open(encoding="utf-8") as manifest:
         rows = list(csv.DictReader(manifest, delimiter="\t"))
     return [clip(row["file"], at_16_khz(read_wav(folder / row["file"])), row["transcript"]) for row in rows]
 
 
 def clips(folder: Path) -> list[Clip]:
-    """The same, without those that are too faint. Raises OSError."""
+    """Return the recordings that are loud enough. Raises OSError."""
     return [each for each in recorded(folder) if loud_enough(each.audio)]
 
 
@@ -63,5 +63,5 @@ def at_16_khz(audio: Frame) -> Frame:
 
 
 def loud_enough(audio: Frame) -> bool:
-    """Whether it is as loud as a microphone makes speech. In a recording that is not, 16 bits do not hold its last sounds."""
+    """True if `audio` is as loud as speech at a microphone. In fainter recordings, 16 bits cannot hold the last sounds."""
     return float(np.percentile(loudness(audio), 99)) >= FAINT

@@ -1,4 +1,4 @@
-"""What the scripted person says: a sentence as it was recorded, or with a pause for thought cut into its middle."""
+"""Utterances of the scripted person: recorded sentences, unchanged or with a pause for thought cut into their middle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,54 +13,54 @@ from voicemode.audio.frames import Frame, join
 from voicemode.audio.vad import RATE
 
 WINDOW_SECONDS = 0.05
-"""The quietest of so much is where a pause is put."""
+"""Length of the quiet window in which a pause is put."""
 FADE_SECONDS = 0.01
-"""Either side of a cut, so that it does not click."""
+"""Fade on either side of a cut, which avoids clicks."""
 SENTENCE_ENDS = (".", "!", "?")
 APART_SECONDS = 0.5
-"""From one pause to another."""
+"""Least distance between two pauses."""
 AWAY_SECONDS = 1.0
-"""From the end of a sentence, at least."""
+"""Least distance of a pause from the end of a sentence."""
 FAINTEST = 3.0
-"""Root mean square: a microphone always hisses."""
+"""Root mean square of the faintest room: a microphone always hisses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     name: str
     audio: Frame
-    """16 kHz, from the first sound or a little before it."""
+    """Audio of 16 kHz, from the first sound or a little before it."""
     words: tuple[Word, ...]
     last_sound: float
-    """When the person has finished, in seconds."""
+    """Time at which the person has finished, in seconds."""
     pause_seconds: float = 0.0
-    """How long the person thinks in mid-sentence."""
+    """Length of the pause for thought in mid-sentence."""
     paused_at: float = 0.0
-    """When that begins, in seconds."""
+    """Beginning of that pause, in seconds."""
 
 
 def complete(clip: Clip) -> Utterance:
-    """The clip as it is."""
+    """Return the clip as an utterance, unchanged."""
     return Utterance(name=clip.name, audio=clip.audio, words=clip.words, last_sound=voice_span(clip.audio)[1])
 
 
 def find_cut(clip: Clip) -> float | None:
-    """The middle of the quietest 50 ms in the middle third, far from any sentence's end; seconds.
+    """Return the middle of the quietest 50 ms in the middle third, far from any sentence's end, in seconds.
 
-    None if the clip has less than two words on either side of it.
+    None if the clip has fewer than two words on either side of the cut.
     """
     return next(iter(find_cuts(clip, 1, margin=1 / 3)), None)
 
 
 def find_cuts(clip: Clip, most: int, margin: float = 1 / 6) -> list[float]:
-    """Where a pause may be put: the middles of the quietest 50 ms, apart from each other and far from any sentence's end.
+    """Find places for pauses: the middles of the quietest 50 ms, apart from each other and far from any sentence's end.
 
     Args:
-        clip: Who is to pause.
-        most: How many are wanted.
-        margin: The share of the clip at its beginning, and at its end, that is left alone.
+        clip: Clip to be cut.
+        most: Most places to return.
+        margin: Share of the clip that stays uncut at the beginning and at the end.
     Returns:
-        Seconds, the quietest first; none without two words on either side, and but for the first none in a loud sound.
+        Seconds, the quietest first; each has two words on either side, and only the first can be in a loud sound.
     """
     start, end = voice_span(clip.audio)
     aside = (end - start) * margin
@@ -77,7 +77,7 @@ def find_cuts(clip: Clip, most: int, margin: float = 1 / 6) -> list[float]:
 
 
 def quietest(audio: Frame) -> list[tuple[float, bool]]:
-    """The middles of windows in seconds, the quietest first, and whether it is quieter than a voice."""
+    """Return the middles of windows in seconds, the quietest first, each with True if it is quieter than a voice."""
     level = loudness(audio)
     size = round(WINDOW_SECONDS / STEP_SECONDS)
     power = np.convolve(level**2, np.ones(size) / size, "valid")
@@ -88,17 +88,17 @@ def quietest(audio: Frame) -> list[tuple[float, bool]]:
 
 
 def near_an_end(words: Sequence[Word], at: float) -> bool:
-    """Whether a sentence, other than the last, ends about then; only transcripts with full stops say so."""
+    """True if a sentence other than the last ends near `at`; only transcripts with full stops tell."""
     return any(word.text.endswith(SENTENCE_ENDS) and abs(word.end - at) < AWAY_SECONDS for word in words[:-1])
 
 
 def words_before(words: Sequence[Word], at: float) -> list[Word]:
-    """Those that are said by then, for the most part."""
+    """Return the words of which at least half lies before `at`."""
     return [word for word in words if (word.start + word.end) / 2 < at]
 
 
 def with_pause(clip: Clip, cut: float, seconds: float) -> Utterance:
-    """The clip with a pause of `seconds` at `cut`: as much of the same room as is missing to that."""
+    """Return the clip with a pause of `seconds` at `cut`, extended with noise of the same room to that length."""
     start, end = silence_around(clip, cut)
     missing = max(0.0, seconds - (end - start))
     at = round(cut * RATE)
@@ -121,18 +121,18 @@ def with_pause(clip: Clip, cut: float, seconds: float) -> Utterance:
 
 
 def silence_around(clip: Clip, at: float) -> tuple[float, float]:
-    """The silence that is there already, in seconds; none if somebody speaks."""
+    """Return the existing silence around `at`, in seconds; empty if somebody speaks."""
     return next((gap for gap in pauses(clip.audio, 0.0) if gap[0] <= at <= gap[1]), (at, at))
 
 
 def room(audio: Frame, seconds: float) -> Frame:
-    """As much of the room in which `audio` was recorded as its quietest moments tell: noise, the same every time."""
+    """Return noise at the level of the quietest moments of `audio`, the same every time."""
     level = max(FAINTEST, float(np.percentile(loudness(audio), 3)))
     return sound(np.random.default_rng(0).normal(0.0, level, round(seconds * RATE)))
 
 
 def one_after_another(clips: Sequence[Clip], gap: float, seconds: float) -> Utterance:
-    """Somebody who talks for at least `seconds`, with `gap` seconds between sentences."""
+    """Return a person who talks for at least `seconds`, with `gap` seconds between sentences."""
     pieces: list[Frame] = []
     words: list[Word] = []
     said = 0.0
@@ -152,7 +152,7 @@ def between(audio: Frame, start: float, end: float) -> Frame:
 
 
 def utterances(clips: Sequence[Clip], thoughts: Sequence[float], places: int = 1) -> list[Utterance]:
-    """Each of `clips` as it is, and with each of `thoughts`, pauses in seconds, cut into each of up to so many places."""
+    """Return each of `clips` unchanged, and with each pause of `thoughts`, in seconds, at each of up to `places` places."""
     cuts = [(clip, cut) for clip in clips for cut in find_places(clip, places)]
     thoughtful = [with_pause(clip, cut, seconds) for clip, cut in cuts for seconds in thoughts]
     return [*(complete(clip) for clip in clips), *thoughtful]

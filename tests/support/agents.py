@@ -1,4 +1,4 @@
-"""What an agent's VoiceMode needs to start its own engines in a test: weights, free ports, an end to what was started."""
+"""Support for agents whose VoiceMode starts its own engines in a test: weights, free ports and cleanup."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ from tests.support.mcp_client import environment
 from tests.support.paths import REPOSITORY
 
 SOUNDLESS = Path(__file__).parent / "soundless"
-"""Replaces the sound card of a program on whose PYTHONPATH it is."""
+"""Folder that replaces the sound card of a program when on its PYTHONPATH."""
 WEIGHTS = ("whisper-base", "kokoro", "kokoro-voices")
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Engine servers of their own: other ports than the person's, the same for all tests of a run."""
+    """Separate engine servers, on other ports than the person's, the same for all tests of a run."""
 
     base_dir: Path
     models_dir: Path
@@ -40,12 +40,12 @@ class Engines:
         }
 
     def processes(self) -> list[psutil.Process]:
-        """The servers that run now."""
+        """Return the servers that run now."""
         ports = {str(self.whisper_port), str(self.kokoro_port)}
         return [process for process in psutil.process_iter(["cmdline"]) if ports & set(process.info["cmdline"] or [])]
 
     def close(self) -> None:
-        """End them, as a person would."""
+        """Stop the servers with SIGTERM, as a person would."""
         processes = self.processes()
         for process in processes:
             with suppress(psutil.NoSuchProcess):
@@ -55,7 +55,7 @@ class Engines:
 
 @pytest.fixture(scope="session")
 def engines(tmp_path_factory: pytest.TempPathFactory, weights: Callable[[str], Path]) -> Iterator[Engines]:
-    """Engine servers that the first agent starts and the end of the run stops."""
+    """Engine servers, started by the first agent and stopped at the end of the run."""
     whisper_port, kokoro_port = free_ports(2)
     (models_dir,) = {weights(name).parent for name in WEIGHTS}
     running = Engines(tmp_path_factory.mktemp("base"), models_dir, whisper_port, kokoro_port)
@@ -64,7 +64,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory, weights: Callable[[str], P
 
 
 def speaking_agent(voice_url: str, **extra: str) -> dict[str, str]:
-    """Settings of an agent that has `voice_url` to speak with, whose own engines do not run, and that needs no sound card."""
+    """Return the environment of an agent that speaks through `voice_url`, without engines of its own or a sound card."""
     whisper_port, kokoro_port = free_ports(2)
     return environment(
         VOICEMODE_TRANSPORT="local",

@@ -1,6 +1,6 @@
-"""A network that loses and delays packets, or is cut: a namespace of its own, with every packet passing through this process.
+"""A network that loses and delays packets, or is cut: a namespace whose packets all pass through this process.
 
-What `tc netem` does, which few kernels have built in: two TUN devices, one here and one there, and a thread between them.
+Does what `tc netem` does, which few kernels have built in: two TUN devices, one on each side, and a thread between them.
 """
 
 import heapq
@@ -25,24 +25,24 @@ LONGEST_PACKET = 2048
 
 
 class BadNetwork:
-    """A context manager. Packets between `here` and `there` are treated as its attributes say, at any time.
+    """A context manager. The attributes, which can change at any time, control the packets between `here` and `there`.
 
-    Skips the test where this is not allowed.
+    Skips the test if namespaces are not allowed.
     """
 
     here = "10.88.0.1"
-    """Address of this machine in it."""
+    """Address of this machine in the network."""
     there = "10.88.0.2"
 
     def __init__(self) -> None:
         self.loss = 0.0
         """Share of packets that are lost, in each direction."""
         self.delay_seconds = 0.0
-        """Of each packet, in each direction."""
+        """Delay of each packet, in each direction."""
         self.jitter_seconds = 0.0
-        """More or less than that, at random; order stays."""
+        """Largest random deviation from that delay; packets stay in order."""
         self.cut = False
-        """Whether nothing comes through."""
+        """True to drop all packets."""
         self._name = f"vm{os.getpid()}"
         self._stack = ExitStack()
         self._chance = random.Random(5)
@@ -50,7 +50,7 @@ class BadNetwork:
 
     @property
     def inside(self) -> tuple[str, ...]:
-        """What comes before a command that is to run there."""
+        """Prefix of a command that is to run in the namespace."""
         return ("ip", "netns", "exec", self._name)
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class BadNetwork:
         self._stack.close()
 
     def _open(self, name: str) -> int:
-        import fcntl  # not everywhere, and neither are namespaces
+        import fcntl  # not on all platforms, like namespaces
 
         try:
             device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -96,7 +96,7 @@ class BadNetwork:
             pytest.skip(f"no network namespace can be made here: {done.stderr.strip()}")
 
     def _relay(self, one: int, other: int) -> None:
-        """Until the end: each packet goes out of the other device, when its time has come."""
+        """Forward each packet to the other device when it is due, until stopped."""
         number, waiting = count(), list[tuple[float, int, int, bytes]]()
         latest = dict.fromkeys((one, other), 0.0)
         with selectors.DefaultSelector() as selector:

@@ -1,7 +1,7 @@
-"""A real browser, Debian's chromium without a window, whose microphone is a recording.
+"""A real browser, Debian's chromium in headless mode, whose microphone is a recording.
 
-Driven by Playwright's Python package: the browser, the agent and the servers of a test are then on one event loop, and it
-carries the driver that playwright-core would need Node.js for.
+Playwright's Python package drives it, so the browser, the agent and the servers of a test share one event loop. The package
+includes the driver, for which playwright-core would need Node.js.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ FLAGS = (
 )
 PERMITTED = "--use-fake-ui-for-media-stream"
 PATIENCE_MS = 45_000
-"""Bound on everything that is awaited, on a machine that is busy."""
+"""Timeout of every wait, long enough for a busy machine."""
 expect.set_options(timeout=PATIENCE_MS)
 
 PEERS = """
@@ -51,7 +51,7 @@ HEARD = """async (seconds) => {
 
 
 def needed() -> str:
-    """Path of the browser; skips the test where it, or the page, is missing."""
+    """Return the path of the browser; skip the test if the browser or the page is missing."""
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("chromium is not installed: scripts/check installs it")
@@ -61,7 +61,7 @@ def needed() -> str:
 
 
 def microphone(folder: Path, said: Frame) -> str:
-    """The flag for a person who says this whenever a microphone is opened or chosen, and is silent from then on."""
+    """Return the flag for a person who says this when a microphone is opened or chosen, and is silent from then on."""
     path = folder / "said.wav"
     path.write_bytes(wav_bytes(said))
     return f"--use-file-for-fake-audio-capture={path}%noloop"
@@ -69,7 +69,7 @@ def microphone(folder: Path, said: Frame) -> str:
 
 @asynccontextmanager
 async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    """A browser of its own."""
+    """Yield a new browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=needed(), args=[*FLAGS, *flags])
         try:
@@ -80,7 +80,7 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def visitor(browser: Browser, **context: Any) -> AsyncIterator[Page]:
-    """A person without cookies or memory, on a phone; what they see must break no rule of the page's policy."""
+    """Yield a page for a new person on a phone, without cookies; fail on violations of the page's policy and on errors."""
     about: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "locale": "en-GB", **context}
     async with await browser.new_context(**about) as person:
         person.set_default_timeout(PATIENCE_MS)
@@ -96,7 +96,7 @@ async def visitor(browser: Browser, **context: Any) -> AsyncIterator[Page]:
 
 
 def watched(person: BrowserContext) -> list[str]:
-    """Fills with what breaks the policy, and with errors that nobody caught."""
+    """Return a list that collects violations of the policy and uncaught errors."""
     broken: list[str] = []
     person.on("weberror", lambda error: broken.append(str(error.error)))
     person.on("console", lambda said: broken.append(said.text) if "Content Security Policy" in said.text else None)
@@ -104,13 +104,13 @@ def watched(person: BrowserContext) -> list[str]:
 
 
 async def faults(page: Page) -> list[str]:
-    """What axe finds wrong with what is shown."""
+    """Return the accessibility violations that axe finds on the page."""
     found: dict[str, Any] = await page.evaluate(f"async () => {{ {AXE.read_text(encoding='utf-8')}; return axe.run(); }}")
     return [f"{fault['id']}: {fault['nodes'][0]['html']}" for fault in found["violations"]]
 
 
 async def hears(page: Page, seconds: float) -> None:
-    """Wait until so much sound has come, with something in it."""
+    """Wait until the page has received `seconds` of audio that is not silent."""
     async with asyncio.timeout(PATIENCE_MS / 1000 + seconds):
         while not await page.evaluate(HEARD, seconds):
             await asyncio.sleep(0.1)

@@ -1,12 +1,12 @@
-"""A speech server on real sockets that fails as it is told, and counts what reached it.
+"""A speech server on real sockets that fails on command, and counts what reached it.
 
     async with chaos() as server:
         await server.become(Fault.HANGS_MIDWAY)
         ...
         assert server.spoken["Hello."] == 1
 
-What it says can be told apart: `sentences_in` reads the sentences out of the sound. Nothing here waits except where a
-client's limit is what is tested.
+Its speech is decodable: `sentences_in` reads the sentences from the audio. Nothing here waits, except to test the
+timeouts of a client.
 """
 
 import asyncio
@@ -25,35 +25,35 @@ from voicemode.audio.wav import wav_bytes
 
 RATE = 24_000
 BEGIN, END = 30_000, 30_001
-"""Samples around a sentence; no letter is as loud."""
+"""Samples that mark a sentence; no letter is as loud."""
 DRIP_SECONDS = 0.1
 
 
 class Fault(Enum):
-    """What can be wrong with a server."""
+    """Faults of a server."""
 
     NONE = auto()
     REFUSES = auto()
     """Nothing listens."""
     HANGS = auto()
-    """Before the header."""
+    """Hangs before the header."""
     HANGS_MIDWAY = auto()
     DRIPS = auto()
-    """A byte now and then."""
+    """Sends a byte now and then."""
     DRIPS_HEADER = auto()
     CLOSES = auto()
-    """Without an answer."""
+    """Closes the connection without a response."""
     RESETS = auto()
     RESETS_MIDWAY = auto()
     TRUNCATES = auto()
-    """Half of the body, then it closes."""
+    """Sends half of the body, then closes."""
     CLAIMS_MORE = auto()
-    """Its Content-Length is too large; then it closes."""
+    """Sends a Content-Length that is too large, then closes."""
     CLAIMS_LESS = auto()
-    """Its Content-Length is too small."""
+    """Sends a Content-Length that is too small."""
     HTML = auto()
     ODD = auto()
-    """Cuts sound within samples. A client has to put up with that."""
+    """Splits audio within samples, which a client must tolerate."""
     UNAUTHORISED = auto()
     BUSY = auto()
     BUSY_FOR_A_WHILE = auto()
@@ -64,15 +64,15 @@ class Fault(Enum):
 
 
 HARMLESS = frozenset({Fault.NONE, Fault.ODD})
-"""With these, a client gets its answer."""
+"""Faults with which a client still gets its response."""
 SLOW = frozenset({Fault.HANGS, Fault.HANGS_MIDWAY, Fault.DRIPS, Fault.DRIPS_HEADER})
-"""These end when a limit of the client does."""
+"""Faults that last until a timeout of the client."""
 RETRY_AFTER_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What would be answered if nothing was wrong."""
+    """Response of a healthy server."""
 
     kind: str
     body: bytes
@@ -89,19 +89,19 @@ class Content:
 class Chaos:
     server: FakeEndpoint
     text: str
-    """What it hears."""
+    """Transcript of all audio."""
     elsewhere: str
-    """Where it redirects to."""
+    """Target of redirects."""
     letter_samples: int
     fault: Fault = Fault.NONE
     lists_too: bool = False
-    """Whether the lists of models and voices fail as well."""
+    """True if the lists of models and voices fail as well."""
     asked: Counter[str] = field(default_factory=Counter)
     """Requests by path."""
     keys: set[str] = field(default_factory=set)
-    """Keys that were sent here."""
+    """Keys received."""
     spoken: Counter[str] = field(default_factory=Counter)
-    """Sentences whose sound was sent to the end."""
+    """Sentences whose audio was sent completely."""
 
     @property
     def url(self) -> str:
@@ -109,17 +109,17 @@ class Chaos:
 
     @property
     def connections(self) -> int:
-        """Connections ever accepted."""
+        """Number of connections accepted so far."""
         return self.server.connections
 
     async def become(self, fault: Fault) -> None:
-        """Fail like this from now on."""
+        """Fail with `fault` from now on."""
         if (fault is Fault.REFUSES) != (self.fault is Fault.REFUSES):
             await (self.server.stop() if fault is Fault.REFUSES else self.server.listen())
         self.fault = fault
 
     async def behave(self, request: Request, reply: Reply) -> None:
-        # A soak must not be outgrown by its own records.
+        # The records must not grow during a soak test.
         self.server.requests.clear()
         path = request.path.removeprefix("/v1/")
         self.asked[path] += 1
@@ -160,13 +160,13 @@ def sound(text: str, audio_format: str, letter_samples: int) -> Content:
 
 
 def voice_of(text: str, letter_samples: int = 1) -> bytes:
-    """PCM from which `sentences_in` reads `text`."""
+    """Return PCM from which `sentences_in` reads `text`."""
     letters = [ord(letter) for letter in text for _ in range(letter_samples)]
     return pcm_of(array("h", [BEGIN, *letters, END]))
 
 
 def sentences_in(pcm: bytes, letter_samples: int = 1) -> list[str]:
-    """Sentences that were begun in `pcm`; one that was not finished ends in an ellipsis."""
+    """Return the sentences that begin in `pcm`; an unfinished one ends in an ellipsis."""
     found: list[str] = []
     for part in "".join(map(chr, (value % 65_536 for value in samples_of(pcm)))).split(chr(BEGIN))[1:]:
         letters, end, _ = part.partition(chr(END))
@@ -268,13 +268,13 @@ DELIVERIES: dict[Fault, Callable[[Content, Reply], Awaitable[None]]] = {
 async def chaos(
     *, text: str = "hello", elsewhere: str = "", letter_samples: int = 1, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[Chaos]:
-    """A server that is well until it is told otherwise.
+    """Yield a server that is healthy until a fault is set.
 
     Args:
-        text: What it hears, whatever is said.
-        elsewhere: Base URL that it redirects to, once it does.
-        letter_samples: How long a letter sounds, at 24,000 samples per second.
-        tls: Certificate and key, if it is to speak TLS.
+        text: Transcript of all audio.
+        elsewhere: Base URL to which a redirecting server redirects.
+        letter_samples: Length of a letter, at 24,000 samples per second.
+        tls: Certificate and key, to serve TLS.
     """
     async with endpoint(answers(500, "not yet"), tls=tls) as server:
         told = Chaos(server, text, elsewhere, letter_samples)

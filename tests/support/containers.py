@@ -1,7 +1,7 @@
-"""A real container engine, private to the tests: Podman with storage, network and locks of its own.
+"""A real container engine, private to the tests: Podman with separate storage, network and locks.
 
-Its images are kept from run to run. The base image is no download: a Debian of the same release, made from Debian's packages,
-takes its name.
+Images are kept from run to run. The base image is not downloaded: a Debian of the same release, made from Debian's
+packages, takes its name.
 
 Needs root, and from Debian: podman runc netavark aardvark-dns iptables catatonit debootstrap iproute2 util-linux.
 """
@@ -25,7 +25,7 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 Environ = Mapping[str, str]
 NOTHING: Environ = MappingProxyType({})
 
-# What Podman would share with the person's own Podman. `ready` is said once commands may come.
+# Hides the folders that Podman would share with the person's own Podman, and prints `ready` once commands can run.
 SCRIPT = """
 for place in /run/containers /run/libpod /run/netns /dev/shm; do
   mkdir -p $place && mount -t tmpfs tmpfs $place
@@ -34,7 +34,7 @@ ip link set lo up
 echo ready
 exec sleep infinity
 """
-# Without limits of its own Podman asks for more than some sandboxes grant.
+# Podman's default limits exceed those that some sandboxes grant.
 CONTAINERS = """
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -55,7 +55,7 @@ runroot = "/run/containers/storage"
 
 
 def missing() -> str:
-    """Why no containers can run here; empty if they can."""
+    """Return why no containers can run here; empty if they can."""
     programs = [name for name in PARTS if shutil.which(name) is None]
     if programs:
         return f"no {', '.join(programs)}: apt-get install {PACKAGES}"
@@ -69,10 +69,10 @@ def missing() -> str:
 
 
 class Podman:
-    """The engine. Call it with arguments of `podman`; `compose` and `beside` are for other programs."""
+    """The engine. Call it with the arguments of `podman`; `compose` and `beside` run other programs."""
 
     def __init__(self, folder: Path, keeper: int, project: Path) -> None:
-        """`keeper` is the process whose namespaces it lives in, `project` has compose.yaml."""
+        """Use the namespaces of the process `keeper`; `project` has compose.yaml."""
         self._project = project
         self._enter = ("nsenter", "--target", str(keeper), "--mount", f"--wd={project}")
         self._environ = {
@@ -80,33 +80,33 @@ class Podman:
             "HOME": str(folder),
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
-            "DISABLE_HC_SYSTEMD": "true",  # we ask for health ourselves; there may be no systemd to do it
+            "DISABLE_HC_SYSTEMD": "true",  # the tests run health checks themselves, as there may be no systemd
         }
 
     def __call__(self, *arguments: str, seconds: float = 60) -> str:
-        """What `podman` prints; a failure is the test's."""
+        """Return the output of `podman`; a failure fails the test."""
         done = self.beside("podman", *arguments, seconds=seconds)
         assert done.returncode == 0, f"podman {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def compose(self, *arguments: str, **environ: str) -> None:
-        """Run `podman-compose` on the project's compose.yaml; a failure is the test's."""
+        """Run `podman-compose` on the project's compose.yaml; a failure fails the test."""
         done = self.beside(str(COMPOSE), "--no-ansi", *arguments, seconds=120, environ=environ)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def beside(self, *command: str, seconds: float = 60, environ: Environ = NOTHING) -> "subprocess.CompletedProcess[str]":
-        """Run a program on the host of the containers, where their published ports are."""
+        """Run a program on the containers' host, where their published ports are."""
         return self._run([*self._enter, "--net", *command], seconds, environ)
 
     def build(self, tag: str, *options: str) -> None:
-        """Build the project's Dockerfile, with the network of this machine."""
+        """Build the project's Dockerfile with this machine's network."""
         command = ["podman", "build", "--network", "host", "--tag", tag, *options, str(self._project)]
         done = self._run([*self._enter, *command], 600)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
     def clear(self) -> None:
-        """Remove all but images."""
-        for name in self("ps", "--all", "--quiet").split():  # not --all at once: it stumbles over those that depend on others
+        """Remove everything but images."""
+        for name in self("ps", "--all", "--quiet").split():  # --all fails on containers that others depend on
             self("rm", "--force", "--depend", "--ignore", "--time", "1", name)
         self("volume", "prune", "--force")
         self("network", "prune", "--force")
@@ -115,7 +115,7 @@ class Podman:
         return self.beside("podman", "image", "exists", name).returncode == 0
 
     def import_image(self, name: str, root: Path) -> None:
-        """Make an image of the folder `root` that trusts what this machine trusts."""
+        """Make an image from the folder `root`, with this machine's trusted certificates."""
         shutil.copy(CERTIFICATES, root / CERTIFICATES.relative_to("/"))
         archive = Path(shutil.make_archive(str(root), "tar", root))
         changes = [f"SSL_CERT_FILE={CERTIFICATES}", f"PIP_CERT={CERTIFICATES}", "UV_SYSTEM_CERTS=1"]
@@ -129,7 +129,7 @@ class Podman:
 
 @contextmanager
 def podman(folder: Path, project: Path) -> Iterator[Podman]:
-    """The engine with its images in `folder`; containers, volumes and networks are gone in the end."""
+    """Yield the engine with its images in `folder`; remove containers, volumes and networks at the end."""
     (folder / "containers.conf").write_text(CONTAINERS.format(folder=folder))
     (folder / "storage.conf").write_text(STORAGE.format(folder=folder))
     command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "sh", "-ec", SCRIPT]
@@ -147,7 +147,7 @@ def podman(folder: Path, project: Path) -> Iterator[Podman]:
 
 
 def debian_with_python(release: str, root: Path) -> None:
-    """Install that release of Debian, its Python and nothing else into `root`; skips the test if Debian is out of reach."""
+    """Install a minimal Debian `release` with Python into `root`; skip the test if Debian's packages cannot be reached."""
     command = ["debootstrap", "--variant=minbase", "--include=python3,python3-venv,ca-certificates", release, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     said = done.stdout[-2000:] + done.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""A place where several people can talk at once, and over us. Its time passes in steps of 20 ms: run it in virtual time."""
+"""A transport where several people can talk at once, and over us. Time passes in steps of 20 ms: run it in virtual time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -30,11 +30,11 @@ MANNERS = TurnOptions(
     expected=Expected(phrases=chosen(["language"], "en")),
 )
 MESSAGE = "WordP wordQ wordR wordS wordT wordU wordV wordW wordX wordA wordB wordC."
-"""3.6 s of our voice, in one part."""
+"""Message of 3.6 s of our voice, in one part."""
 
 
 class Ears(FakeSpeech):
-    """Speaks a word in 0.3 s. What it hears is told by how loud it is said, else the same always."""
+    """Speaks a word in 0.3 s. The transcript depends on the loudness of the audio, else it is always the same."""
 
     def __init__(self, text: str = "yes please", by_level: dict[int, str] | None = None) -> None:
         super().__init__(text)
@@ -56,7 +56,7 @@ class Ears(FakeSpeech):
 
 @dataclass(frozen=True)
 class Says:
-    """So long, so loud, from a moment on: seconds after the microphones were opened."""
+    """Speech with a length, a level and a start: seconds after the microphones were opened."""
 
     at: float
     seconds: float
@@ -71,7 +71,7 @@ class Person:
     leaves_at: float = 1e9
     fails_at: float = 1e9
     stalls_at: float = 1e9
-    """From here on nothing comes from the microphone."""
+    """Time after which nothing comes from the microphone."""
 
     def frame(self, now: float) -> Frame:
         levels = [said.level for said in self.says if said.at <= now < said.at + said.seconds]
@@ -82,16 +82,16 @@ class Person:
 class Duplex:
     people: Sequence[Person]
     closed: bool = False
-    """Whether nobody else can come."""
+    """True if nobody else can join."""
     echoes: bool = False
     name: str = "duplex"
     now: float = 0.0
     open: int = 0
     shown: list[News] = field(default_factory=list)
     volumes: list[float] = field(default_factory=list)
-    """Of our voice, as it sounded, step by step."""
+    """Volumes of our voice as played, step by step."""
     silent_at: float = 0.0
-    """When it sounded last."""
+    """Time at which our voice was last audible."""
 
     def __post_init__(self) -> None:
         self._tick = asyncio.Event()
@@ -154,10 +154,10 @@ class Duplex:
         self.shown.append(news)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
     def words(self) -> list[tuple[str, str]]:
-        """(speaker, text) of what can be read in the end: the last version of each utterance."""
+        """Return (speaker, text) of the last version of each utterance."""
         latest = {each.segment: each for each in self.shown if isinstance(each, Words)}
         return [(each.speaker, each.text) for each in latest.values()]
 
@@ -178,6 +178,6 @@ async def talk(
     message: str = MESSAGE,
     floor: Floor | None = None,
 ) -> tuple[Playback, TurnResult]:
-    """One turn."""
+    """Run one turn."""
     async with asyncio.timeout(60):
         return await conversation(place, speech, folder, floor).converse(message, Voice(), options, Stages())

@@ -1,11 +1,11 @@
-"""A real HTTP server on a real socket that misbehaves as told: what the speech client, and whoever uses it, is tested on.
+"""A real HTTP server on a real socket that misbehaves on command, to test the speech client and its users.
 
     async with endpoint(routes({"/v1/audio/speech": speaks(pcm)})) as server:
         client = SpeechClient(Endpoint(server.url), http, Settings())
         ...
         assert server.requests[-1].json["voice"] == "alloy"
 
-A behaviour is a coroutine function of a `Request` and a `Reply`. When it returns, the answer is complete.
+A behaviour is a coroutine function of a `Request` and a `Reply`. When it returns, the response is complete.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Headers, with names in lower case."""
     body: bytes
 
     @property
@@ -41,7 +41,7 @@ class Request:
 
     @property
     def form(self) -> dict[str, bytes]:
-        """Fields of a multipart body."""
+        """The fields of a multipart body."""
         head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
         message = email.message_from_bytes(head + self.body, policy=email.policy.HTTP)
         parts = [part for part in message.walk() if not part.is_multipart()]
@@ -53,19 +53,19 @@ def _name(part: Message) -> str:
 
 
 class Reply:
-    """One answer, written piece by piece."""
+    """A response, written piece by piece."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._chunked = False
 
     async def send(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """A whole answer at once."""
+        """Send a complete response."""
         await self._head(status, {**headers, "Content-Length": str(len(body))})
         await self.raw(body)
 
     async def start(self, content_type: str) -> None:
-        """Begin a streamed answer of status 200."""
+        """Begin a streamed response with status 200."""
         self._chunked = True
         await self._head(200, {"Content-Type": content_type, "Transfer-Encoding": "chunked"})
 
@@ -76,11 +76,11 @@ class Reply:
         await self.raw(b"0\r\n\r\n")
 
     def reset(self) -> None:
-        """Break the connection off without the courtesy of closing it."""
+        """Abort the connection without closing it properly."""
         self._writer.transport.abort()
 
     async def raw(self, data: bytes) -> None:
-        """Bytes as they are, whatever they do to the protocol."""
+        """Send raw bytes, even if they break the protocol."""
         self._writer.write(data)
         await self._writer.drain()
 
@@ -89,17 +89,17 @@ class Reply:
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """The beginning of an HTTP answer, up to its body."""
+    """Return the beginning of an HTTP response, up to the body."""
     lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 class HangUp(Exception):  # noqa: N818 - not an error: a behaviour raises it to close the connection
-    """Close the connection here and now."""
+    """Close the connection immediately."""
 
 
 class Inbox(asyncio.StreamReader):
-    """What a client sends; knows when it has left even while nothing is read."""
+    """Data from a client; notices that the client has left even while nothing is read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,23 +122,23 @@ class FakeEndpoint:
     url: str
     """Base URL, ending in /v1."""
     behaviour: Behaviour
-    """May be exchanged between requests."""
+    """Behaviour, which can be replaced between requests."""
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    """Connections ever accepted."""
+    """Number of connections accepted so far."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    """A request has arrived."""
+    """Set when a request has arrived."""
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    """A client closed its connection while it was owed an answer."""
+    """Set when a client closes its connection before the response is complete."""
     tls: ssl.SSLContext | None = None
     host: str = "127.0.0.1"
     _serving: set[asyncio.Task[None]] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _bound: socket.socket | None = None
-    """Keeps the port for us while nobody listens."""
+    """Socket that reserves the port while nothing listens."""
 
     async def listen(self) -> None:
-        """Accept connections: at first on any free port, after `stop` on the same one."""
+        """Accept connections, at first on any free port, after `stop` on the same one."""
         listener = self._bound or bound(self.host)
         self._bound = None
         self._server = await asyncio.get_running_loop().create_server(self._connect, sock=listener, ssl=self.tls)
@@ -146,7 +146,7 @@ class FakeEndpoint:
         self.url = f"http{'s' if self.tls else ''}://{name}:{listener.getsockname()[1]}/v1"
 
     async def stop(self) -> None:
-        """Refuse connections, and end those there are."""
+        """Refuse connections, and end the existing ones."""
         if self._server:
             self._server.close()
             self._server = None
@@ -175,7 +175,7 @@ class FakeEndpoint:
         return [request.path for request in self.requests]
 
     async def serve(self, reader: Inbox, writer: asyncio.StreamWriter) -> None:
-        """One connection, from its first request to its end."""
+        """Serve one connection, from its first request to its end."""
         self.connections += 1
         try:
             with suppress(HangUp, ConnectionError):
@@ -204,7 +204,7 @@ class FakeEndpoint:
 
 
 def outside_address(family: socket.AddressFamily = socket.AF_INET) -> str:
-    """An address of this machine that is not its loopback; skips the test if there is none."""
+    """Return an address of this machine other than loopback; skip the test if there is none."""
     cards = psutil.net_if_addrs().values()
     found = [entry.address for card in cards for entry in card if entry.family == family]
     mine = [address for address in found if not address.startswith(("127.", "169.254.", "fe80", "::1"))]
@@ -214,8 +214,8 @@ def outside_address(family: socket.AddressFamily = socket.AF_INET) -> str:
 
 
 def bound(host: str, port: int = 0) -> socket.socket:
-    """A socket that nobody listens on yet: connecting to it is refused."""
-    # With its protocol named: only then asyncio sends small answers at once.
+    """Return a bound socket on which nothing listens yet: connections to it are refused."""
+    # Without an explicit protocol, asyncio delays small responses.
     taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     taken.bind((host, port))
@@ -238,7 +238,7 @@ async def _read(reader: Inbox) -> Request | None:
 async def endpoint(
     behaviour: Behaviour, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
 ) -> AsyncIterator[FakeEndpoint]:
-    """A server that answers every request with `behaviour`, on a port of its own; as localhost where it speaks TLS."""
+    """Yield a server that answers every request with `behaviour`, on a free port; with TLS, as localhost."""
     fake = FakeEndpoint("", behaviour, tls=tls, host=host)
     await fake.listen()
     try:
@@ -248,7 +248,7 @@ async def endpoint(
 
 
 def answers(status: int, body: bytes | str | object, **headers: str) -> Behaviour:
-    """A fixed answer: bytes and text as they are, anything else as JSON. `retry_after="3"` is the header Retry-After."""
+    """Send a fixed response: bytes and text as they are, anything else as JSON. `retry_after="3"` is the header Retry-After."""
     kind = "text/plain"
     if isinstance(body, str):
         body = body.encode()
@@ -267,7 +267,7 @@ def transcribes(text: str) -> Behaviour:
 
 
 def speaks(*chunks: bytes, content_type: str = "audio/pcm") -> Behaviour:
-    """Audio, streamed in these pieces."""
+    """Stream audio in these pieces."""
 
     async def behave(_: Request, reply: Reply) -> None:
         await reply.start(content_type)
@@ -279,7 +279,7 @@ def speaks(*chunks: bytes, content_type: str = "audio/pcm") -> Behaviour:
 
 
 def breaks_off_after(*chunks: bytes) -> Behaviour:
-    """Half a stream: these pieces, then the connection is gone."""
+    """Stream these pieces, then close the connection in mid-stream."""
 
     async def behave(_: Request, reply: Reply) -> None:
         await reply.start("audio/pcm")
@@ -291,7 +291,7 @@ def breaks_off_after(*chunks: bytes) -> Behaviour:
 
 
 def hangs_after(*chunks: bytes) -> Behaviour:
-    """These pieces (or not even a head), then nothing, for ever."""
+    """Stream these pieces, then hang forever; without pieces, hang before the head."""
 
     async def behave(_: Request, reply: Reply) -> None:
         if chunks:
@@ -304,12 +304,12 @@ def hangs_after(*chunks: bytes) -> Behaviour:
 
 
 async def hangs_up(_: Request, __: Reply) -> None:
-    """The connection is closed without an answer."""
+    """Close the connection without a response."""
     raise HangUp
 
 
 def routes(table: Mapping[str, Behaviour]) -> Behaviour:
-    """A behaviour for each path, as in "/v1/audio/speech"; 404 for the rest."""
+    """Choose a behaviour by path, as in "/v1/audio/speech"; 404 for other paths."""
     missing = answers(404, {"error": {"message": "Not Found"}})
 
     async def behave(request: Request, reply: Reply) -> None:
@@ -319,7 +319,7 @@ def routes(table: Mapping[str, Behaviour]) -> Behaviour:
 
 
 def in_turn(*behaviours: Behaviour) -> Behaviour:
-    """The first request gets the first of these, and so on; the last one stays."""
+    """Give the first request the first of these behaviours, and so on; the last one stays."""
     left = list(behaviours)
 
     async def behave(request: Request, reply: Reply) -> None:
@@ -329,7 +329,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
 
 def speech_api(pcm: bytes = bytes(480), text: str = "hello", voices: tuple[str, ...] = ("af_sky",)) -> Behaviour:
-    """An endpoint in good health that always says and hears the same."""
+    """Return the behaviour of a healthy endpoint with constant speech and transcript."""
     return routes(
         {
             "/v1/audio/speech": speaks(pcm),

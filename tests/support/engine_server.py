@@ -1,6 +1,6 @@
-"""A stand-in for `voicemode serve`: a real process with a real /health, and no engine: it hears the same whatever is said.
+"""A stand-in for `voicemode serve`: a real process with a real /health but no engine: the transcript is always the same.
 
-Usage: engine_server.py FOLDER PORT [MOOD [OPTION ...]]. Notes in FOLDER who was started, and with what. Moods:
+Usage: engine_server.py FOLDER PORT [MOOD [OPTION ...]]. Notes each start, with its details, in FOLDER. Moods:
 ready, loading (until FOLDER/loaded exists), failed, old (of an earlier version), crash (at once), mute (never listens).
 """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voicemode.engines.whisper.engine import WhisperEngine
 
 Whisper = Callable[[str], "WhisperEngine"]
-"""The engine with the weights of that name, `tiny.en` or `base`; skips the test if they cannot be had."""
+"""Returns the engine with the weights `tiny.en` or `base`; skips the test if they are unavailable."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Fixtures: the real Kokoro engine, somebody who listens to it, and a real HTTP server around any engine."""
+"""Fixtures: the real Kokoro engine, a transcriber for its speech, and a real HTTP server around any engine."""
 
 import contextlib
 import threading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Serve = Callable[["Starlette"], str]
 """Serves an application on a free port of this machine until the test ends; returns the URL of its API."""
 Hear = Callable[[Frame], str]
-"""Writes down what is said."""
+"""Transcribes speech."""
 
 WHISPER_RATE = 16_000
 
@@ -49,7 +49,7 @@ def served(app: "Starlette") -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def weights(request: pytest.FixtureRequest) -> Callable[[str], Path]:
-    """The folder of a model by its name, kept from run to run; skips the test if it cannot be had."""
+    """A function that returns the folder of a model, kept from run to run, or skips the test if it is unavailable."""
     from voicemode.models.models import ensure
 
     folder = request.config.cache.mkdir("models")

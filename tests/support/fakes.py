@@ -1,4 +1,4 @@
-"""Fakes with seams: a scripted microphone, ears and voices that answer from a list."""
+"""Fakes with hooks for tests: a scripted microphone, and speech engines with fixed responses."""
 
 import array
 import asyncio
@@ -29,12 +29,12 @@ RATE = 16_000
 
 
 def tone(seconds: float, level: int = 9000, rate: int = RATE) -> Frame:
-    """A constant of `level`: loud enough for LoudnessVad, or silence at 0, or hiss at 1."""
+    """Return audio of constant `level`: loud enough for LoudnessVad by default, silence at 0, hiss at 1."""
     return Frame(array.array("h", [level] * round(rate * seconds)).tobytes(), rate)
 
 
 class LoudnessVad:
-    """Speech is what is loud."""
+    """A VAD that takes loud audio for speech."""
 
     frame_seconds = 0.02
     probability = 0.0
@@ -45,7 +45,7 @@ class LoudnessVad:
 
 
 class FakeSpeech:
-    """An endpoint that hears `text` and says each word as one frame, or fails."""
+    """An endpoint that transcribes all audio as `text` and speaks each word as one frame, or fails."""
 
     streams = False
     format = "pcm"
@@ -74,7 +74,7 @@ class FakeSpeech:
         return False
 
     async def learn(self) -> None:
-        """Its offer is known from the start."""
+        """Do nothing: the offer is known from the start."""
 
     async def transcribe_file(
         self, path: Path, *, language: str = "", response_format: str = "text", progress: FileProgress | None = None
@@ -101,7 +101,7 @@ class FakeSpeech:
 
 
 class StreamingSpeech(FakeSpeech):
-    """Understands word by word; breaks after so many frames."""
+    """Transcribes word by word; breaks after a number of frames."""
 
     streams = True
 
@@ -130,7 +130,7 @@ def down(message: str = "connection refused") -> ProviderError:
 def context(
     folder: Path, speech: StreamingTranscriber, rules: Rules, make: Callable[[], TurnDetectors] | None = None
 ) -> ListenContext:
-    """What people are heard with by `speech`; recordings are in `folder`, `make` makes their detectors."""
+    """Return a context that listens with `speech`; recordings go to `folder`, and `make` makes the detectors."""
     controls = Controls()
     return ListenContext(
         stt=speech,
@@ -145,12 +145,12 @@ def context(
 
 
 def utterance(context: ListenContext) -> Utterance:
-    """An utterance of nobody in particular."""
+    """Return an utterance of no particular speaker."""
     return Utterance(context, "", [])
 
 
 async def hear_all(utterance: Utterance, mic: Frames) -> None:
-    """Let `utterance` hear `mic`, to the end of either."""
+    """Feed `mic` to `utterance`, to the end of either."""
     async for frame in mic:
         if utterance.hear(frame):
             break
@@ -160,7 +160,7 @@ async def hear_all(utterance: Utterance, mic: Frames) -> None:
 
 
 class ScriptedTransport:
-    """A microphone that says `script` once our own voice has ended, then hisses or breaks."""
+    """A transport whose microphone delivers `script` once our own voice has ended, then hisses or breaks."""
 
     name = "scripted"
     echoes = True
@@ -219,7 +219,7 @@ class ScriptedTransport:
 
 
 class FakeSound:
-    """A sound library with one speaker, which opens and starts when the test lets it, and plays faster than real ones."""
+    """An audio library with one speaker, which opens and starts when the test allows, and plays faster than real time."""
 
     name = "fake"
 
@@ -267,7 +267,7 @@ class FakeSpeaker:
 
 
 class Stages(list[str]):
-    """A report that remembers, and lets the person speak once we listen."""
+    """A report that records the stages, and lets the person speak once we listen."""
 
     def __init__(self, transport: ScriptedTransport | None = None) -> None:
         super().__init__()

@@ -11,31 +11,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class FileServer:
-    """What is served, how badly, and what was asked for."""
+    """The files to serve, the faults to inject, and the requests received."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    """Path → content."""
+    """Content by path."""
     redirects: dict[str, str] = field(default_factory=dict)
-    """Path → the path or URL that has it."""
+    """Target path or URL by path."""
     break_after: list[int] = field(default_factory=list)
-    """The next answers end after so many bytes, one entry each."""
+    """Numbers of bytes after which the next responses end, one entry each."""
     stall_after: int | None = None
-    """Answers stop after so many bytes and stay open until `let_go`."""
+    """Number of bytes after which responses stall until `let_go`."""
     stops_at: int | None = None
-    """No answer goes beyond this byte of a file; it stays open until `let_go`."""
+    """Byte of a file at which responses stall until `let_go`."""
     ranges: bool = True
     requests: list[tuple[str, str, str]] = field(default_factory=list)
-    """(method, path, Range header) in the order they came."""
+    """(method, path, Range header) of each request, in order."""
     stalled: threading.Event = field(default_factory=threading.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def gets(self, path: str) -> list[str]:
-        """The Range headers of all GET requests for `path`."""
+        """Return the Range headers of all GET requests for `path`."""
         return [span for method, where, span in self.requests if method == "GET" and where == path]
 
     def end_of_answer(self, begin: int) -> int | None:
-        """After how many bytes the next answer, from `begin` on, ends; None is when all of it was sent."""
+        """Return the number of bytes after which the next response, from `begin` on, ends; None for a complete response."""
         if self.break_after:
             return self.break_after.pop(0)
         return self.stall_after if self.stops_at is None else max(0, self.stops_at - begin)
@@ -95,13 +95,13 @@ def _handler(state: FileServer) -> type[BaseHTTPRequestHandler]:
             return content[begin:]
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-            """Quiet: `requests` has it."""
+            """Log nothing: `requests` has everything."""
 
     return Handler
 
 
 def tarball(entries: dict[str, bytes]) -> bytes:
-    """A compressed one; names are put in as they are."""
+    """Return a compressed tar archive of `entries`, with their names unchecked."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in entries.items():

@@ -1,4 +1,4 @@
-"""Several speech servers that fail as they are told, behind one VoiceMode."""
+"""Several speech servers that fail on command, behind one VoiceMode."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,22 +15,22 @@ from voicemode.speech.openai.client import Endpoint, SpeechClient
 from voicemode.speech.sentence_stream import Sentences
 
 LETTER_SAMPLES = 1600
-"""15 letters a second, as people speak."""
+"""Samples per letter: 15 letters a second, as people speak."""
 LIMITS = Settings(
     connect_timeout_local=1.0, first_byte_timeout=1.5, idle_timeout=1.5, answer_timeout=4.0, tts_audio_format="pcm"
 )
-"""Short, but long enough for a busy machine: who is well answers in a thousandth of that."""
+"""Timeouts that are short, but long enough for a busy machine: a healthy server takes a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flock:
     servers: Sequence[Chaos]
     foreign: Chaos
-    """Where they redirect to; nothing may ever come here."""
+    """Target of redirects, which must never get a request."""
     providers: Providers
 
     async def say(self, text: str, turn: ProviderSession) -> list[str]:
-        """The sentences that were begun, as they were heard."""
+        """Speak `text`; return the sentences that began, as heard."""
         pcm = bytearray()
         async for frame in Sentences(turn, turn.account.unheard).synthesize(text, Voice()):
             pcm += frame.pcm
@@ -46,7 +46,7 @@ def key_of(server: Chaos) -> str:
 
 @asynccontextmanager
 async def flock(size: int, limits: Settings = LIMITS) -> AsyncIterator[Flock]:
-    """So many servers, each with a key of its own, in the order they are preferred."""
+    """Yield `size` servers, each with its own key, in order of preference."""
     async with AsyncExitStack() as stack:
         foreign = await stack.enter_async_context(chaos())
         servers = [

@@ -1,4 +1,4 @@
-"""People in a LiveKit room, who speak recordings, hear, read, write and press: LiveKit's own client. Also as a program."""
+"""People in a LiveKit room who speak recordings, hear, read, write and press buttons: LiveKit's own client. Also a program."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ from voicemode.audio.wav import read_wav
 
 RATE = 48_000
 LOUD = 300
-"""Of a sample: more than the hiss of silence."""
+"""Sample value above the hiss of silence."""
 CHAT, TRANSCRIPTION, BUTTONS = "lk.chat", "lk.transcription", "voicemode.controls"
 
 
 @dataclass(slots=True)
 class Line:
-    """A piece of the transcript, as a client gets it."""
+    """A line of the transcript, as a client receives it."""
 
     sender: str
     text: str
@@ -32,18 +32,18 @@ class Line:
 
 @dataclass(slots=True)
 class Guest:
-    """Somebody in a room."""
+    """A person in a room."""
 
     room: rtc.Room = field(default_factory=rtc.Room)
     lines: list[Line] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
-    """What agents said they do."""
+    """States that agents have reported."""
     loud_at: list[float] = field(default_factory=list)
-    """`time.monotonic()` of each loud 10 ms that was heard."""
+    """`time.monotonic()` of each loud frame of 10 ms received."""
     source: rtc.AudioSource = field(default_factory=lambda: rtc.AudioSource(RATE, 1, queue_size_ms=200))
     microphone: rtc.LocalAudioTrack | None = None
     heard_of: asyncio.Event = field(default_factory=asyncio.Event)
-    """Somebody receives what they say."""
+    """Set when somebody receives this person's audio."""
     left: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,7 +67,7 @@ class Guest:
         await self.room.local_participant.publish_track(self.microphone, options)
 
     async def say(self, *clips: Frame) -> None:
-        """Return when the last word was sent."""
+        """Speak `clips`; return when the last word has been sent."""
         for clip in clips:
             resampler = rtc.AudioResampler(clip.rate, RATE)
             for frame in [*resampler.push(bytearray(clip.pcm)), *resampler.flush()]:
@@ -78,7 +78,7 @@ class Guest:
         await self.room.local_participant.send_text(text, topic=CHAT)
 
     async def press(self, payload: str) -> bool:
-        """Whether there was something to do. Raises RpcError."""
+        """Press a button of the first agent; True if the press had an effect. Raises RpcError."""
         await self.sees(lambda _: bool(self.agents))
         answer = await self.room.local_participant.perform_rpc(
             destination_identity=self.agents[0].identity, method=BUTTONS, payload=payload
@@ -87,7 +87,7 @@ class Guest:
 
     @property
     def agents(self) -> list[rtc.RemoteParticipant]:
-        """Those in the room."""
+        """The agents in the room."""
         people = self.room.remote_participants.values()
         return [who for who in people if who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT]
 
@@ -100,7 +100,7 @@ class Guest:
         await self.source.aclose()
 
     async def sees(self, what: Callable[["Guest"], bool], seconds: float = 30) -> None:
-        """Wait until `what` is so. Raises TimeoutError with what there is instead."""
+        """Wait until `what` is true. Raises TimeoutError, which describes the actual state."""
         try:
             async with asyncio.timeout(seconds):
                 while not what(self):
@@ -137,7 +137,7 @@ class Guest:
 
 @asynccontextmanager
 async def guest(url: str, token: str, *, speaking: bool = True, hearing: bool = True) -> AsyncIterator[Guest]:
-    """Somebody who is in the room as long as this context; without `hearing` they take what is said, but do not look at it."""
+    """Yield a person who is in the room meanwhile; without `hearing` they receive audio, but do not inspect it."""
     somebody = Guest()
     await somebody.join(url, token, speaking=speaking, hearing=hearing)
     try:
@@ -147,7 +147,7 @@ async def guest(url: str, token: str, *, speaking: bool = True, hearing: bool = 
 
 
 async def program(url: str, token: str) -> None:
-    """Join, then say each recording whose path comes on stdin; a line goes out when all of it was sent."""
+    """Join, then speak each recording whose path comes on stdin; print a line when it has been sent completely."""
     async with guest(url, token) as somebody:
         print("joined", flush=True)
         while path := (await asyncio.to_thread(sys.stdin.readline)).strip():

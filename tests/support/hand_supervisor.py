@@ -1,4 +1,4 @@
-"""A supervisor that does what it is told and no more: real processes, its knowledge in a folder that outlives us."""
+"""A supervisor that acts on commands only: real processes, and its state in a folder that outlives this process."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class HandSupervisor:
     def __init__(self, folder: Path, refused: frozenset[Path] = frozenset()) -> None:
         self.folder = folder
         self.refused = refused
-        """Programs it does not start: an accident of the last moment."""
+        """Programs that fail to start, to simulate a late failure."""
         self.told: list[str] = []
 
     def files(self, unit: Unit) -> dict[Path, str]:

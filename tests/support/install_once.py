@@ -1,8 +1,8 @@
-"""Install a service as `voicemode service install` would, and die where a test wants it.
+"""Install a service as `voicemode service install` would, and die at a point that the test chooses.
 
-Usage: install_once.py SERVICE OPTIONS, in JSON: fields of InstallOptions and `supervisor` (the folder of a HandSupervisor;
-without it the one of this machine is asked), `die_at` (kill itself at a report that begins so: what a power cut leaves is
-what a rerun finds). Reads the settings of its environment. Prints what was done, and the seconds it took, in JSON.
+Usage: install_once.py SERVICE OPTIONS, in JSON: fields of InstallOptions, `supervisor` (the folder of a HandSupervisor; by
+default this machine's supervisor) and `die_at` (kill this process at the first report with that prefix, so that a rerun
+finds what a power cut would leave). Reads settings from the environment. Prints the actions and the seconds taken, as JSON.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""A stand-in for macOS's launchctl: the verbs and the words of the real one, and real processes.
+"""A stand-in for macOS's launchctl: the verbs and the output of the real one, and real processes.
 
-Usage: launchctl.py FOLDER VERB [ARGUMENT ...]. What it knows is in FOLDER/state.json; every call is noted in FOLDER/calls.
-A job that has to end is still there for the next `print`, as launchd takes a moment.
+Usage: launchctl.py FOLDER VERB [ARGUMENT ...]. Its state is in FOLDER/state.json; every call is noted in FOLDER/calls.
+A job that is ending is still listed by the next `print`, as launchd takes a moment.
 """
 
 import json

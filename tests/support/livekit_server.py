@@ -1,4 +1,4 @@
-"""A real LiveKit server of a test module's own, on free ports of the loopback interface."""
+"""A real LiveKit server for a test module, on free ports of the loopback interface."""
 
 import os
 import secrets
@@ -20,7 +20,7 @@ from voicemode.config import Settings
 from voicemode.transports.livekit.access import Access
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "voicemode-tests"
-"""Of the person who runs the tests: it is found before a test gets its own home."""
+"""Cache of the person who runs the tests, determined before a test gets its own home."""
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
@@ -39,7 +39,7 @@ logging: {{level: info}}
 
 
 def livekit_server() -> Path:
-    """LiveKit's program; skips the test where it cannot be had."""
+    """Return the path of LiveKit's program; skip the test if it is unavailable."""
     found = shutil.which("livekit-server") or shutil.which(CACHE / "livekit-server")
     if found is None:
         pytest.skip("no livekit-server: scripts/check builds one where Go is installed; else see docs/livekit.md")
@@ -47,7 +47,7 @@ def livekit_server() -> Path:
 
 
 def free_port_pair() -> tuple[int, int]:
-    """A port that is free for TCP and one that is free for UDP."""
+    """Return a free TCP port and a free UDP port."""
     with ExitStack() as stack:
         tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         udp = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
@@ -57,23 +57,23 @@ def free_port_pair() -> tuple[int, int]:
 
 @dataclass(slots=True)
 class LiveKitServer:
-    """A context manager: it runs as long as this is entered, unless a test stops it; started again, its ports stay."""
+    """A context manager: the server runs while it is entered, unless a test stops it; a restart keeps the ports."""
 
     folder: Path
     signalling: str = "127.0.0.1"
-    """Address that it listens on for clients."""
+    """Address on which the server listens for clients."""
     media: str = "127.0.0.1"
-    """Address that it sends sound from."""
+    """Address from which the server sends audio."""
     inside: tuple[str, ...] = ()
-    """What comes before its command, such as `ip netns exec NAME`."""
+    """Prefix of the command, such as `ip netns exec NAME`."""
     extra: str = ""
-    """More lines of its configuration."""
+    """Additional lines of the configuration."""
     config: str = ""
-    """All of its configuration, where it is to be another."""
+    """Complete configuration that replaces the default one."""
     key: str = field(default_factory=lambda: f"API{secrets.token_hex(6)}")
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     ports: tuple[int, int] = field(default_factory=free_port_pair)
-    """For signalling, and for sound (UDP)."""
+    """Ports for signalling (TCP) and audio (UDP)."""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -96,7 +96,7 @@ class LiveKitServer:
         self.stop()
 
     def start(self) -> None:
-        """Return once it answers."""
+        """Start the server; return once it answers."""
         command = [*self.inside, str(livekit_server()), "--config", str(self._configure())]
         with (self.folder / "livekit.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -108,9 +108,9 @@ class LiveKitServer:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it; people who are in a room lose it."""
+        """Stop the server; people in a room lose the connection."""
         if self.process:
-            # The first signal has it wait until the rooms are empty, the second does not.
+            # After the first signal the server waits until the rooms are empty; the second ends it.
             for _ in range(2):
                 self.process.terminate()
                 with suppress(subprocess.TimeoutExpired):
@@ -120,7 +120,7 @@ class LiveKitServer:
             self.kill()
 
     def kill(self) -> None:
-        """As a crash would end it."""
+        """End the server as a crash would."""
         if self.process:
             self.process.kill()
             self.process.wait()
@@ -137,7 +137,7 @@ class LiveKitServer:
         return config
 
     def _answers(self) -> bool:
-        if self.inside:  # another network: its log has to do
+        if self.inside:  # unreachable in another network, so check the log
             return "starting LiveKit server" in self.log
         connection = HTTPConnection(self.signalling, self.ports[0], timeout=1)
         try:
@@ -161,5 +161,5 @@ def access(livekit: LiveKitServer) -> Access:
 
 
 def settings_for(access: Access, **others: Any) -> Settings:
-    """Of whoever has `access` to the rooms of a server."""
+    """Return settings with `access` to the rooms of a server."""
     return Settings(livekit_url=access.url, livekit_api_key=access.key, livekit_api_secret=access.secret, **others)

@@ -1,7 +1,7 @@
-"""A service to be kept running: a real process that notes what it was given, and then does as its mood is.
+"""A service to supervise: a real process that notes its arguments, and then behaves according to its mood.
 
 Usage: lodger.py FOLDER MOOD [ANYTHING ...]. Moods: steady (until SIGTERM), deaf (to SIGTERM), crash (at once, with 3),
-brief (at once, with 0), hungry (holds 150 MB), parent (has a child that is deaf), curious (tries to write where it may not).
+brief (at once, with 0), hungry (holds 150 MB), parent (has a deaf child), curious (tries to write where that is forbidden).
 """
 
 import json
@@ -26,7 +26,7 @@ def main(folder: Path, mood: str, *rest: str) -> None:
         about["written"] = [place for place in (*rest, tempfile.gettempdir()) if can_write(Path(place))]
     if mood == "parent":
         subprocess.Popen([sys.executable, __file__, str(folder), "deaf"])
-    # Written under another name first: whoever finds the note can read it.
+    # Written under another name first, so that a note that exists is complete.
     draft = folder / f"draft-{os.getpid()}"
     draft.write_text(json.dumps(about))
     draft.rename(folder / f"{NOTE}{os.getpid()}")
@@ -35,7 +35,7 @@ def main(folder: Path, mood: str, *rest: str) -> None:
         sys.exit(3)
     held = bytes(range(1, 251)) * 600_000 if mood == "hungry" else b""
     while mood != "brief":
-        time.sleep(0.1)  # signal.pause would miss what came just before it
+        time.sleep(0.1)  # signal.pause would miss a signal just before it
     del held
 
 
@@ -48,7 +48,7 @@ def can_write(place: Path) -> bool:
 
 
 def notes(folder: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Process id and note of each that was started in `folder`."""
+    """Yield the process id and note of each process started in `folder`."""
     for path in sorted(folder.glob(f"{NOTE}*"), key=lambda path: path.stat().st_mtime_ns):
         yield int(path.name.removeprefix(NOTE)), json.loads(path.read_text())
 

@@ -1,4 +1,4 @@
-"""A real MCP client that starts VoiceMode as an agent's program would: as a child, on stdio."""
+"""A real MCP client that starts VoiceMode as an agent would: as a child process, on stdio."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ from tests.support.paths import REPOSITORY
 
 COMMAND = (sys.executable, "-m", "voicemode")
 NOBODY = {f"VOICEMODE_{name}_PORT": "9" for name in ("WHISPER", "KOKORO", "LIVEKIT", "FRONTEND")}
-"""Ports where nothing is: what the person has running on the usual ones is neither seen nor touched."""
+"""Unused ports, so that the person's services on the usual ones are neither seen nor touched."""
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """What a child needs of this process, and `extra`. The turn model, which servers fetch, has to be asked for."""
+    """Return the environment of a child: what it needs of ours, and `extra`. The turn model, which is fetched, is off."""
     kept = ("PATH", "HOME", "LANG", "PULSE_SERVER", "PULSE_COOKIE", "PULSE_RUNTIME_PATH", "ALSA_CONFIG_PATH", "SSL_CERT_FILE")
     return {name: os.environ[name] for name in kept if name in os.environ} | {
         "PYTHONPATH": str(REPOSITORY),
@@ -40,21 +40,21 @@ async def connect(
     errlog: TextIO = sys.stderr,
     elicit: ElicitationFnT | None = None,
 ) -> AsyncIterator[Client]:
-    """A client of a VoiceMode of its own; `elicit` is how it asks its person in writing, if it can."""
+    """Yield a client of a new VoiceMode; `elicit` asks the person in writing, if supported."""
     parameters = StdioServerParameters(command=command[0], args=list(command[1:]), env=dict(environ), cwd=environ["HOME"])
     async with Client(stdio_client(parameters, errlog), mode=mode, elicitation_callback=elicit) as client:
         yield client
 
 
 def text(result: CallToolResult) -> str:
-    """The text of a tool result."""
+    """Return the text of a tool result."""
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
 
 
 class RawServer:
-    """A server whose pipes are ours, for what no client library does: signals, a torn connection, a look at stdout."""
+    """A server with direct access to its pipes, for signals, broken connections and raw stdout."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -68,7 +68,7 @@ class RawServer:
         return cls(await asyncio.create_subprocess_exec(*COMMAND, stdin=pipe, stdout=pipe, stderr=pipe, env=dict(environ)))
 
     async def initialize(self) -> None:
-        """Wait until it serves."""
+        """Initialize the session."""
         client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}
         self.send({"id": 1, "method": "initialize", "params": client})
         answer = await self.receive()
@@ -90,7 +90,7 @@ class RawServer:
         return dict(json.loads(line))
 
     async def ends(self, seconds: float) -> int:
-        """Its exit status; TimeoutError if it lives longer."""
+        """Return the exit status; TimeoutError if the process does not exit within `seconds`."""
         return await asyncio.wait_for(self.process.wait(), seconds)
 
 

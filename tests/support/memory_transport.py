@@ -1,4 +1,4 @@
-"""A transport made of lists."""
+"""A transport that reads from and writes to lists."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from voicemode.transports.base import Microphone, News, Played, Speaker
 
 
 class MemoryTransport:
-    """Hears `heard`, in this order, once; keeps what it plays in `played` and what it shows in `shown`."""
+    """Delivers the frames of `heard` once, in order; collects played frames in `played` and news in `shown`."""
 
     name = "memory"
     echoes = False
@@ -46,4 +46,4 @@ class MemoryTransport:
         self.shown.append(news)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""

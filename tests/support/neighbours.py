@@ -1,6 +1,6 @@
-"""Programs on the ports that VoiceMode's services usually have, as on the machine of anybody who uses it.
+"""Listeners on the usual ports of VoiceMode's services, as on a user's machine.
 
-They take part in every run of the tests, and whoever connects to one of them has looked at what else runs on the machine.
+They are part of every test run, and detect tests that look at what else runs on the machine.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ USUAL_PORTS = (2022, 3000, 7880, 8880)
 
 
 class Neighbours:
-    """Listen on each of USUAL_PORTS that is free, and note who came. A port that is taken is left to its owner."""
+    """Listens on each free port of USUAL_PORTS, and records connections. A port in use is left to its owner."""
 
     def __init__(self) -> None:
         self.visits: list[str] = []
-        """The port and the command line of each process of this run that connected."""
+        """Port and command line of each process of this run that connected."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="neighbours", daemon=True)
 
@@ -46,7 +46,7 @@ class Neighbours:
 
 
 def ours(port: int) -> psutil.Process | None:
-    """The process of this run that connects from `port`; who else visits is the person's affair."""
+    """Return the process of this run that connects from `port`; None for other processes of the person."""
     pids = {one.pid for one in psutil.net_connections("tcp4") if one.laddr and one.laddr.port == port and one.pid}
     processes = [psutil.Process(pid) for pid in pids]
     return next((one for one in processes if os.getpid() in {one.pid, *(parent.pid for parent in one.parents())}), None)

@@ -1,4 +1,4 @@
-"""The page's server in this process, over real sockets, and browsers as it sees them."""
+"""The page's server in this process, over real sockets, and clients that look like browsers to it."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,13 @@ from voicemode.web.guards import Names
 from voicemode.web.server import config
 
 WAIT_SECONDS = 30.0
-"""Bound on everything that is awaited."""
+"""Timeout of every wait."""
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class PageServer:
-    """One that runs."""
+    """A running server of the page."""
 
     port: int
     settings: Settings
@@ -36,19 +36,19 @@ class PageServer:
         return f"http://127.0.0.1:{self.port}"
 
     def browser(self, *, address: str = "127.0.0.1", headers: Mapping[str, str] = NOTHING) -> httpx2.AsyncClient:
-        """A browser, at `address`, that shows our page and nobody has signed in with."""
+        """Return a browser at `address` that shows our page and is not signed in."""
         return httpx2.AsyncClient(
             base_url=self.origin,
             headers={"Origin": self.origin, **headers},
             timeout=WAIT_SECONDS,
             transport=httpx2.AsyncHTTPTransport(
                 local_address=address, verify=False
-            ),  # no TLS here, and authorities take long to read,
+            ),  # no TLS here, and loading certificate authorities is slow,
         )
 
     @asynccontextmanager
     async def signed_in(self) -> AsyncIterator[httpx2.AsyncClient]:
-        """A browser that came by a link."""
+        """Yield a browser that signed in with a link."""
         async with self.browser() as browser:
             code = pairing_codes(self.settings).issue()
             assert (await browser.post("/api/pair", json={"code": code})).status_code == 204
@@ -56,13 +56,13 @@ class PageServer:
 
 
 async def nobody() -> dict[str, str]:
-    """No provider would be asked."""
+    """Return no chosen providers."""
     return {}
 
 
 @asynccontextmanager
 async def serving(settings: Settings, folder: Path | None = None, names: Names | None = None) -> AsyncIterator[PageServer]:
-    """The page in `folder` as long as this context."""
+    """Serve the page in `folder` while this context is entered."""
     names = names or Names()
     site = create_site(lambda: settings, names, folder, nobody)
     listener = listen("127.0.0.1", 0)

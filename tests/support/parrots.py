@@ -1,4 +1,4 @@
-"""A service of the tests' own, the parrot, and a supervisor that does what it is told."""
+"""A service for tests, the parrot, and a supervisor that acts on commands only."""
 
 import asyncio
 import json
@@ -39,14 +39,14 @@ def service(folder: Path, mood: str = "ready") -> Service:
 
 
 def installable(folder: Path, mood: str = "ready") -> Service:
-    """The same, which an installation may start."""
+    """Return the parrot as a service that an installation can start."""
     parrot = service(folder, mood)
     return replace(parrot, installed_command=parrot.command)
 
 
 @contextmanager
 def nest(folder: Path) -> Iterator[Path]:
-    """Where parrots note that they were started; none of them outlives it, whoever has started it."""
+    """Yield the folder where parrots note that they were started; kill all of them at the end."""
     folder.mkdir()
     yield folder
     for pid in map(pid_of, folder.glob("started-*")):
@@ -58,7 +58,7 @@ def nest(folder: Path) -> Iterator[Path]:
 
 
 def started(folder: Path) -> dict[int, dict[str, Any]]:
-    """What each parrot that was started found, by its process id."""
+    """Return the note of each parrot that was started, by process id."""
     return {pid_of(note): json.loads(note.read_text()) for note in folder.glob("started-*")}
 
 
@@ -68,7 +68,7 @@ def pid_of(note: Path) -> int:
 
 @asynccontextmanager
 async def stranger(port: int, answer: bytes) -> AsyncIterator[None]:
-    """Somebody else's server."""
+    """Run a foreign server that always sends `answer`."""
 
     async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -84,13 +84,13 @@ def silent(_progress: Progress) -> None:
 
 
 class Hand(HandSupervisor):
-    """Takes note of the end of what it started."""
+    """A HandSupervisor that keeps its processes and signals when it has stopped one."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.pause: asyncio.Event | None = None
-        """How long a restart takes between its two halves."""
+        """Event that a restart awaits between stop and start."""
         self.stopped = asyncio.Event()
 
     async def restart(self, name: str) -> None:
@@ -106,7 +106,7 @@ class Hand(HandSupervisor):
 
 
 async def install(parrot: Service, settings: Settings, supervisor: HandSupervisor) -> Record:
-    """As an installation leaves it, less the environment: Python is the one that runs the test."""
+    """Set up the state after an installation, but without an environment: Python is the one that runs the test."""
     environment = settings.services_dir / parrot.name / "environments/0123456789abcdef-00ff"
     python_of(environment).parent.mkdir(parents=True)
     python_of(environment).symlink_to(sys.executable)

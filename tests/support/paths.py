@@ -1,4 +1,4 @@
-"""Where the tests find things."""
+"""Paths used by the tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Recordings of people, with what they say."""
+"""Recordings of people, with transcripts."""
 
 import csv
 from pathlib import Path
@@ -7,10 +7,10 @@ from tests.support.paths import RECORDINGS
 
 
 def sentences() -> list[tuple[Path, str]]:
-    """Recordings of a person, in order, with what is said."""
+    """Return the recordings of a person, in order, with transcripts."""
     with (RECORDINGS / "manifest.tsv").open(encoding="utf-8") as manifest:
         return [(RECORDINGS / row["file"], row["transcript"]) for row in csv.DictReader(manifest, delimiter="\t")]
 
 
 CLIPS = {path.name: said for path, said in sentences()}
-"""What is said, by the name of the file."""
+"""Transcripts by file name."""

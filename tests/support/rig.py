@@ -1,8 +1,8 @@
-"""A sound card made of software, private to whoever starts it: its own PulseAudio server, its own two devices.
+"""A virtual sound card, private to its creator: a separate PulseAudio server with two devices.
 
-What a program plays comes out of a `Recording`; what a program hears was put there by `speak`. Programs find the card
-through `VirtualSound.environ`: libpulse, PortAudio (through ALSA's pulse plug-in) and miniaudio all obey it. The sound
-of the person who runs the tests is not touched.
+A `Recording` captures what a program plays; `speak` feeds the microphone. Programs find the card through
+`VirtualSound.environ`: libpulse, PortAudio (through ALSA's pulse plug-in) and miniaudio all obey it. The audio devices of
+the person who runs the tests are not touched.
 
 Needs, from Debian: pulseaudio pulseaudio-utils libasound2-plugins.
 """
@@ -25,13 +25,13 @@ from voicemode.audio.wav import wav_bytes
 SPEAKER = "vm_speaker"
 MICROPHONE = "vm_microphone"
 CABLE = "vm_cable"
-"""Where `speak` plays; the microphone hears it."""
+"""Sink that `speak` plays to and the microphone hears."""
 RATE = 24_000
-"""Hertz, of recordings."""
+"""Sample rate of recordings, in Hz."""
 PACKAGES = "pulseaudio pulseaudio-utils libasound2-plugins"
 START_SECONDS = 10.0
 
-# Only what the rig has: the system's own file adds dozens of devices that are not there.
+# Only the devices of the rig: the system's own file adds dozens that do not exist.
 ALSA = """
 pcm.!default { type pulse }
 ctl.!default { type pulse }
@@ -41,13 +41,13 @@ pcm.vm_microphone { type pulse device vm_microphone hint { show on description "
 
 
 def missing() -> str:
-    """Why there can be no virtual sound card here; empty if there can."""
+    """Return why there can be no virtual sound card here; empty if there can."""
     programs = [name for name in ("pulseaudio", "pactl", "paplay", "parec") if shutil.which(name) is None]
     return f"no {', '.join(programs)}: apt-get install {PACKAGES}" if programs else ""
 
 
 class Recording:
-    """What a sink plays, from the moment it is made."""
+    """The audio that a sink plays, from the creation of the recording on."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
@@ -73,28 +73,28 @@ class Recording:
 
     @property
     def frame(self) -> Frame:
-        """Everything up to now."""
+        """The audio so far."""
         pcm = b"".join(chunk for _, chunk in list(self._chunks))
         return Frame(pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES], RATE)
 
     def came_at(self, sample: int) -> float:
-        """`time.monotonic()` when that sample had come out; about 10 ms late."""
+        """Return `time.monotonic()` when `sample` was played; about 10 ms late."""
         chunks = list(self._chunks)
         ends = itertools.accumulate(len(chunk) // SAMPLE_BYTES for _, chunk in chunks)
         at, after = next((at, end - sample) for (at, _), end in zip(chunks, ends, strict=True) if end > sample)
         return at - after / RATE
 
     def first_sound_at(self, after: float = 0.0) -> float | None:
-        """`time.monotonic()` when the first sample after `after` that is not silent had come out; about 10 ms late."""
+        """Return `time.monotonic()` when the first nonzero sample after `after` was played; about 10 ms late."""
         return next((at for at, chunk in list(self._chunks) if at > after and chunk.strip(b"\0")), None)
 
     def last_sound_at(self) -> float | None:
-        """The same, of the last one."""
+        """Return the same time for the last nonzero sample."""
         return next((at for at, chunk in reversed(list(self._chunks)) if chunk.strip(b"\0")), None)
 
 
 class VirtualSound:
-    """The card. A context manager: it is there exactly as long as this is entered."""
+    """The sound card. A context manager: the card exists while it is entered."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="voicemode-sound-"))
@@ -104,7 +104,7 @@ class VirtualSound:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What a program's environment needs besides; set it before the program loads a sound library."""
+        """Additions to a program's environment, to be set before the program loads an audio library."""
         return {
             "PULSE_SERVER": f"unix:{self.folder / 'native'}",
             "PULSE_COOKIE": str(self.folder / "cookie"),
@@ -142,7 +142,7 @@ class VirtualSound:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def speak(self, sound: Path | Frame) -> "subprocess.Popen[bytes]":
-        """Begin to play `sound` into the microphone; `wait()` for the end of it."""
+        """Begin to play `sound` into the microphone; `wait()` waits for its end."""
         path = sound if isinstance(sound, Path) else self.folder / f"spoken-{next(self._names)}.wav"
         if isinstance(sound, Frame):
             path.write_bytes(wav_bytes(sound))
@@ -162,7 +162,7 @@ class VirtualSound:
 
     @contextmanager
     def echo(self, level_db: float = -6.0, seconds: float = 0.1) -> Iterator[None]:
-        """The microphone hears the speaker: softer, and so much later besides what the sound server takes."""
+        """Feed the speaker into the microphone: softer, and delayed by `seconds` in addition to the sound server's latency."""
         module = self._control(
             *("load-module", "module-loopback", f"source={SPEAKER}.monitor", f"sink={CABLE}", "adjust_time=0"),
             f"latency_msec={round(seconds * 1000)}",
@@ -174,12 +174,12 @@ class VirtualSound:
             self._control("unload-module", module)
 
     def _sink_input(self, module: str) -> str:
-        """The number of what `module` plays."""
+        """Return the number of the sink input of `module`."""
         inputs = self._control("list", "sink-inputs").split("Sink Input #")
         return next(text.split()[0] for text in inputs if f"Owner Module: {module}\n" in text)
 
     def plug_in(self) -> None:
-        """Add speaker and microphone, as the defaults."""
+        """Add speaker and microphone, and make them the defaults."""
         self._load("module-null-sink", f"sink_name={SPEAKER}", "rate=48000", f"sink_properties=device.description={SPEAKER}")
         self._load("module-null-sink", f"sink_name={CABLE}", "rate=48000", "channels=1")
         self._load(
@@ -188,22 +188,22 @@ class VirtualSound:
         )
         self.choose_speaker(SPEAKER)
         self._control("set-default-source", MICROPHONE)
-        # A null sink nobody listens to works in steps of two seconds, and lets a newcomer wait for the next one.
+        # A null sink without listeners works in steps of two seconds, and a new listener has to wait for the next step.
         self._processes += [self._parec(sink, subprocess.DEVNULL) for sink in (SPEAKER, CABLE)]
         for probe in [Recording(self._parec(sink, subprocess.PIPE)) for sink in (SPEAKER, CABLE)]:
             probe.close()
 
     def choose_speaker(self, sink: str) -> None:
-        """Make `sink` the system's choice: SPEAKER again, or CABLE."""
+        """Make `sink`, SPEAKER or CABLE, the system's default."""
         self._control("set-default-sink", sink)
 
     def unplug(self) -> None:
-        """Take the whole card away: PulseAudio moves streams to another device as long as there is one."""
+        """Remove the whole card, because PulseAudio would move streams to a remaining device."""
         for name in (MICROPHONE, CABLE, SPEAKER):
             self._unload(name)
 
     def streams(self) -> tuple[int, int]:
-        """How many programs have the (microphone, speaker) open now; recordings of the rig do not count."""
+        """Return how many programs have the (microphone, speaker) open, without the rig's recordings."""
         return self._foreign("source-outputs"), self._foreign("sink-inputs")
 
     def _foreign(self, kind: str) -> int:

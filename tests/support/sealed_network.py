@@ -1,7 +1,7 @@
-"""A network from which nothing gets out, though everything could: each packet that tries is written down.
+"""A network that looks open but lets no packet out, and records each one that tries.
 
-A namespace with a loopback of its own, and a TUN device that has the default route and that only this thread reads. It is
-entered by the thread that asks for it, and by all threads and processes that begin there meanwhile.
+A namespace with its own loopback, and a TUN device with the default route, which only a thread of ours reads. The thread
+that enters this context joins the namespace, and so do all threads and processes that it starts meanwhile.
 """
 
 import ctypes
@@ -36,11 +36,11 @@ SETUP = (
 
 
 class SealedNetwork:
-    """A context manager. Skips the test where this is not allowed."""
+    """A context manager. Skips the test if namespaces are not allowed."""
 
     def __init__(self) -> None:
         self.leaks = list[str]()
-        """Where each packet would have gone, as `UDP 192.0.2.1:53 name.example`."""
+        """Destination of each packet, as `UDP 192.0.2.1:53 name.example`."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -54,7 +54,7 @@ class SealedNetwork:
                 pytest.skip(f"no network namespace can be made here: {os.strerror(ctypes.get_errno())}")
             self._stack.callback(libc.setns, before.fileno(), CLONE_NEWNET)
             device = self._open()
-            # Of its own accord the kernel asks for routers.
+            # With IPv6 the kernel itself would solicit routers.
             Path(f"/proc/sys/net/ipv6/conf/{DEVICE}/disable_ipv6").write_text("1")
             for command in SETUP:
                 subprocess.run([ip, *command.split()], check=True)
@@ -95,6 +95,6 @@ def destination(packet: bytes) -> str:
     if kind not in TRANSPORTS:
         return f"{kind} {address}"
     port = struct.unpack("!H", packet[start + 2 : start + 4])[0]
-    # Of a question for a name, the name.
+    # For a DNS query, the name.
     asked = b".".join(re.findall(rb"[\w-]{2,}", packet[start + 20 :])).decode("ascii", "replace") if port == DNS else ""
     return f"{TRANSPORTS[kind]} {address}:{port} {asked}".strip()

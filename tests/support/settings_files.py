@@ -1,4 +1,4 @@
-"""Writing settings files in tests."""
+"""Fixtures that write settings files."""
 
 import os
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 Write = Callable[[str], Path]
-"""Writes its argument to a file, and says which."""
+"""Writes its argument to a file, and returns the path."""
 POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes and links are POSIX")
 
 
 @pytest.fixture
 def user(home: Path) -> Write:
-    """Writes the user's settings file."""
+    """A function that writes the user's settings file."""
     return writer(home / ".voicemode" / "voicemode.env")
 
 

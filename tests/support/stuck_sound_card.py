@@ -1,4 +1,4 @@
-"""A sound card whose server hangs."""
+"""A sound card whose audio server hangs."""
 
 import sys
 import threading
@@ -10,11 +10,11 @@ from voicemode.controls import Controls
 from voicemode.transports.local import LocalTransport
 
 STUCK = "the sound server hangs"
-"""Told on stderr when somebody waits for it."""
+"""Line on stderr when a call begins to wait."""
 
 
 class StuckSound:
-    """A sound library none of whose calls returns."""
+    """An audio library whose calls never return."""
 
     name = "stuck"
 

@@ -1,7 +1,7 @@
-"""A real `systemd --user`, private to one test: its units in the test's home, its sockets in a folder of its own.
+"""A real `systemd --user`, private to one test: its units in the test's home, its sockets in a separate folder.
 
-It has a control group, a /run and mounts of its own; files, network and process ids are the machine's, so that tests and
-what they start see each other. There is no journal and no logind.
+It has its own control group, /run and mounts; files, network and process ids are the machine's, so that tests and their
+processes see each other. There is no journal and no logind.
 
 Needs root, and from Debian: systemd dbus dbus-user-session util-linux.
 """
@@ -24,7 +24,7 @@ PACKAGES = "systemd dbus dbus-user-session util-linux"
 SYSTEMD = Path("/lib/systemd/systemd")
 START_SECONDS = 15.0
 
-# systemd believes in itself only where /run/systemd/system is. The second unshare makes our group the root of the tree.
+# systemd requires the folder /run/systemd/system. The second unshare makes our control group the root of the tree.
 SCRIPT = """
 set -e
 umount -R /sys/fs/cgroup 2>/dev/null || true
@@ -36,12 +36,12 @@ umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
 exec "$@"' - "$@"
 """
-# Whoever lives in a changed root gets no namespaces of users, and without this capability no others.
+# A changed root rules out user namespaces, and the missing capability all others.
 WEAK = 'mount --rbind / "$0" && exec chroot "$0" setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"'
 
 
 def missing() -> str:
-    """Why there can be no systemd here; empty if there can."""
+    """Return why there can be no systemd here; empty if there can."""
     programs = [name for name in ("systemctl", "systemd-run", "unshare", "setpriv") if shutil.which(name) is None]
     if programs or not SYSTEMD.exists():
         return f"no {', '.join(programs) or SYSTEMD}: apt-get install {PACKAGES}"
@@ -53,10 +53,10 @@ def missing() -> str:
 
 
 class UserSystemd:
-    """The manager. A context manager: it runs exactly as long as this is entered, and so does all it started."""
+    """The systemd manager. A context manager: systemd and all it started run only while it is entered."""
 
     def __init__(self, home: Path, *, weak: bool = False) -> None:
-        """`weak`: it may not make namespaces, as in many containers."""
+        """If `weak`, systemd cannot make namespaces, as in many containers."""
         self.folder = Path(tempfile.mkdtemp(prefix="vm-systemd-"))  # a socket's path has 107 characters at most
         self.log = self.folder / "log"
         self.environ = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_RUNTIME_DIR": str(self.folder)}
@@ -92,9 +92,9 @@ class UserSystemd:
             for pid in (group / "cgroup.procs").read_text().split():
                 with suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
-            with suppress(OSError):  # a process that was just killed may still be in it
+            with suppress(OSError):  # a process that was just killed may still be in the group
                 group.rmdir()
-        (self.folder / "root").rmdir()  # it is a mount in the other namespace only; fails, should it be one here
+        (self.folder / "root").rmdir()  # a mount in the other namespace only; fails if it is one here, too
         shutil.rmtree(self.folder)
 
     def ask(self, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -109,7 +109,7 @@ class UserSystemd:
             time.sleep(0.02)
 
     def _groups(self) -> list[Path]:
-        """The control groups it made, innermost first, as this process sees them."""
+        """Return the control groups of this systemd, innermost first, as this process sees them."""
         mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
         tops = [Path(mount[1]) / self._group for mount in mounts if mount[2] == "cgroup2"]
         return [path for top in tops if top.is_dir() for path in [*sorted(top.rglob("*/"), reverse=True), top]]
@@ -117,7 +117,7 @@ class UserSystemd:
 
 @pytest.fixture
 def user_systemd(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UserSystemd]:
-    """A systemd of this test's own; `find_supervisor` finds it."""
+    """A systemd for this test only, which `find_supervisor` finds."""
     if reason := missing():
         pytest.skip(reason)
     with UserSystemd(home) as manager:
@@ -127,7 +127,7 @@ def user_systemd(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UserSy
 
 @pytest.fixture
 def weak_systemd(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UserSystemd]:
-    """One that cannot make namespaces."""
+    """A systemd that cannot make namespaces."""
     if reason := missing():
         pytest.skip(reason)
     with UserSystemd(home, weak=True) as manager:

@@ -1,4 +1,4 @@
-"""Our side of a talk in a LiveKit room: a conversation with ears that may be a real engine, and a voice of tones."""
+"""Our side of a conversation in a LiveKit room: an optional real transcription engine, and a voice of tones."""
 
 import asyncio
 import math
@@ -36,7 +36,7 @@ RULES = Rules(silence_seconds=1.0, patience_seconds=8.0, max_seconds=40.0)
 
 
 class Speech:
-    """Says each word as a quarter of a second of a tone; hears with a real engine, or always the same."""
+    """Speaks each word as a tone of a quarter of a second; transcribes with a real engine, or always the same."""
 
     streams = False
     format = "pcm"
@@ -65,14 +65,14 @@ class Speech:
 
 
 def tone(seconds: float) -> Frame:
-    """440 Hz, at a quarter of full scale."""
+    """Return a tone of 440 Hz at a quarter of full scale."""
     samples = (round(8000 * math.sin(2 * math.pi * 440 * at / RATE)) for at in range(round(RATE * seconds)))
     return Frame(array("h", samples).tobytes(), RATE)
 
 
 @dataclass(slots=True)
 class Table:
-    """An agent in a room, and what it talks with."""
+    """An agent in a room, with its transport and conversation."""
 
     transport: LiveKitTransport
     controls: Controls
@@ -82,7 +82,7 @@ class Table:
     async def ask(
         self, text: str = "", rules: Rules = RULES, on_stage: Callable[[str], None] = lambda stage: None
     ) -> tuple[Playback, TurnResult]:
-        """One turn."""
+        """Run one turn."""
 
         def report(progress: Progress) -> None:
             on_stage(progress.stage)
@@ -92,7 +92,7 @@ class Table:
 
 @asynccontextmanager
 async def table(access: Access, room: str, folder: Path, engine: "WhisperEngine | None" = None) -> AsyncIterator[Table]:
-    """An agent who joins `room` when it first talks, and leaves at the end."""
+    """Yield an agent that joins `room` when it first talks, and leaves at the end."""
     floor, speech = Floor(), Speech(engine)
     transport = LiveKitTransport(lambda: access, room, "Agent", floor.controls)
     detectors = lambda: TurnDetectors(vad=create_vad("auto", 2))  # noqa: E731

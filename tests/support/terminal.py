@@ -1,4 +1,4 @@
-"""A person who types commands, with a VoiceMode that was installed from the wheel."""
+"""A person who types commands, with VoiceMode installed from the wheel."""
 
 import json
 import os
@@ -19,16 +19,16 @@ WAIT_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody at a terminal, who cares for one service."""
+    """A person at a terminal who manages one service."""
 
     service: str
     program: Path
-    """Python, where VoiceMode is installed."""
+    """Python of the environment where VoiceMode is installed."""
     environ: Mapping[str, str]
 
     @classmethod
     def newcomer(cls, service: str, folder: Path, wheel: Path, systemd: UserSystemd | None, **settings: str) -> Self:
-        """Somebody who has just installed it in `folder`; without a `systemd` nothing supervises services."""
+        """Return a person who has just installed VoiceMode in `folder`; without `systemd` nothing supervises services."""
         program = python_of(folder)
         uv("venv", "--quiet", "--python", sys.executable, str(folder))
         uv("pip", "install", "--quiet", "--python", str(program), f"voicemode @ {wheel.as_uri()}")
@@ -44,13 +44,13 @@ class Person:
         return cls(service, program, environ)
 
     def types(self, *arguments: str, succeeds: bool = True) -> str:
-        """What `voicemode ARGUMENTS` prints, and what it says of itself."""
+        """Run `voicemode ARGUMENTS`; return its stdout and stderr."""
         done = self._run(*arguments)
         assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
         return done.stdout + done.stderr
 
     def sees(self) -> dict[str, Any]:
-        """The status of the service."""
+        """Return the status of the service."""
         (status,) = json.loads(self._run("service", "status", self.service, "--json").stdout)["services"]
         return dict(status)
 

@@ -1,4 +1,4 @@
-"""Units for the tests of supervisors, and how such a test waits."""
+"""Units and helpers for the tests of supervisors."""
 
 import asyncio
 import sys
@@ -55,12 +55,12 @@ NASTY = [
     "`id`",
     "!",
 ]
-"""What somebody's file names and settings could contain, and what some file format takes for its own."""
+"""Values that file names and settings can contain, and that have a meaning in some file format."""
 TEXTS = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn"))))
 
 
 def lodger(folder: Path, mood: str, *rest: str, **changes: object) -> Unit:
-    """A service that runs `lodger.py` and may write in `folder`."""
+    """Return a unit that runs `lodger.py` and can write in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     unit = Unit(
         name="lodger",
@@ -81,7 +81,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def until_seen(supervisor: Supervisor, wanted: Callable[[Supervised], bool]) -> Supervised:
-    """How the lodger is, once that is as `wanted`."""
+    """Return the lodger's state once it satisfies `wanted`."""
     async with asyncio.timeout(WAIT_SECONDS):
         while True:
             seen = await supervisor.look("lodger")
@@ -92,12 +92,12 @@ async def until_seen(supervisor: Supervisor, wanted: Callable[[Supervised], bool
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Everything below `folder`, and what is in it."""
+    """Return the content of everything below `folder`, by relative path."""
     return {str(path.relative_to(folder)): path.read_text() if path.is_file() else "" for path in folder.rglob("*")}
 
 
 async def leaves_a_crashing_one_alone(supervisor: Supervisor, folder: Path, starts: int) -> Supervised:
-    """Any supervisor does, after so many starts, and then forgives it; returns how it is seen once it is left alone."""
+    """Check that `supervisor` gives up after `starts` starts, and later forgets the failures; return the failed state."""
     await supervisor.register(lodger(folder, "crash"))
     await supervisor.start("lodger")
     failed = await until_seen(supervisor, lambda seen: seen.state == "failed")
@@ -110,7 +110,7 @@ async def leaves_a_crashing_one_alone(supervisor: Supervisor, folder: Path, star
 
 
 async def takes_every_verb_twice(supervisor: Supervisor, folder: Path) -> None:
-    """Any supervisor does, and what is said a second time changes nothing."""
+    """Check that `supervisor` accepts every verb twice, and that the second call changes nothing."""
     await supervisor.unregister("lodger")
     for _ in range(2):
         await supervisor.register(lodger(folder, "steady"))

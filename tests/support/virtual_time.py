@@ -1,6 +1,6 @@
-"""An event loop whose clock does not wait: when nothing is left to do, it is the next thing's time at once.
+"""An event loop whose clock does not wait: when nothing is ready, it jumps to the next timer.
 
-What runs in threads is done on the spot, so that every run is the same.
+Work for threads runs immediately in the loop, so that every run is the same.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class _Hurry(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """`time()` begins at 0."""
+    """An event loop in virtual time, which begins at 0."""
 
     def __init__(self) -> None:
         self._hurry = _Hurry()
@@ -47,10 +47,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 BACKEND: tuple[str, dict[str, Any]] = "asyncio", {"loop_factory": VirtualTimeLoop}
-"""For a module's fixture `anyio_backend`: its tests run in virtual time."""
+"""Value of a module's fixture `anyio_backend` that runs its tests in virtual time."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns, in no time."""
+    """Run `work` in virtual time; return its result."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(work)

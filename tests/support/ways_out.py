@@ -1,10 +1,10 @@
-"""Every way out of a process that we know, tried one after the other. A program: test_egress runs it and watches.
+"""Every known way to send data out of a process, tried one after the other. A program that test_egress runs and watches.
 
     python -m tests.support.ways_out OPTIONS weights
 
 OPTIONS: {"local_only": true, "host": "192.0.2.2", "port": 40, "redirect": "http://127.0.0.1:41/"}
 
-Prints what became of each way named, or of all: "refused" if it met VOICEMODE_LOCAL_ONLY, else another error or nothing.
+Prints the result of each way named, or of all: "refused" if VOICEMODE_LOCAL_ONLY stopped it, another error, or "out".
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """An address that is not this machine's own affair."""
+    """An address outside this machine."""
 
     local_only: bool
     host: str
@@ -197,7 +197,7 @@ def speaking(outside: Outside) -> None:
 
 @way
 def kept_connection(outside: Outside) -> None:
-    """It was opened while that was allowed."""
+    """Reuse a connection that was opened while that was allowed."""
 
     async def keep() -> None:
         async with open_http() as http:
@@ -213,7 +213,7 @@ def kept_connection(outside: Outside) -> None:
 def outcome(attempt: Callable[[Outside], object], outside: Outside) -> str:
     try:
         attempt(outside)
-    except Exception as error:  # whatever a library makes of it
+    except Exception as error:  # libraries wrap the error in various ways
         return "refused" if within(error, LocalOnlyError) else f"{type(error).__name__}: {error}"
     return "out"
 

@@ -1,4 +1,4 @@
-"""Word error rate: how far a transcript is from what was said."""
+"""Word error rate of a transcript."""
 
 import re
 from collections.abc import Iterable
@@ -12,19 +12,19 @@ _TITLES = {"mr": "mister", "mrs": "missus", "dr": "doctor"}
 
 
 def wer(said: str, heard: str) -> float:
-    """Words wrong, missing and added, as a share of the words said."""
+    """Return the share of wrong, missing and added words, relative to the spoken words."""
     words = normal(said)
     return distance(words, normal(heard)) / max(1, len(words))
 
 
 def total_wer(pairs: Iterable[tuple[str, str]]) -> float:
-    """`wer` of many recordings together: pairs of what was said and what was heard."""
+    """Return the word error rate of many recordings together: pairs of spoken text and transcript."""
     counts = [(distance(normal(said), normal(heard)), len(normal(said))) for said, heard in pairs]
     return sum(errors for errors, _ in counts) / sum(words for _, words in counts)
 
 
 def normal(text: str) -> list[str]:
-    """Lower-case words without punctuation; numbers up to 9999 and a few titles spelled out."""
+    """Return lower-case words without punctuation, with numbers up to 9999 and a few titles spelled out."""
     bare = re.sub(r"[^a-z0-9' ]", " ", text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
     return [word for token in bare.replace("'", "").split() for word in spelled(token).split()]
 
@@ -36,7 +36,7 @@ def spelled(token: str) -> str:
 
 
 def number(value: int) -> str:
-    """`value`, from 0 to 9999, in words; years as they are read."""
+    """Return `value`, from 0 to 9999, in words; years as they are read."""
     units, tens = _UNITS.split(), _TENS.split()
     if value < 20:
         return units[value]
@@ -50,7 +50,7 @@ def number(value: int) -> str:
 
 
 def distance(said: list[str], heard: list[str]) -> int:
-    """Levenshtein's distance in words."""
+    """Return the Levenshtein distance in words."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(said, 1):
         previous, row[0] = row[0], i

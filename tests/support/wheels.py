@@ -29,6 +29,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def uv(*arguments: str) -> None:
-    """Run uv; a failure is the test's."""
+    """Run uv; a failure fails the test."""
     done = subprocess.run([str(UV), *arguments], capture_output=True, text=True, env=uv_environment(), check=False)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
-"""A Wyoming server of our own Whisper that transcribes while the person speaks. What people can install here does not.
+"""A Wyoming server around our Whisper that transcribes while the person speaks, which installable servers do not do.
 
-Usage: wyoming_server.py WEIGHTS PORT. Reads all that was said so far once a second; what two readings in a row agree on is
-said, and not taken back.
+Usage: wyoming_server.py WEIGHTS PORT. Transcribes all audio so far once a second; words on which two transcripts in a row
+agree are sent, and never retracted.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from voicemode.engines.whisper.transcript import Options
 
 RATE = 16_000
 AGAIN_BYTES = RATE * 2
-"""One second."""
+"""Bytes of audio between two transcriptions: one second."""
 NOBODY = Attribution("VoiceMode", "")
 
 
 class Listener(AsyncEventHandler):
-    """One connection."""
+    """Handler of one connection."""
 
     def __init__(self, engine: WhisperEngine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(reader, writer)

@@ -1,4 +1,4 @@
-"""The command line: every tool as a command, and what only a person at a terminal needs."""
+"""The command line: every tool as a command, and the commands that only a person at a terminal needs."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -15,15 +15,15 @@ STEERING = ("hold", "mute", "now", "send", "skip", "stop", "unmute")
 MODULES = {
     name: f"voicemode.cli.{name}" for name in ("config", "doctor", "frontend", "serve", "service", "transcribe", "uninstall")
 } | dict.fromkeys(STEERING, "voicemode.cli.steer")
-"""Commands that are more than a tool, or have nothing to do with one, and the module that has each."""
+"""Commands that do more than a tool, or have no tool, with the module of each."""
 
 
 INSTALL = "_install"
-"""Tools of this ending are commands below `service install`."""
+"""Suffix of the tools that are commands below `service install`."""
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are asked for: `voicemode --version` must not wait for the tools."""
+    """Commands that are imported on use: `voicemode --version` must not wait for the tools."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(tools_here().keys() | MODULES.keys())
@@ -41,7 +41,7 @@ class Commands(click.Group):
 
 
 def tools_here() -> "dict[str, Tool]":
-    """The tools that are commands of this group, by the command's name."""
+    """Return the tools that are commands of this group, by command name."""
     from voicemode import tools
 
     return {name.replace("_", "-"): fn for name, fn in tools.load().items() if not name.endswith(INSTALL)}

@@ -1,4 +1,4 @@
-"""Completion in the shell: what a parameter can be, asked when Tab is pressed."""
+"""Shell completion: the values that a parameter can have, computed when Tab is pressed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 def among(words: Callable[[], Iterable[str]]) -> Completer:
-    """Return a completer that offers those of `words` that begin as typed."""
+    """Return a completer that offers the `words` that begin with the typed text, ignoring case."""
     return lambda _context, _parameter, typed: [word for word in words() if word.lower().startswith(typed.lower())]
 
 
@@ -39,10 +39,10 @@ def voices() -> Iterable[str]:
 
 
 def for_tool(name: str, parameter: str) -> dict[str, Any]:
-    """Return what click is to know of a tool's parameter so that the shell completes it."""
+    """Return the click arguments that let the shell complete `parameter` of the tool `name`."""
     offered = {("service", "name"): services, ("models", "name"): models}.get((name, parameter)) or BY_NAME.get(parameter)
     return {"shell_complete": among(offered)} if offered else {}
 
 
 BY_NAME: dict[str, Callable[[], Iterable[str]]] = {"voice": voices, "model": models}
-"""What parameters of any tool are called."""
+"""Completions by parameter name, for any tool."""

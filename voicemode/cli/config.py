@@ -1,4 +1,4 @@
-"""`voicemode config`: what is configured, where each value came from, and how to change it."""
+"""`voicemode config`: show the settings and the source of each value, and change them."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ from voicemode.text.tables import aligned, widths_of
 
 
 class ConfigGroup(click.Group):
-    """Shows expected failures as messages instead of tracebacks."""
+    """A group that shows expected failures as messages instead of tracebacks."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -61,7 +61,7 @@ def config(ctx: click.Context) -> None:
 @config.command("list")
 @click.option("--json", "as_json", is_flag=True, help="For programs: also what each setting is for.")
 def list_settings(as_json: bool = False) -> None:
-    """Every setting with its value and where that comes from."""
+    """Show every setting with its value and its source."""
     loaded = read_settings()
     rows = [_row(find_setting(name), title, loaded) for title, names in GROUPS.items() for name in names]
     if as_json:
@@ -80,14 +80,14 @@ def cells(row: dict[str, str]) -> tuple[str, str, str]:
 
 @config.command("reference")
 def reference_() -> None:
-    """Every setting with its default and meaning, as the Markdown of docs/settings.md."""
+    """Print every setting with its default and meaning, as the Markdown of docs/settings.md."""
     click.echo(reference(), nl=False)
 
 
 @config.command("get")
 @click.argument("name", shell_complete=among(settings))
 def get(name: str) -> None:
-    """The value of one setting; of a key, only whether it is set."""
+    """Show the value of one setting; for a key, only whether it is set."""
     item = find_setting(name)
     loaded = read_settings()
     click.echo(_shown(item, loaded.settings))
@@ -98,7 +98,7 @@ def get(name: str) -> None:
 @click.argument("name", shell_complete=among(settings))
 @click.argument("value", required=False)
 def set_(name: str, value: str | None) -> None:
-    """Set NAME to VALUE in your settings file. Leave VALUE out for a key: it is asked for and not shown."""
+    """Set NAME to VALUE in your settings file. Leave VALUE out for a key: you are prompted for it, and it is not shown."""
     item, before = find_setting(name), _settings()
     path = set_value(name, _ask(item) if value is None else value)
     click.echo(f"{env_name(item)} is set in {_short(path)}.")
@@ -136,9 +136,9 @@ def edit() -> None:
 @click.option("--revoke", is_flag=True, help="Trust it no longer.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def trust(revoke: bool, yes: bool) -> None:
-    """Let the project file here decide what costs something, where voice and keys go, and what is heard, kept and done.
+    """Trust the project file here to decide on costs, on where voice and keys go, and on what is heard, kept and done.
 
-    It is shown, and you are asked. Trust holds until the file changes.
+    The file is shown, and you are asked to confirm. Trust holds until the file changes.
     """
     file = project_file()
     if file is None:
@@ -161,12 +161,12 @@ def trust(revoke: bool, yes: bool) -> None:
 
 @config.command("path")
 def path() -> None:
-    """Where your settings file is."""
+    """Print the path of your settings file."""
     click.echo(str(user_file()))
 
 
 def _trusted_lines(file: EnvFile) -> Iterator[str]:
-    """What trust in `file` lets it decide."""
+    """Yield a line for each setting that `file` can change only once it is trusted."""
     for item in needing_trust():
         if entry := file.entries.get(env_name(item)):
             value = "(not shown)" if item.metadata.get("secret") else printable(entry.text)
@@ -207,12 +207,12 @@ def _warn_if_overridden(item: Field[Any]) -> None:
 
 
 def _settings() -> Settings:
-    """The settings of services, as far as they are right: no project has a say in them."""
+    """Return the settings of services, without invalid values: no project file has a say in them."""
     return read_settings(cwd=user_file().parent).settings
 
 
 def _restart_services(before: Settings) -> None:
-    """Have the services that run go on with the settings as they are now; says what was done."""
+    """Apply the changed settings to the running services, and print what was done."""
     after = _settings()
     if before == after:
         return
@@ -227,7 +227,7 @@ def _restart_services(before: Settings) -> None:
 
 
 def _editor() -> str | None:
-    """The editor that is set; None lets click look for one."""
+    """Return the editor from the settings; None lets click look for one."""
     return read_settings().settings.editor or None
 
 

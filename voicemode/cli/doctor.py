@@ -1,4 +1,4 @@
-"""`voicemode doctor`: the tool, and the examinations that take a person at a terminal."""
+"""`voicemode doctor`: the tool, and the examinations that need a person at a terminal."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def examined(once: Any) -> Any:
         elif turns is not None:
             from voicemode.cli.turns import watch
 
-            # Ctrl-C is how it ends.
+            # The person ends it with Ctrl-C.
             with plain_errors(), suppress(KeyboardInterrupt):
                 asyncio.run(call(watch, {"turns": turns}))
         else:

@@ -1,4 +1,4 @@
-"""`voicemode doctor --echo`: how much of our voice comes back on this machine, and which VOICEMODE_BARGE_IN suits that."""
+"""`voicemode doctor --echo`: measure the echo of our voice on this machine, and advise on VOICEMODE_BARGE_IN."""
 
 import asyncio
 import math
@@ -17,23 +17,23 @@ from voicemode.transports.base import Transport, one
 from voicemode.transports.local import LocalTransport
 
 TAIL_SECONDS = 0.8
-"""Listened for after the sweep: Bluetooth takes up to half a second."""
+"""Seconds to keep listening after the sweep: Bluetooth delays audio by up to half a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     path: EchoPath
     delay_seconds: float
-    """From handing sound to the speaker until the microphone delivers its echo; 0 where there is none."""
+    """Seconds from handing audio to the speaker until the microphone delivers its echo; 0 without an echo."""
     advice: Advice
     barge_in: str
-    """VOICEMODE_BARGE_IN as it is."""
+    """Current value of VOICEMODE_BARGE_IN."""
 
 
 async def measure(app: App) -> Measured:
-    """Play a sweep, and look for it in what the microphone hears. Raises AudioDeviceError."""
+    """Play a sweep, and look for its echo in the microphone's audio. Raises AudioDeviceError."""
     app.report(Progress("playing", "a sweep"))
-    # What conversations hear has the echo removed already.
+    # The transport of conversations removes the echo.
     path, delay_seconds = await sounded(LocalTransport.plain(app.settings))
     advice = advise(path, delay_seconds, canceller=available())
     return Measured(path, delay_seconds, advice, app.settings.barge_in)
@@ -41,12 +41,12 @@ async def measure(app: App) -> Measured:
 
 @dataclass(slots=True)
 class CapturedSound:
-    """Keeps what a microphone hears, and when."""
+    """Audio captured from a microphone, and its time."""
 
     frames: list[Frame] = field(default_factory=list)
     seconds: float = 0.0
     began_at: float = math.inf
-    """`time.monotonic()` at which the first sample would have arrived, had it been delivered at once."""
+    """`time.monotonic()` at which the first sample would have arrived without any delay."""
     until_seconds: float = math.inf
 
     async def listen(self, mic: Frames) -> None:
@@ -59,7 +59,7 @@ class CapturedSound:
 
 
 async def sounded(transport: Transport) -> tuple[EchoPath, float]:
-    """The echo path, and the delay of it in seconds."""
+    """Return the echo path, and its delay in seconds."""
     listener = CapturedSound()
     async with one(transport) as mic, alongside(listener.listen(mic)):
         played = await transport.play(stream(sweep()))

@@ -1,4 +1,4 @@
-"""Failures as a person at a terminal reads them: what happened, what to do about it, an exit code; the rest is in the log."""
+"""Failures shown at a terminal: the cause, the remedy and an exit code; the details are in the log."""
 
 import signal
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from voicemode.cli.terminal import columns
 from voicemode.errors import VoiceModeError
 
 UNFORESEEN = 70
-"""Exit code of a fault of ours: EX_SOFTWARE."""
+"""Exit code for a bug of ours: EX_SOFTWARE."""
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Show failures as a sentence, not a traceback; cancelling and Ctrl-C become an exit code."""
+    """Show failures as a sentence, not a traceback; turn cancellation and Ctrl-C into an exit code."""
     from asyncio import CancelledError
 
     try:
@@ -29,7 +29,7 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def plain_failures() -> Iterator[None]:
-    """Show failures only, without importing asyncio."""
+    """Like `plain_errors`, but for failures only, without importing asyncio."""
     try:
         yield
     except VoiceModeError as error:
@@ -37,12 +37,12 @@ def plain_failures() -> Iterator[None]:
 
 
 def told(error: VoiceModeError) -> str:
-    """Return the text of a failure, with its remedy below it."""
+    """Return the message of a failure, followed by its remedy."""
     return "\n".join([error.message, *error.hint.lines(columns())])
 
 
 def report_unforeseen(error: Exception) -> int:
-    """Tell the person of a fault of ours, in a line; return the exit code."""
+    """Log an unexpected failure, tell the person in one line, and return the exit code."""
     from voicemode import log
     from voicemode.config import read_settings
 

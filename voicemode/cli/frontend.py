@@ -1,4 +1,4 @@
-"""`voicemode frontend`: the web page to talk from, its server, and the links that let somebody in."""
+"""`voicemode frontend`: the web page to talk from, its server, and the links that sign a browser in."""
 
 import asyncio
 import html
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NAME = "frontend"
 OPEN_SECONDS = 20.0
-"""So long a browser may take to start; then the link is printed as well."""
+"""Seconds to wait for a browser to start; after that the link is printed as well."""
 REDIRECT = """\
 <!doctype html>
 <meta charset="utf-8">
@@ -71,9 +71,9 @@ def frontend(
 @click.option("--room", default="", help="Go to this room.")
 @click.option("--print", "printed", is_flag=True, help="Print the link instead of opening a browser.")
 def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
-    """Let a browser in: a link that works once, within ten minutes.
+    """Sign a browser in with a link that works once, within ten minutes.
 
-    It is opened here, or shown as a QR code for a phone. The server of the page is started if it does not run.
+    The link is opened here, or shown as a QR code for a phone. The server of the page is started if it does not run.
     """
     with plain_errors():
         settings = page_settings()
@@ -89,7 +89,7 @@ def open_page(*, lan: bool, name: str, room: str, printed: bool) -> None:
 
 @frontend.command("sign-out")
 def sign_out() -> None:
-    """Sign out every browser, and have no link work any more."""
+    """Sign out every browser, and invalidate all links."""
     from voicemode.web.entry import open_sessions, pairing_codes
 
     with plain_errors():
@@ -100,7 +100,7 @@ def sign_out() -> None:
 
 
 def page_settings() -> Settings:
-    """The settings, once logging follows them, to the file only. Raises ServiceError where the server is not installed."""
+    """Return the settings, after configuring logging to the file only. Raises ServiceError if the server is not installed."""
     refuse_missing()
     settings = load_settings().settings
     log.configure(settings.log_level, settings.logs_dir, secrets=settings.secrets, stderr=False)
@@ -109,13 +109,13 @@ def page_settings() -> Settings:
 
 
 def refuse_missing() -> None:
-    """Raise ServiceError where the page's server is not installed."""
+    """Raise ServiceError if the server of the page is not installed."""
     if not find(NAME).installed:
         raise ServiceError("The server of the web page is not installed.", hint=to_install(extra="livekit"))
 
 
 async def serve_page(said: Mapping[str, Any], idle_minutes: float | None, developing: frozenset[str]) -> None:
-    """Serve the page as the settings and `said` say until somebody ends it."""
+    """Serve the page, with `said` overriding the settings, until the server is stopped."""
     from voicemode.web.live_settings import Current
     from voicemode.web.server import serve
 
@@ -126,7 +126,7 @@ async def serve_page(said: Mapping[str, Any], idle_minutes: float | None, develo
 
 @asynccontextmanager
 async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
-    """Open the providers, to ask which would be chosen just now."""
+    """Open the providers, and yield a function that returns the endpoint chosen now for each kind."""
     from voicemode.http_client.client import open_http
     from voicemode.providers.endpoints import Endpoints
 
@@ -144,7 +144,7 @@ async def choosing(loaded: LoadedSettings) -> "AsyncIterator[Chosen]":
 
 
 async def invitation(settings: Settings, *, lan: bool, name: str, room: str) -> str:
-    """A link to the page, whose server runs from now on if it did not."""
+    """Start the server of the page if it does not run, and return a link to the page."""
     from voicemode.services.process import ensure_running
     from voicemode.web.link import behind, here, in_lan, new_link
 
@@ -157,7 +157,7 @@ async def invitation(settings: Settings, *, lan: bool, name: str, room: str) -> 
 
 
 async def widen(settings: Settings) -> None:
-    """Have a server that was started by one of our links shown in the local network, if it is not yet."""
+    """Make the page available in the local network, if it is not yet and its server was started on demand."""
     from voicemode.services.manager import Manager
     from voicemode.services.supervisors.find import find_supervisor
     from voicemode.web.link import is_in_lan
@@ -169,7 +169,7 @@ async def widen(settings: Settings) -> None:
 
 
 def lan_notes(settings: Settings, link: str) -> list[str]:
-    """Return notes on a phone's way to us."""
+    """Return notes for a person who connects with a phone."""
     from voicemode.transports.livekit.access import find_access
     from voicemode.web.certificate import certificate_file, fingerprint
 
@@ -179,14 +179,14 @@ def lan_notes(settings: Settings, link: str) -> list[str]:
         fingerprint(certificate_file(settings)),
         f"To have a phone trust it, open there: {link.partition('#')[0]}voicemode.crt",
     ]
-    # One that the settings name is somebody's own to configure.
+    # A LiveKit server named in the settings is configured by its owner.
     if find_access(settings) and not (settings.livekit_url or settings.livekit_lan):
         notes += ["", "Sound will not reach a phone yet: voicemode config set VOICEMODE_LIVEKIT_LAN true"]
     return notes
 
 
 def code_of(link: str) -> list[str]:
-    """The link as a QR code, black on white whatever the colours of the terminal are; nothing where nobody sees it."""
+    """Return the link as a QR code, black on white whatever the terminal's colours; nothing if stdout is no terminal."""
     if not sys.stdout.isatty():
         return []
     import io
@@ -199,10 +199,10 @@ def code_of(link: str) -> list[str]:
 
 
 def shown(link: str, settings: Settings) -> bool:
-    """True once a browser with windows has used `link`.
+    """Open `link` in a graphical browser; True once the browser has used the link.
 
-    The browser's command line, which every user of this machine can read, has a file that leads to it and that only this user
-    can read. A browser in a sandbox may not either.
+    Every user of this machine can read the browser's command line, so that names a file which redirects to the link and which
+    only this user can read. A sandboxed browser may be unable to read that file.
     """
     import webbrowser
 
@@ -210,7 +210,7 @@ def shown(link: str, settings: Settings) -> bool:
         browser = webbrowser.get()
     except webbrowser.Error:
         return False
-    # A browser of this terminal has no microphone.
+    # A browser inside the terminal has no microphone.
     if type(browser) is webbrowser.GenericBrowser:
         return False
     file = settings.state_dir / "frontend-open.html"
@@ -222,7 +222,7 @@ def shown(link: str, settings: Settings) -> bool:
 
 
 def used(link: str, settings: Settings) -> bool:
-    """True as soon as somebody was let in by `link`; False if that takes long."""
+    """Wait until `link` has been used; True then, False after OPEN_SECONDS."""
     from voicemode.web.entry import pairing_codes
 
     code, codes, deadline = (

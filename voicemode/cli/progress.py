@@ -1,4 +1,4 @@
-"""Progress on stderr: a line for each stage, and a bar for a stage that is measured."""
+"""Progress on stderr: a line for each stage, and a bar for a stage with a known total."""
 
 import shutil
 import sys
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 BAR = 16
 MEASURE = 36
-"""Columns of a measure at its longest."""
+"""Most columns of the measure beside the bar."""
 STEP = 10
-"""Percent between two lines where nobody can see a bar."""
+"""Percent between two lines where the output is no terminal."""
 
 
 class TerminalProgress:
@@ -40,7 +40,7 @@ class TerminalProgress:
             self._write(str(progress))
 
     def end_line(self) -> None:
-        """Leave the bar as it is."""
+        """Finish the line of the bar."""
         if self._bar:
             self._bar.render_finish()
         self._bar = None
@@ -67,7 +67,7 @@ class TerminalProgress:
 
 @contextmanager
 def progress_shown() -> Iterator[TerminalProgress]:
-    """Progress on stderr."""
+    """Yield a report that shows progress on stderr."""
     reporting = TerminalProgress(sys.stderr)
     try:
         yield reporting

@@ -19,7 +19,7 @@ To try it yourself type: voicemode converse "Hello"      All commands: voicemode
 
 
 def serve_mcp() -> None:
-    """The MCP server on stdio; whoever starts it by hand is told what it is."""
+    """Run the MCP server on stdio; a person who starts it in a terminal sees a greeting."""
     if sys.stdin.isatty():
         click.echo(GREETING, err=True)
     from voicemode.server import main
@@ -52,7 +52,7 @@ def port(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 @IDLE
 @LOG
 def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Speech to text, speaking the OpenAI audio API."""
+    """Speech to text with the OpenAI audio API."""
     with serving("whisper", log_file) as settings:
         from voicemode.engines.whisper.api import run
 
@@ -66,7 +66,7 @@ def whisper(model: WhisperModel | None, port: int | None, host: str, idle_minute
 @IDLE
 @LOG
 def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Text to speech, speaking the OpenAI audio API."""
+    """Text to speech with the OpenAI audio API."""
     with serving("kokoro", log_file) as settings:
         from voicemode.engines.kokoro.api import run
 
@@ -78,7 +78,7 @@ def kokoro(port: int | None, host: str, idle_minutes: float | None, log_file: Pa
 @IDLE
 @LOG
 def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None) -> None:
-    """Rooms: LiveKit's own server, with a key of this machine's own. It ends after --idle-minutes whoever is in them."""
+    """Rooms: LiveKit's own server, with this machine's key. It ends after --idle-minutes even with people in the rooms."""
     with serving("livekit", log_file) as settings:
         from voicemode.services.livekit_server.server import run
 
@@ -87,7 +87,7 @@ def livekit(port: int | None, idle_minutes: float | None, log_file: Path | None)
 
 @contextmanager
 def serving(name: str, log_file: Path | None) -> Iterator[Settings]:
-    """The settings for the server called `name`. Expected failures become sentences; what ends it is written down."""
+    """Yield the settings for the server `name`. Expected failures become sentences; a fatal failure is recorded."""
     from voicemode.services.failure import noting_failure
 
     with plain_errors():
@@ -97,7 +97,7 @@ def serving(name: str, log_file: Path | None) -> Iterator[Settings]:
 
 
 def engine_settings(log_file: Path | None) -> Settings:
-    """The settings, once logging follows them: to `log_file`, or to stderr for whoever started it to keep."""
+    """Return the settings, after configuring logging to `log_file`, or to stderr for the parent process to keep."""
     settings = load_settings().settings
     egress.enforce(settings.local_only)
     if log_file:

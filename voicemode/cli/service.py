@@ -1,4 +1,4 @@
-"""`voicemode service …`: the verbs of the `service` tool, the tools that install, and what only a terminal can do."""
+"""`voicemode service …`: the actions of the `service` tool, the installers, and options that need a terminal."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ VERBS: dict[Action, tuple[str, tuple[str, ...]]] = {
     "logs": ("Show the end of a service's log.", ("lines",)),
     "uninstall": ("Uninstall a service: its unit, environment and log.", ("models",)),
 }
-"""What each does, and the parameters of the tool that belong to it."""
+"""Help text of each action, and the parameters of the tool that belong to it."""
 
 COLOURS: dict[str, dict[str, Any]] = {
     "good": {"fg": "green"},
@@ -66,13 +66,13 @@ class Installers(click.Group):
 @click.group(cls=Verbs, invoke_without_command=True)
 @click.pass_context
 def service(context: click.Context) -> None:
-    """Look after the local speech services; without a command, how they are."""
+    """Manage the local speech services; without a command, show their status."""
     if context.invoked_subcommand is None:
         context.invoke(verb("status"), name="", as_json=False, watch=False)
 
 
 def verb(action: Action) -> click.Command:
-    """One action of the tool as a command."""
+    """Return one action of the tool as a command."""
     summary, own = VERBS[action]
     others = {p.name: p.default for p in tools.parameters(tool) if p.name not in ("name", *own)}
     made = command(tool, name=action, summary=summary, fixed={**others, "action": action}, show=show)
@@ -83,7 +83,7 @@ def verb(action: Action) -> click.Command:
 
 
 def show(result: Services) -> str:
-    """As wide as the terminal, in colours; they are left out where nobody sees them."""
+    """Render `result` as wide as the terminal, in colours; click drops the colours if stdout is no terminal."""
     return result.render(shutil.get_terminal_size().columns, lambda text, tone: click.style(text, **COLOURS[tone]))
 
 
@@ -99,7 +99,7 @@ def watched(once: Any) -> Callable[..., None]:
 
 
 async def watching(name: str, *, as_json: bool) -> None:
-    """Draw the status again and again, until Ctrl-C; a line of JSON each time for programs."""
+    """Redraw the status every WATCH_SECONDS until Ctrl-C; as JSON, print a line each time."""
     async with open_app(log_to_stderr=False) as opened:
         if not as_json:
             click.clear()
@@ -110,7 +110,7 @@ async def watching(name: str, *, as_json: bool) -> None:
 
 
 def frame(text: str) -> str:
-    """`text` over what stood there before, without a flicker: each line is cleared as it is written."""
+    """Draw `text` over the previous frame without flicker: each line is cleared as it is written."""
     return "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in [*text.splitlines(), "", "Ctrl-C ends this."]) + "\x1b[J"
 
 
@@ -153,4 +153,4 @@ OPTIONS: dict[Action, click.Option] = {
     "logs": click.Option(["--follow", "-f"], is_flag=True, help="Go on as it is written."),
     "uninstall": click.Option(["--yes", "-y"], is_flag=True, help="Do not ask."),
 }
-"""What only makes sense at a terminal."""
+"""Options that only make sense at a terminal."""

@@ -1,4 +1,4 @@
-"""`voicemode stop | skip | send | mute | unmute | hold | now`: steer what goes on from another terminal or with a hot key."""
+"""`voicemode stop | skip | send | mute | unmute | hold | now`: steer conversations from another terminal or with a hot key."""
 
 import json
 import os
@@ -27,20 +27,20 @@ NOBODY = {
     Verb.PRESS: "Nobody is speaking or listening now.",
     Verb.RELEASE: "Nothing is held.",
 }
-"""Said where no program had anything to do it to."""
+"""Messages for commands that had no effect on any program."""
 LOOK_UP_SECONDS = 0.5
-"""How often Windows, whose `select` Ctrl-C does not end, looks whether it was pressed."""
+"""Seconds between checks for Ctrl-C, which does not interrupt `select` on Windows."""
 
 
 @click.command()
 def stop() -> None:
-    """Fall silent, and end the turn. Nothing more is said or heard."""
+    """Stop speaking and listening, and end the turn."""
     order(Verb.STOP, "Stopped.")
 
 
 @click.command()
 def skip() -> None:
-    """Fall silent now, and go on with listening."""
+    """Skip the rest of the message, and go on with listening."""
     order(Verb.SKIP, "Skipped.")
 
 
@@ -53,9 +53,9 @@ def send() -> None:
 @click.command()
 @click.argument("state", type=click.Choice(["on", "off", "toggle"]), default="on")
 def mute(state: Literal["on", "off", "toggle"]) -> None:
-    """Hear nothing, in any conversation. It lasts until `voicemode unmute`; `voicemode hold` is heard all the same.
+    """Mute the microphone in all conversations until `voicemode unmute`; `voicemode hold` is heard all the same.
 
-    One that begins later is muted, too.
+    Conversations that begin later are muted, too.
 
     STATE: on (if left out), off, or toggle.
     """
@@ -64,7 +64,7 @@ def mute(state: Literal["on", "off", "toggle"]) -> None:
 
 @click.command()
 def unmute() -> None:
-    """Hear again."""
+    """Unmute the microphone."""
     switch("off")
 
 
@@ -72,7 +72,7 @@ def unmute() -> None:
 @click.option("--down", "verb", flag_value=Verb.PRESS, type=Verb, help="Only begin, and return at once; --up ends it.")
 @click.option("--up", "verb", flag_value=Verb.RELEASE, type=Verb, help="End what --down began.")
 def hold(verb: Verb | None) -> None:
-    """Push-to-talk: record while this runs. Then your turn is over, and exactly that is your answer.
+    """Push-to-talk: record while this command runs. Then your turn is over, and exactly that recording is your answer.
 
     In a terminal, Enter or Ctrl-C ends it. A program that watches a key starts it when the key goes down and ends it, in
     whatever way, when the key comes up; one that can only run a command for each uses --down and --up.
@@ -89,7 +89,7 @@ def hold(verb: Verb | None) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def now(*, as_json: bool) -> None:
-    """Show who speaks, listens or is muted. A line for each running conversation."""
+    """Show who is speaking, listening or muted, in a line for each running conversation."""
     with plain_failures():
         told = ask(Verb.LOOK, folder())
     if as_json:
@@ -101,7 +101,7 @@ def now(*, as_json: bool) -> None:
 
 
 def order(verb: Verb, done: str) -> None:
-    """Ask all for `verb`; print `done`, or end with exit code 1 where nobody had anything to do it to."""
+    """Send `verb` to all programs; print `done`, or exit with code 1 if the command had no effect."""
     with plain_failures():
         told = ask(verb, folder())
         check(told, verb)
@@ -122,7 +122,7 @@ def switch(state: Literal["on", "off", "toggle"]) -> None:
 
 
 def muted(told: Told) -> bool:
-    """True if there is nobody left to mute."""
+    """True if every conversation is muted; without any, if new ones begin muted."""
     return all(answer.muted for answer in told.answers) if told.answers else begins_muted(folder())
 
 
@@ -138,12 +138,12 @@ def stay() -> None:
 
 
 def enter() -> socket.socket:
-    """A socket that ends when Enter is pressed. On Windows nothing but sockets can be waited for."""
+    """Return a socket that closes when Enter is pressed. `select` on Windows accepts nothing but sockets."""
     ours, theirs = socket.socketpair()
 
     def read() -> None:
         with theirs:
-            # Not through `sys.stdin`, whose lock would be held when the interpreter ends.
+            # Reading `sys.stdin` would hold its lock when the interpreter exits.
             os.read(sys.stdin.fileno(), 1024)
 
     threading.Thread(target=read, name="enter", daemon=True).start()
@@ -151,7 +151,7 @@ def enter() -> socket.socket:
 
 
 def wait(programs: Sequence[socket.socket], key: socket.socket | None) -> None:
-    """Return when `key` ends. Raises SteeringError when the last of `programs` does."""
+    """Return when `key` closes. Raises SteeringError when the last of `programs` does."""
     left = set(programs)
     while left:
         ended, _, _ = select.select([*left, *([key] if key else [])], [], [], LOOK_UP_SECONDS)
@@ -162,7 +162,7 @@ def wait(programs: Sequence[socket.socket], key: socket.socket | None) -> None:
 
 
 def check(told: Told, verb: Verb) -> None:
-    """Raises SteeringError where nobody did what was asked for."""
+    """Raise SteeringError if no program carried out `verb`."""
     if told.did:
         return
     if told.silent:
@@ -179,11 +179,11 @@ def count(programs: int) -> str:
 
 
 def described(answer: ControlReply) -> str:
-    """`listening     muted  /home/me/project  (pid 4711)`."""
+    """Describe the state of a program: `listening     muted  /home/me/project  (pid 4711)`."""
     marks = [mark for mark in ("muted", "held") if getattr(answer, mark)]
     return "  ".join([f"{answer.doing:12}", *marks, answer.folder, f"(pid {answer.pid})"])
 
 
 def shown(answer: ControlReply) -> dict[str, object]:
-    """Return the state as a status bar needs it."""
+    """Return the state of a program as `voicemode now --json` prints it, for status bars."""
     return {name: value for name, value in asdict(answer).items() if name != "did"}

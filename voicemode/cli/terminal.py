@@ -1,4 +1,4 @@
-"""The terminal that a command writes to."""
+"""The terminal to which a command writes."""
 
 import shutil
 
@@ -6,5 +6,5 @@ WIDE = 1000
 
 
 def columns() -> int:
-    """Columns there are; where nobody sees them, as in a pipe, so many that nothing is wrapped."""
+    """Return the width of the terminal; in a pipe, a width so large that nothing is wrapped."""
     return shutil.get_terminal_size((WIDE, 24)).columns

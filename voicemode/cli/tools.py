@@ -1,4 +1,4 @@
-"""A tool as a command: parameters become options, the result text or JSON."""
+"""Tools as commands: parameters become options, results become text or JSON."""
 
 import asyncio
 import inspect
@@ -22,9 +22,9 @@ from voicemode.cli.progress import progress_shown
 from voicemode.cli.terminal import columns
 
 ARGUMENTS = ("message", "file", "action", "name")
-"""Parameters that are given without a flag."""
+"""Parameters that are positional arguments."""
 FILES = ("file",)
-"""Parameters that are paths, for the shell to complete."""
+"""Parameters that are paths, which the shell completes."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -37,20 +37,20 @@ def command(
     fixed: Mapping[str, Any] = NOTHING,
     show: Callable[[Any], str] | None = None,
 ) -> click.Command:
-    """`fn` as a click command. Failures we expect end with their message and exit code 1.
+    """Return `fn` as a click command. Expected failures exit with their message and code 1.
 
     Args:
         fn: The tool.
-        name: Of the command; that of the tool if left out.
-        summary: What it does; what the tool says of itself if left out.
-        fixed: Parameters that are not for the person to give, and their values.
-        show: The text of the result; if left out, as `rendered`.
+        name: Name of the command; by default that of the tool.
+        summary: Help text; by default the summary of the tool.
+        fixed: Values of parameters that the person cannot give.
+        show: Renders the result as text; by default `rendered`.
     """
     description = tools.describe(fn)
     given = [parameter for parameter in tools.parameters(fn) if parameter.name not in fixed]
 
     def run(as_json: bool, **arguments: Any) -> None:
-        # What a plugin prints is not the result.
+        # Output of plugins must not mix with the result.
         with plain_errors(), redirect_stdout(sys.stderr):
             result = asyncio.run(call(fn, {**fixed, **arguments}))
         click.echo(json.dumps(asdict(result), indent=2) if as_json else (show or rendered)(result))
@@ -65,12 +65,12 @@ def command(
 
 
 def option(parameter: inspect.Parameter, text: str, tool: str) -> click.Parameter:
-    """The click parameter for one parameter of `tool`; `text` is its help."""
+    """Return the click parameter for one parameter of `tool`, with the help `text`."""
     kind = click.Path() if parameter.name in FILES else value_type(parameter.annotation)
     if kind is str:
         kind = TypedText()
     required = parameter.default is parameter.empty
-    # click takes a default of None for a value that was given, so a required parameter must have none at all.
+    # click takes a default of None for a given value, so a required parameter must have no default at all.
     rest: dict[str, Any] = {"type": kind, "required": required, **for_tool(tool, parameter.name)} | (
         {} if required else {"default": parameter.default}
     )
@@ -83,12 +83,12 @@ def option(parameter: inspect.Parameter, text: str, tool: str) -> click.Paramete
 
 
 def rendered(result: Any) -> str:
-    """Return the text of a result, as wide as the terminal if it can be."""
+    """Return the text of a result, fitted to the terminal's width if the result supports that."""
     return str(result.render(columns()) if hasattr(result, "render") else result)
 
 
 def value_type(annotation: Any) -> Any:
-    """The click type for values of `annotation`: a choice for a Literal, `X` for `X | None`, else the class itself."""
+    """Return the click type for `annotation`: a choice for a Literal, `X` for `X | None`, else the class itself."""
     if get_origin(annotation) is Literal:
         return click.Choice(get_args(annotation))
     inner = [part for part in get_args(annotation) if part is not type(None)]
@@ -96,7 +96,7 @@ def value_type(annotation: Any) -> Any:
 
 
 class TypedText(click.ParamType[str]):
-    """Text in whatever encoding the terminal has; what is no text in it is replaced, so that it can be sent."""
+    """Text in the terminal's encoding, with undecodable bytes replaced so that the text can be sent."""
 
     name = "text"
 
@@ -105,7 +105,7 @@ class TypedText(click.ParamType[str]):
 
 
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
-    """Run a tool for a person at a terminal: what is going on goes to stderr; Ctrl-C and SIGTERM close devices."""
+    """Run a tool for a person at a terminal: progress goes to stderr; Ctrl-C and SIGTERM close devices."""
     until_told_to_end()
     async with open_app(log_to_stderr=False) as opened:
         with progress_shown() as report:

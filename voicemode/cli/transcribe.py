@@ -1,4 +1,4 @@
-"""Audio files to text: several, or standard input, with a bar for a long one and what is done kept at Ctrl-C."""
+"""`voicemode transcribe`: several files or standard input, with progress for long ones and partial results at Ctrl-C."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from voicemode.app import App
 
 LONG_SECONDS = 60.0
-"""A file this short shows no progress."""
+"""Longest file, in seconds, that shows no progress."""
 STDIN = "-"
 
 
@@ -42,7 +42,7 @@ STDIN = "-"
 def transcribe(files: Sequence[str], language: str, response_format: Format, as_json: bool) -> None:
     """Transcribe audio files; also the way to retry a turn whose recording was kept.
 
-    FILE: Path of an audio file, of any common format; - is standard input. Ctrl-C prints what is done by then.
+    FILE: Path of an audio file, of any common format; - is standard input. Ctrl-C prints the part transcribed so far.
     """
     output = Output(response_format, as_json=as_json, several=len(files) > 1)
     with plain_errors():
@@ -50,7 +50,7 @@ def transcribe(files: Sequence[str], language: str, response_format: Format, as_
 
 
 class Output:
-    """Results on standard output, and what is to be said of them on stderr."""
+    """Prints results on standard output, and remarks about them on stderr."""
 
     def __init__(self, response_format: Format, *, as_json: bool, several: bool) -> None:
         self.format = response_format
@@ -69,7 +69,7 @@ class Output:
             click.echo(f"{file}: {SILENT}", err=True)
 
     def show_unfinished(self, file: str, parts: "Parts") -> None:
-        """Show as much of `file` as was transcribed, and where that ends."""
+        """Show the part of `file` that was transcribed, and where it ends."""
         if not parts.heard:
             click.echo(f"{file}: stopped before anything was transcribed.", err=True)
             return
@@ -78,7 +78,7 @@ class Output:
 
 
 class Parts:
-    """The parts of a file that are transcribed; progress is reported if it is a long one."""
+    """The transcribed parts of a file; progress is reported for a long file."""
 
     def __init__(self, name: str, report: Report) -> None:
         self.heard: list[FilePart] = []
@@ -89,7 +89,7 @@ class Parts:
     def __call__(self, part: FilePart) -> None:
         reached = self.heard[-1].end_seconds if self.heard else 0.0
         if self.heard and part.start_seconds < self.heard[-1].start_seconds:
-            self.heard.clear()  # another endpoint has begun anew
+            self.heard.clear()  # another endpoint has started over
         self.heard.append(part)
         if part.total_seconds > LONG_SECONDS:
             start = Progress("transcribing", self._name, total=part.total_seconds, unit="seconds")
@@ -98,12 +98,12 @@ class Parts:
 
     @property
     def how_far(self) -> str:
-        """`00:12:30 of 01:00:00`."""
+        """Position as in `00:12:30 of 01:00:00`."""
         reached, total = self.heard[-1].end_seconds, self.heard[-1].total_seconds
         return f"{clock(reached, '.')[:8]} of {clock(total, '.')[:8]}" if total else clock(reached, ".")[:8]
 
     def text(self, response_format: Format) -> str:
-        """The text so far; that of JSON is plain."""
+        """Return the text so far, as subtitles for srt and vtt, else plain."""
         if response_format in ("srt", "vtt"):
             cues = [Cue(part.start_seconds, part.end_seconds, part.text.strip()) for part in self.heard]
             return (srt if response_format == "srt" else vtt)(cues).strip()
@@ -111,7 +111,7 @@ class Parts:
 
 
 async def all_of(files: Sequence[str], language: str, output: Output) -> None:
-    """Transcribe one file after the other. Stopped, it shows what was done of the one at work."""
+    """Transcribe one file after the other. When cancelled, show the transcribed part of the current file."""
     from voicemode.app import open_app
 
     until_told_to_end()
@@ -135,7 +135,7 @@ async def one(app: "App", file: str, language: str, response_format: Format, par
 
 @contextmanager
 def readable(file: str) -> Iterator[str]:
-    """`file`; for standard input, the name of a copy. Blocks."""
+    """Yield `file`, or for standard input the path of a temporary copy. Blocks."""
     if file != STDIN:
         yield file
         return

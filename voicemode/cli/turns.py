@@ -1,4 +1,4 @@
-"""`voicemode doctor --turns`: a picture of how a turn is heard, live in the terminal; lines where there is none."""
+"""`voicemode doctor --turns`: a live picture of how turns are heard; lines of text if stdout is no terminal."""
 
 import itertools
 import shutil
@@ -19,17 +19,17 @@ from voicemode.transports.base import one
 
 BAR = 24
 EVERY = 4
-"""Glimpses between two drawings: one is 20 ms."""
+"""Glimpses per redraw; a glimpse covers 20 ms."""
 QUIETEST_DB = -70.0
-"""The empty end of the level meter; full scale is the full one."""
+"""Level in dB at the empty end of the level meter; the other end is full scale."""
 COLOURS = {TurnState.WAITING: "", TurnState.SPEAKING: "green", TurnState.PAUSED: "yellow"}
 HEAD = "Speak, as you would in a conversation: nothing is kept. Ctrl-C ends this."
 
 
 async def watch(app: App, turns: int) -> None:
-    """Show how so many turns are heard; 0 is all, until Ctrl-C."""
+    """Show how the next `turns` turns are heard; 0 means until Ctrl-C."""
     await app.ready(speaking=False, listening=True)
-    # A turn goes without it; a picture of all that there is does not.
+    # A turn works without the turn model; a complete picture does not.
     await app.readiness.wait(app.report, "turn model")
     options = app.options()
     ears = app.providers.turn(speculate=app.settings.speculate)
@@ -40,24 +40,24 @@ async def watch(app: App, turns: int) -> None:
             while not turns or spoken < turns:
                 outcome = await monitor.turn(mic, shown.look)
                 if not outcome.last.turn.done:
-                    # The microphone is no more.
+                    # The microphone is gone.
                     return
                 spoken += outcome.seconds > 0
                 shown.ended(spoken, outcome)
 
 
 class Shown(Protocol):
-    """Somewhere a person can see what is heard."""
+    """A display of the turns as they are heard."""
 
     def look(self, glimpse: TurnSnapshot) -> None:
-        """Show this moment."""
+        """Show one snapshot."""
 
     def ended(self, number: int, outcome: Outcome) -> None:
-        """Show how a turn ended, the `number`th in which somebody spoke."""
+        """Show how a turn ended; `number` counts the turns in which somebody spoke."""
 
 
 class Picture:
-    """Meters that are drawn anew in their place, below a line for each turn that has ended."""
+    """Meters that are redrawn in place, below a line for each turn that has ended."""
 
     def __init__(self, out: TextIO, columns: int, *, colours: bool) -> None:
         self._out = out
@@ -70,7 +70,7 @@ class Picture:
     def look(self, glimpse: TurnSnapshot) -> None:
         if next(self._glimpses) % EVERY == 0 or glimpse.turn is not self._turn:
             self._turn = glimpse.turn
-            # A line that is as wide as the terminal makes some begin the next one.
+            # Some terminals wrap after a line that fills their full width.
             lines = [line[: self._columns - 1] for line in meters(glimpse)]
             self._draw(lines, COLOURS.get(glimpse.turn, ""))
             self._lines = len(lines)
@@ -80,7 +80,7 @@ class Picture:
         self._lines = 0
 
     def _draw(self, lines: list[str], colour: str) -> None:
-        """`lines` over those that were drawn last."""
+        """Draw `lines` over those drawn last."""
         styled = [click.style(line, fg=colour) if colour and self._colours else line for line in lines]
         up = f"\x1b[{self._lines}A" if self._lines else ""
         self._out.write(f"{up}\r\x1b[J" + "".join(f"{line}\n" for line in styled))
@@ -88,7 +88,7 @@ class Picture:
 
 
 class Lines:
-    """A line for each change, for files and pipes."""
+    """A line of text for each change, for files and pipes."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -109,7 +109,7 @@ class Lines:
 
 @contextmanager
 def picture(out: TextIO) -> Iterator[Shown]:
-    """The best that `out` can show; its cursor is hidden meanwhile."""
+    """Yield meters for a terminal, whose cursor is hidden meanwhile, else lines."""
     out.write(f"{HEAD}\n")
     if not out.isatty():
         yield Lines(out)
@@ -123,7 +123,7 @@ def picture(out: TextIO) -> Iterator[Shown]:
 
 
 def meters(glimpse: TurnSnapshot) -> list[str]:
-    """Four lines: how loud, whether it is speech, whether it is finished, and what is waited for."""
+    """Return four lines: level, probability of speech, probability that the turn is finished, and the state."""
     finished = glimpse.evidence.finished
     return [
         f"level     {bar(percent(1 - glimpse.level_db / QUIETEST_DB))} {glimpse.level_db:4.0f} dB",
@@ -134,7 +134,7 @@ def meters(glimpse: TurnSnapshot) -> list[str]:
 
 
 def caption(glimpse: TurnSnapshot) -> str:
-    """The state, and in a pause what it waits for: `paused    0.4 of 1.2 s: sounds unfinished`."""
+    """Return the state, with progress and verdict of a pause: `paused    0.4 of 1.2 s: sounds unfinished`."""
     if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     waited, wait = glimpse.pause_seconds, glimpse.wait_seconds
@@ -142,7 +142,7 @@ def caption(glimpse: TurnSnapshot) -> str:
 
 
 def change(glimpse: TurnSnapshot) -> str:
-    """Describe the snapshot without what changes at every moment."""
+    """Describe the snapshot without the values that change all the time."""
     if glimpse.turn is not TurnState.PAUSED:
         return str(glimpse.turn.value)
     return f"paused: {judged(glimpse.evidence)}; it ends after {glimpse.wait_seconds:.1f} s"
@@ -159,7 +159,7 @@ def judged(evidence: Evidence) -> str:
 
 
 def told(number: int, outcome: Outcome) -> str:
-    """A line about a turn that has ended."""
+    """Return a line about a turn that has ended."""
     if not outcome.seconds:
         return DEAD_MICROPHONE if outcome.dead else "nobody spoke"
     last = outcome.last
@@ -173,7 +173,7 @@ def told(number: int, outcome: Outcome) -> str:
 
 
 def bar(percent: int) -> str:
-    """`[######                  ]`."""
+    """Return a bar like `[######                  ]`."""
     return f"[{'#' * (BAR * percent // 100):{BAR}}]"
 
 

@@ -1,4 +1,4 @@
-"""`voicemode uninstall`: all of it, for a person at a terminal. No agent can do this."""
+"""`voicemode uninstall`: remove all of VoiceMode. Only a person at a terminal can do this, no agent."""
 
 import asyncio
 from pathlib import Path

@@ -1,8 +1,8 @@
 """Tools are plain async functions whose first parameter is the App.
 
-Drop a module in this folder and decorate a function with `@tool`: it is an MCP tool and a CLI command. Its docstring is
-the description; its `Args:` section describes the parameters; a dataclass it returns is the structured result and
-`str()` of it the text.
+Put a module in this folder and decorate a function with `@tool`: the function is an MCP tool and a CLI command. Its
+docstring is the description, and the `Args:` section describes the parameters. The dataclass that it returns is the
+structured result, and `str()` of that is the text.
 """
 
 import importlib
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Tool)
 
 
 class BrokenToolError(VoiceModeError):
-    """A tool's file cannot be imported, or breaks the rules above."""
+    """The file of a tool cannot be imported or breaks the rules above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def tool(fn: F) -> F:
 
 
 def diagnostic(fn: F) -> F:
-    """Mark a tool as one that runs, and says so, though the settings are wrong."""
+    """Mark a tool as one that runs even if the settings are wrong, and reports that."""
     fn.__voicemode_diagnostic__ = True  # type: ignore[attr-defined]
     return fn
 
@@ -48,7 +48,7 @@ def is_diagnostic(fn: Tool) -> bool:
 
 
 def load() -> dict[str, Tool]:
-    """Every tool by name, sorted. A broken file fails loudly, with its name."""
+    """Return every tool by name, sorted by module. Raises BrokenToolError, which names the file."""
     found: dict[str, Tool] = {}
     for info in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
         for fn in _tools_of(f"{__name__}.{info.name}"):
@@ -73,7 +73,7 @@ def _tools_of(module_name: str) -> list[Tool]:
 
 
 def select(tools: dict[str, Tool], settings: Settings) -> dict[str, Tool]:
-    """The tools an agent sees. Raises VoiceModeError for a name that no tool has."""
+    """Return the tools that an agent sees. Raises VoiceModeError for a name that no tool has."""
     enabled, disabled = settings.tools_enabled, settings.tools_disabled
     for name in (*enabled, *disabled):
         if name not in tools and name != "all":
@@ -85,7 +85,7 @@ def select(tools: dict[str, Tool], settings: Settings) -> dict[str, Tool]:
 
 
 def parameters(fn: Tool) -> list[inspect.Parameter]:
-    """The parameters a caller gives: all but the App."""
+    """Return the parameters that a caller gives: all but the App."""
     _, *rest = inspect.signature(fn, eval_str=True).parameters.values()
     return rest
 

@@ -6,12 +6,12 @@ from typing import Literal
 from voicemode.errors import NO_REMEDY, Remedy, VoiceModeError
 
 Mark = Literal["ok", "attention", "broken"]
-"""It works; one can talk, but something is missing or odd; one cannot talk until it is mended."""
+"""In order: all is well; talking works, but something is missing or odd; talking fails until this is fixed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was examined. What is not ok has a remedy."""
+    """Result of one check. A check that is not ok has a remedy."""
 
     area: str
     name: str
@@ -25,6 +25,6 @@ def failed(area: str, name: str, error: VoiceModeError, mark: Mark = "broken") -
 
 
 def remedy_here(error: VoiceModeError) -> Remedy:
-    """Return the remedy of `error`, without advice to ask who is telling it."""
+    """Return the remedy of `error`, without advice to run `voicemode doctor`, which is running now."""
     hint = Remedy(error.hint.text) if error.hint.command == "voicemode doctor" else error.hint
     return hint or Remedy("Look into voicemode.log in the folder logs of VoiceMode's base directory.")

@@ -1,4 +1,4 @@
-"""Checks of `doctor` on the LiveKit server whose rooms we would join."""
+"""Checks of `doctor` for the LiveKit server whose rooms we would join."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def about_rooms(app: App) -> list[Check]:
     try:
         rooms = await RoomDirectory(access, app.http).rooms()
     except VoiceModeError as error:
-        # Without a room one can talk at this machine.
+        # Without rooms, talking at this machine still works.
         return [failed(AREA, NAME, error, "broken" if app.settings.transport == "livekit" else "attention")]
     people = sum(room.people for room in rooms)
     return [Check(AREA, NAME, f"{access.url} answers and takes our key; rooms: {len(rooms)}, people in them: {people}")]

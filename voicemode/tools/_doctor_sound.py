@@ -1,4 +1,4 @@
-"""Examining microphone and speaker."""
+"""Checks of `doctor` for microphone and speaker."""
 
 import asyncio
 import re
@@ -15,14 +15,14 @@ from voicemode.tools._doctor_check import Check, Mark, failed
 from voicemode.transports.base import one
 
 LISTEN_SECONDS = 0.3
-"""Enough to tell a dead microphone from a quiet one."""
+"""Long enough to tell a dead microphone from a quiet one."""
 LIST_SECONDS = 10.0
 RESTART = Remedy("Restart it, for example", "systemctl --user restart pipewire pipewire-pulse")
 PLUGINS = re.compile(
     r"(?:surround\d+|sysdefault|front|rear|center_lfe|side|iec958|spdif|hdmi|modem|phoneline|dmix|dsnoop|null|jack|oss"
     r"|lavrate|samplerate|speexrate|speex|upmix|vdownmix)(?::.*)?"
 )
-"""Names of ALSA's plugins, which it lists beside devices."""
+"""Names of ALSA plugins, which ALSA lists among the devices."""
 
 
 async def about_sound(app: App) -> list[Check]:
@@ -42,7 +42,7 @@ async def about_sound(app: App) -> list[Check]:
 
 
 def listed(name: str) -> tuple[Backend, list[Device]]:
-    """Return the sound library called `name`, and the devices it sees."""
+    """Return the audio library called `name`, and its devices."""
     backend = open_backend(name)
     return backend, backend.devices()
 
@@ -61,12 +61,12 @@ def about_device(kind: Kind, wanted: str, devices: list[Device]) -> Check:
 
 
 async def about_microphone(app: App) -> Check:
-    """Open it for a moment: is there anything but digital silence?"""
+    """Open the microphone briefly and check for anything but digital silence."""
     from voicemode.transports.local import LocalTransport
 
     alive, seconds = False, 0.0
     try:
-        # One of its own: a conversation may be going on.
+        # A separate transport, because a conversation may be in progress.
         async with one(LocalTransport.plain(app.settings)) as frames:
             async for frame in frames:
                 alive, seconds = alive or bool(frame.pcm.strip(b"\0")), seconds + frame.seconds
@@ -81,7 +81,7 @@ async def about_microphone(app: App) -> Check:
 
 
 def about_interrupting(barge_in: str, *, canceller: bool) -> Check:
-    """Tell whether people can talk over us, as VOICEMODE_BARGE_IN is."""
+    """Check if people can interrupt us with the current VOICEMODE_BARGE_IN."""
     name = "talking over us"
     if barge_in == "off":
         return Check("sound", name, "off")

@@ -17,41 +17,41 @@ NOT_SPOKEN = "not spoken"
 NOTHING_SAID = "Nothing was said: the message holds nothing that can be spoken."
 BEFORE_ANYTHING = "The person broke in before the first word."
 WORDS_TOLD = 40
-"""Words on either side of where a message broke off; the agent has written it, and need not read all of it."""
+"""Most words quoted on either side of a break in a message: the agent wrote the message, and need not read all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     text: str
-    """The person's answer; of several people a line for each: `"Anna": …`. Quoted as in JSON where it has line breaks, square
-    brackets, or what could pass for somebody's name."""
+    """The person's answer; with several people, a line for each: `"Anna": …`. Quoted as in JSON if it has line breaks, square
+    brackets, or text that looks like a name."""
     ended: str
-    """Why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech", 'said "stop"',
+    """Reason why the turn ended: "finished", "silence", 'said "over"', "sent", "typed", "too long", "no speech", 'said "stop"',
     "stopped", "not asked", "not spoken" or "in writing"."""
     note: str
-    """Something to know or to do; usually empty."""
+    """A remark or advice; usually empty."""
     provider: dict[str, str]
-    """Which endpoint spoke (tts) and which transcribed (stt)."""
+    """The endpoint that spoke (tts) and the one that transcribed (stt)."""
     seconds: dict[str, float]
-    """Timings: first_sound (call to sound), spoken, heard (audio lengths), transcribe (end of turn to text)."""
+    """Timings: first_sound (from call to audio), spoken, heard (audio lengths), transcribe (from end of turn to text)."""
     unspoken: str = ""
-    """Part of the message that was not heard: all, the rest (of a long one, how it begins), or a sentence that broke off."""
+    """Part of the message that was not heard: all, the rest (if long, its beginning), or a sentence that broke off."""
     interrupted_after: str = ""
-    """Last words of the message that were heard, where the person broke in."""
+    """Last words of the message that were heard before the person interrupted."""
     meanwhile: str = ""
-    """Speech and text of the person before this turn, after the one before it; put like `text`."""
+    """Speech and text of the person between the previous turn and this one; in the format of `text`."""
     said: tuple[SpokenLine, ...] = ()
-    """Who said or typed what of `text`, as it was said."""
+    """The lines of `text` with their speakers, unquoted."""
     said_before: tuple[SpokenLine, ...] = ()
-    """Who said or typed what of `meanwhile`."""
+    """The lines of `meanwhile` with their speakers, unquoted."""
     tried: list[str] = field(default_factory=list)
-    """Attempts that failed on the way: endpoint and reason."""
+    """Failed attempts: endpoint and reason."""
     why: dict[str, str] = field(default_factory=dict)
-    """Why it was these endpoints."""
+    """Reasons for the choice of the endpoints."""
 
     @property
     def failed(self) -> bool:
-        """True if the person has not been told what they were to be told."""
+        """True if the person has not heard the message."""
         return self.ended == NOT_SPOKEN
 
     def __str__(self) -> str:
@@ -70,14 +70,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Unasked(Reply):
-    """A question that was not heard. Whoever can write to the person may ask it in writing."""
+    """A question that was not heard. A client that can show a form can ask it in writing."""
 
     @property
     def question(self) -> str:
         return self.unspoken
 
     def answered(self, text: str) -> Reply:
-        """The reply, once the person has written `text`."""
+        """Return the reply with the person's written answer, `text`."""
         note = f"The question was asked in writing. {self.note}"
         line = SpokenLine(readable(text), typed=True)
         about = {field.name: getattr(self, field.name) for field in fields(Reply)}
@@ -99,7 +99,7 @@ async def converse(
     language: str = "",
     transport: Literal["auto", "local", "livekit"] = "auto",
 ) -> Reply:
-    """Speak to the person and listen for the spoken answer. Returns what they said.
+    """Speak to the person and listen for the spoken answer. Returns the transcript.
 
     Keep messages short and natural: this is a conversation. Ask one question at a time.
 
@@ -107,7 +107,7 @@ async def converse(
         message: What to say; markdown is turned into speech. Empty: only listen.
         wait_for_response: Listen for an answer after speaking.
         listen_duration_max: Longest answer, in seconds.
-        pace: How soon a pause is taken for the end of the answer; patient gives time to think.
+        pace: How soon a pause ends the answer; patient gives time to think.
         voice: Voice to speak with, e.g. af_sky.
         model: Text-to-speech model, e.g. tts-1.
         speed: 0.25 to 4.0; 1.0 is normal.
@@ -138,15 +138,15 @@ async def converse(
 
 
 def with_before(told: Reply, before: TurnResult) -> Reply:
-    """Return `told` with what was said between the last turn and this one."""
+    """Return `told` with the speech between the last turn and this one."""
     note = " ".join(filter(None, [told.note, before.note]))
     return replace(told, meanwhile=before.text, said_before=before.said, note=note)
 
 
 def reply(said: Playback, heard: TurnResult, account: Account, called_at: float, kind: type[Reply] = Reply) -> Reply:
-    """Return the reply of a turn for the agent."""
+    """Return the agent's reply for a turn."""
     provider, seconds = dict[str, str](), dict[str, float]()
-    # Where the person broke in, what had failed before that is part of what they have not heard.
+    # After an interruption, `said.unheard` already includes the sentences that had failed before.
     failed = [text for text in account.unheard if text not in said.unheard]
     why_failed = broke_off(account) if failed and heard.ended != NOT_SPOKEN else ""
     if said.started_at is not None:
@@ -170,20 +170,20 @@ def reply(said: Playback, heard: TurnResult, account: Account, called_at: float,
 
 
 def first_words(text: str) -> str:
-    """Return `text`; of a long one, its beginning and how much more there is."""
+    """Return `text`; if long, its beginning and the number of words left out."""
     words = text.split()
     rest = len(words) - WORDS_TOLD
     return f"{' '.join(words[:WORDS_TOLD])} … ({rest} more word{'s' if rest > 1 else ''})" if rest > 0 else text
 
 
 def last_words(text: str) -> str:
-    """Return `text`; of a long one, its end."""
+    """Return `text`; if long, its end."""
     words = text.split()
     return f"… {' '.join(words[-WORDS_TOLD:])}" if len(words) > WORDS_TOLD else text
 
 
 def why_silent(said: Playback, heard: TurnResult) -> str:
-    """Return why nothing of a message was heard; empty where something else tells it."""
+    """Return why nothing of a message was heard; empty if the rest of the reply says so."""
     if said.skipped or heard.ended == "stopped":
         return ""
     return BEFORE_ANYTHING if said.unheard else NOTHING_SAID
@@ -196,14 +196,14 @@ def broke_off(account: Account) -> str:
 
 
 def unspoken(message: str, error: NotSpokenError, account: Account, called_at: float, *, question: bool) -> Reply:
-    """Return the reply for a message that the person has not heard, or not all of it."""
+    """Return the reply for a message that the person has not heard completely."""
     heard = TurnResult("", NOT_SPOKEN, str(error))
     told = reply(Playback(error.started_at, error.seconds), heard, account, called_at, Unasked if question else Reply)
-    # What was not heard is known of an endpoint that fails in mid-message, not of a speaker that does.
+    # The unheard part is known if an endpoint failed mid-message, but not if a speaker did.
     rest = told.unspoken if error.started_at is not None else ""
     return replace(told, unspoken=rest or message)
 
 
 def tried(account: Account) -> list[str]:
-    """Each attempt that failed, once, as `tts http://…: reason`."""
+    """Return each distinct failed attempt, as `tts http://…: reason`."""
     return list(dict.fromkeys(f"{failure.kind} {named(failure.provider, failure.reason)}" for failure in account.failures))

@@ -41,14 +41,14 @@ class Diagnosis:
 
     @property
     def failed(self) -> bool:
-        """True if something has to be done before one can talk."""
+        """True if something must be fixed before talking works."""
         return any(check.mark == "broken" for check in self.checks)
 
     def __str__(self) -> str:
         return self.render(COLUMNS)
 
     def render(self, columns: int) -> str:
-        """As text of so many columns."""
+        """Render as text, `columns` wide."""
         lines = []
         for area, checks in by_area(self.checks).items():
             lines += [area, *(line for check in checks for line in told(check, columns))]
@@ -64,7 +64,7 @@ class Diagnosis:
 
 
 def told(check: Check, columns: int) -> list[str]:
-    """Return the lines of a check: what was found, then its remedy."""
+    """Return the lines of a check: the finding, then the remedy."""
     head = f"  {MARKS[check.mark]} {check.name}: {check.detail}"
     found = wrap(head, columns, subsequent_indent=INDENT, break_long_words=False, break_on_hyphens=False)
     return found + [INDENT + line for line in check.remedy.lines(columns - len(INDENT))]
@@ -73,7 +73,7 @@ def told(check: Check, columns: int) -> list[str]:
 @tool
 @diagnostic
 async def doctor(app: App) -> Diagnosis:
-    """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with its remedy."""
+    """Check microphone, speaker, speech services, engines, weights and settings; each problem comes with a remedy."""
     app.report(Progress("examining"))
     settings, sound, endpoints, rooms = await asyncio.gather(
         asyncio.to_thread(about_settings, app), about_sound(app), about_endpoints(app), about_rooms(app)
@@ -108,7 +108,7 @@ def about_settings(app: App) -> list[Check]:
 
 
 def wrong_settings(app: App) -> Iterator[VoiceModeError]:
-    """Yield what answers every call but this one."""
+    """Yield the errors that every tool but this one raises."""
     if app.loaded.error:
         yield app.loaded.error
     try:
@@ -122,7 +122,7 @@ async def about_endpoints(app: App) -> list[Check]:
     rows = app.providers.rows()
     found = await asyncio.gather(*(about_endpoint(row, asking) for row, asking in zip(rows, questions(app), strict=True)))
     served = {row.kind for row, check in zip(rows, found, strict=True) if check.mark == "ok"}
-    # One that answers is enough to talk.
+    # One working endpoint is enough to talk.
     checks = [lessened(check) if row.kind in served else check for row, check in zip(rows, found, strict=True)]
     problems = app.endpoints.plugins.problems()
     mend = Remedy("Mend it, or take it away; how it is now", "voicemode providers")
@@ -130,7 +130,7 @@ async def about_endpoints(app: App) -> list[Check]:
 
 
 def lessened(check: Check) -> Check:
-    """Return `check` of something that one can talk without."""
+    """Return `check` with less severity, because talking works without its subject."""
     return replace(check, mark="attention") if check.mark == "broken" else check
 
 
@@ -144,7 +144,7 @@ async def about_endpoint(row: Row, asking: Awaitable[str]) -> Check:
 
 
 def figures(row: Row) -> list[str]:
-    """Describe an endpoint's figures since this program started; empty for one that was not asked yet."""
+    """Describe an endpoint's figures since this program started; empty before its first request."""
     shown = [f"{condition(row)}; requests: {row.requests}, errors: {row.errors}"] if row.requests else []
     if row.p50_seconds is not None:
         shown.append(f"begins to answer within {seconds(row.p50_seconds)}, at worst {seconds(row.p95_seconds)}")
@@ -152,18 +152,18 @@ def figures(row: Row) -> list[str]:
 
 
 async def about_engines(app: App, answering: set[str]) -> list[Check]:
-    """`answering` are the endpoints that answer, by the names of their checks."""
+    """Check our engines; `answering` has the names of the checks of working endpoints."""
     known = [service for service in services().values() if service.kind in SPEECH]
     found = await asyncio.gather(*(about_engine(app, service) for service in known))
     own = {f"{service.kind} {service.url(app.settings)}" for service in known}
-    # A broken engine of ours answers, too: one can do without it only where somebody else does.
+    # A broken engine of ours answers, too, so only another working endpoint makes it dispensable.
     others = {name.partition(" ")[0] for name in answering - own}
     checks = [[*map(lessened, each)] if one.kind in others else each for one, each in zip(known, found, strict=True)]
     return [*chain.from_iterable(checks), await asyncio.to_thread(about_turn_model, app)]
 
 
 def about_turn_model(app: App) -> Check:
-    """It runs in VoiceMode itself."""
+    """Check the turn model, which runs in VoiceMode itself."""
     name = "Smart Turn"
     if app.settings.turn_model == "off":
         return Check("engines", name, "off: what you say, and silence, end your turn")
@@ -186,7 +186,7 @@ async def about_engine(app: App, service: Service) -> list[Check]:
 
 
 def about_server(app: App, service: Service, state: Health | None) -> Check:
-    """Describe our server by its health; None if it does not run."""
+    """Describe our server by its health, which is None if the server does not run."""
     if state is None and not app.settings.auto_start:
         start = Remedy("Start it", f"voicemode service start {service.name}")
         return Check("engines", service.title, "installed but stopped", start, "attention")

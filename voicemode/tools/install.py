@@ -1,4 +1,4 @@
-"""Installing a service; `voicemode service install NAME` on the command line."""
+"""Tools that install a service; `voicemode service install NAME` on the command line."""
 
 import asyncio
 from dataclasses import replace
@@ -18,7 +18,7 @@ ABOUT = f"{SMART_TURN.title}, {size_text(SMART_TURN.size_bytes)} ({SMART_TURN.li
 
 @tool
 async def whisper_install(app: App, model: str = "", port: int = 0, dry_run: bool = False) -> Installed:
-    """Make local speech-to-text permanent: installed, started with the machine, and proved to work.
+    """Make local speech-to-text permanent: installed, started with the machine, and verified to work.
 
     Args:
         model: Whisper's size, as `models` lists them; empty suits this machine.
@@ -31,7 +31,7 @@ async def whisper_install(app: App, model: str = "", port: int = 0, dry_run: boo
 
 @tool
 async def kokoro_install(app: App, port: int = 0, dry_run: bool = False) -> Installed:
-    """Make local text-to-speech permanent: installed, started with the machine, and proved to work.
+    """Make local text-to-speech permanent: installed, started with the machine, and verified to work.
 
     Args:
         port: Port it listens on; 0 is the one in the settings.
@@ -42,17 +42,17 @@ async def kokoro_install(app: App, port: int = 0, dry_run: bool = False) -> Inst
 
 @tool
 async def livekit_install(app: App, port: int = 0, dry_run: bool = False) -> Installed:
-    """Install rooms on this machine, to talk from a browser: LiveKit's server, started with the machine, and proved to work.
+    """Install rooms on this machine, to talk from a browser: LiveKit's server, started with the machine, and verified to work.
 
     Args:
-        port: Port it listens on; 0 is the one in the settings. Sound takes the two ports after it.
+        port: Port it listens on; 0 is the one in the settings. Audio takes the two ports after it.
         dry_run: Only say what would be done.
     """
     return await install_service(app, "livekit", InstallOptions(port=port, dry_run=dry_run))
 
 
 async def frontend_install(app: App, port: int = 0, dry_run: bool = False) -> Installed:
-    """Install the web page to talk from: its server, started with the machine, and proved to work.
+    """Install the web page to talk from: its server, started with the machine, and verified to work.
 
     Args:
         port: Port it listens on; 0 is the one in the settings.
@@ -67,11 +67,11 @@ INSTALLERS: dict[str, Tool] = {
     "livekit": livekit_install,
     "whisper": whisper_install,
 }
-"""By service. The page is no tool: its people are at a terminal."""
+"""Installers by service. The page's installer is no tool: a person who wants the page is at a terminal."""
 
 
 async def install_service(app: App, name: str, options: InstallOptions) -> Installed:
-    """Install the service called `name` with whoever supervises services here."""
+    """Install the service `name` with this machine's supervisor."""
     from voicemode.services.install.install import install
     from voicemode.services.supervisors.find import find_supervisor
 
@@ -79,7 +79,7 @@ async def install_service(app: App, name: str, options: InstallOptions) -> Insta
 
 
 async def with_turn_model(app: App, installed: Installed) -> Installed:
-    """`installed`, and what hears the end of a turn beside it. Nobody is without ears for want of that."""
+    """Fetch the turn model after installing Whisper; a failed download becomes a notice, as Whisper works without it."""
     here = await asyncio.to_thread(status, SMART_TURN.name, app.settings.models_path)
     if here.present or not hears_melody(app.settings):
         return installed

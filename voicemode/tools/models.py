@@ -31,7 +31,7 @@ class ModelRow:
     languages: str
     installed: bool
     partial_bytes: int
-    """Bytes of a download that did not end."""
+    """Bytes of an incomplete download."""
     chosen: bool
 
     @property
@@ -44,25 +44,25 @@ class ModelRow:
 @dataclass(frozen=True, slots=True)
 class Models:
     models: list[ModelRow]
-    """Empty if something was done."""
+    """Empty after any action but `list`."""
     message: str
 
     def __str__(self) -> str:
         return self.render(COLUMNS)
 
     def render(self, columns: int) -> str:
-        """As text of so many columns."""
+        """Render as text, `columns` wide."""
         rows = [HEADINGS, *(entry.cells for entry in self.models)] if self.models else []
         return "\n".join([*table(rows, columns), *wrap(self.message, columns, break_long_words=False, break_on_hyphens=False)])
 
 
 @tool
 async def models(app: App, action: Literal["list", "download", "remove", "choose"] = "list", name: str = "") -> Models:
-    """List, download or remove the models that hear and speak on this machine, or choose the one that hears.
+    """List, download or remove the local speech models, or choose the one that transcribes.
 
     Args:
-        action: `list` tells size, speed on this machine, languages, and what is installed and in use.
-        name: Which model, for all but `list`; `choose` also takes auto.
+        action: `list` shows size, speed on this machine, languages, and which models are installed and in use.
+        name: Name of the model, for all actions but `list`; `choose` also takes auto.
     """
     if action == "list":
         return await asyncio.to_thread(survey, app.settings)
@@ -95,7 +95,7 @@ def entry(model: Model, settings: Settings, hardware: Hardware, choice: Choice) 
 
 
 def wanted(model: Model, settings: Settings) -> bool:
-    """True if a model beside Whisper's is used: always, except the turn model, which needs more than itself."""
+    """True if a model other than Whisper's is used: always, except for the turn model, which has further requirements."""
     return model is not SMART_TURN or hears_melody(settings)
 
 
@@ -124,7 +124,7 @@ async def delete(app: App, model: Model) -> str:
 
 
 def consequence(model: Model, settings: Settings) -> str:
-    """Describe what happens without `model`; empty if nothing does."""
+    """Describe the consequence of removing `model`; empty if there is none."""
     if model is SMART_TURN and hears_melody(settings):
         return " VoiceMode fetches it again when it starts next; to do without: voicemode config set turn_model off"
     for service in services().values():
@@ -135,7 +135,7 @@ def consequence(model: Model, settings: Settings) -> str:
 
 
 async def in_use(settings: Settings, model: Model) -> Service | None:
-    """The server that has `model` loaded."""
+    """Return the service whose running server has `model` loaded."""
     for service in services().values():
         state = await health(service.health_url(settings))
         if state and state.service == service.health_name and model.name in service.weights_with(state.model):
@@ -162,7 +162,7 @@ async def choose(app: App, name: str) -> str:
 
 
 async def followed(app: App) -> list[str]:
-    """Describe what became of the running servers, now that the settings have changed."""
+    """Apply the changed settings to the running servers, and describe what was done."""
     from voicemode.services.follow_settings import follow_settings
     from voicemode.services.supervisors.find import find_supervisor
 
@@ -172,6 +172,6 @@ async def followed(app: App) -> list[str]:
 
 
 def misfit(model: Model, settings: Settings) -> str:
-    """A warning where `model` does not know the language that is spoken."""
+    """Return a warning if `model` does not support the spoken language."""
     wrong = model.english_only and settings.language not in {"", "en"}
     return f" But it knows English only, and VOICEMODE_LANGUAGE is {settings.language}." if wrong else ""

@@ -13,7 +13,7 @@ from voicemode.tools import tool
 
 COLUMNS = 100
 FIGURE_COLUMNS = 56
-"""Of what stands beside a name."""
+"""Width of the figures beside a name."""
 TITLES = {"stt": "To hear, asked in order", "tts": "To speak, asked in order"}
 SENT = {"stt": "your voice", "tts": "text to speak"}
 
@@ -21,13 +21,13 @@ SENT = {"stt": "your voice", "tts": "text to speak"}
 @dataclass(frozen=True, slots=True)
 class ProviderTable:
     rows: list[Row]
-    """Speech endpoints; of each kind in the order they would be asked."""
+    """Speech endpoints; within each kind, in the order in which they are tried."""
     sent: list[str]
-    """For each of them, what is sent where."""
+    """For each row, the data sent and its destination."""
     answers: list[str]
-    """For each of them, what it answered just now; empty if none was asked."""
+    """For each row, the result of the check; empty without a check."""
     local_only: bool
-    """True if nothing leaves this machine, whoever asks."""
+    """True if nothing leaves this machine."""
     problems: list[str]
     """Providers that could not be loaded, and why."""
 
@@ -35,7 +35,7 @@ class ProviderTable:
         return self.render(COLUMNS)
 
     def render(self, columns: int) -> str:
-        """As text of so many columns."""
+        """Render as text, `columns` wide."""
         columns = min(columns, COLUMNS)
         answers = self.answers or [""] * len(self.rows)
         lines: list[str] = []
@@ -53,14 +53,14 @@ class ProviderTable:
 
 @tool
 async def providers(app: App, check: bool = False) -> ProviderTable:
-    """List the speech services: in which order they are asked and why, their health, and what is sent where.
+    """List the speech services: the order in which they are tried and why, their health, and what is sent where.
 
     Args:
-        check: Ask each of them now, too.
+        check: Also check each of them now.
     """
     await app.endpoints.lookout.first()
     said = await ask_all(app) if check else {}
-    # Only now: who is down is asked after others from now on.
+    # After the checks, because these move an endpoint that is down behind the others.
     rows = app.providers.rows()
     answers = [said.get((row.kind, row.name), "") for row in rows] if check else []
     problems = [f"{problem.name}: {problem.reason}" for problem in app.endpoints.plugins.problems()]
@@ -68,21 +68,21 @@ async def providers(app: App, check: bool = False) -> ProviderTable:
 
 
 async def ask_all(app: App) -> dict[tuple[Kind, str], str]:
-    """Ask each endpoint; return its answers by job and name."""
+    """Check each endpoint; return the results by kind and name."""
     rows = app.providers.rows()
     answers = await asyncio.gather(*(answer(row.name, asking) for row, asking in zip(rows, questions(app), strict=True)))
     return {(row.kind, row.name): said for row, said in zip(rows, answers, strict=True)}
 
 
 def questions(app: App) -> list[Awaitable[str]]:
-    """Checks of each endpoint, not begun yet, in the order of `Providers.rows`."""
+    """Return a check of each endpoint, not yet started, in the order of `Providers.rows`."""
     stt, tts = app.providers.stt, app.providers.tts
     asking: list[Awaitable[str]] = [stt.check(member) for member in stt.order()]
     return asking + [tts.check(member) for member in tts.order()]
 
 
 async def answer(name: str, question: Awaitable[str]) -> str:
-    """Ask the endpoint `name`; return its answer, or why there is none."""
+    """Await the check of the endpoint `name`; return its result, or the reason why it failed."""
     try:
         return await question
     except ProviderError as error:
@@ -90,14 +90,14 @@ async def answer(name: str, question: Awaitable[str]) -> str:
 
 
 def sent(row: Row) -> str:
-    """Describe what goes where, as in `text to speak → https://api.openai.com/v1, with a key; costs money`."""
+    """Describe the data sent and its destination: `text to speak → https://api.openai.com/v1, with a key; costs money`."""
     goes = row.place if row.place == "this machine" else f"{row.name} ({row.place})"
     key = ", with a key" if row.sends_key else ""
     return f"{SENT[row.kind]} → {goes}{key}{'; costs money' if row.paid else ''}"
 
 
 def condition(row: Row) -> str:
-    """In words, how it does: `well`, `failing`, `rests 42 s`, `being tried`, `not asked yet`."""
+    """Return the health in words: `well`, `failing`, `rests 42 s`, `busy 42 s`, `being tried` or `not asked yet`."""
     match row.state:
         case "half-open":
             return "being tried"
@@ -111,7 +111,7 @@ def condition(row: Row) -> str:
 
 
 def card(row: Row, sent: str, answer: str, columns: int) -> list[str]:
-    """Render an endpoint: a line of figures, then what is special about it."""
+    """Render an endpoint: a line of figures, then its details."""
     error = unnamed(row.name, row.last_error)
     told = error if error and error not in answer else ""
     name = shortened(row.name, columns - FIGURE_COLUMNS)
@@ -131,5 +131,5 @@ def seconds(value: float | None) -> str:
 
 
 def folded(text: str, columns: int) -> list[str]:
-    """`text` below an endpoint, in lines that fit; nothing of nothing."""
+    """Wrap `text` into indented lines below an endpoint; no lines for an empty text."""
     return ["    " + line for line in wrap(text, columns - 4, break_on_hyphens=False)]

@@ -32,33 +32,33 @@ class Services:
 
     services: list[ServiceStatus]
     did: list[str] = field(default_factory=list)
-    """A sentence for each thing that was done."""
+    """A sentence for each action taken."""
     log: list[str] = field(default_factory=list)
-    """Lines of a log, if that was asked for."""
+    """Lines of a log, if requested."""
 
     @property
     def failed(self) -> bool:
-        """True if something has to be done about one of them."""
+        """True if one of the services needs attention."""
         return not all(status.well for status in self.services)
 
     def __str__(self) -> str:
         return self.render()
 
     def render(self, width: int = 80, paint: Paint = plain) -> str:
-        """As text of so many columns."""
+        """Render as text, `width` columns wide."""
         parts = ["\n".join(self.did), glance(self.services, width=width, paint=paint), "\n".join(self.log)]
         return "\n\n".join(part for part in parts if part)
 
 
 @tool
 async def service(app: App, action: Action = "status", name: str = "", lines: int = LINES, models: bool = False) -> Services:
-    """Look after the local speech services: how they are, start, stop, have them start by themselves, logs, removal.
+    """Manage the local speech services: status, start, stop, start at login, logs, removal.
 
     Args:
-        action: What to do. `enable` has it start by itself, `uninstall` takes it away again.
-        name: whisper or kokoro; empty is all that are installed.
-        lines: How many lines of the log.
-        models: Remove the weights, too.
+        action: What to do. `enable` starts the service at login, `uninstall` removes it.
+        name: whisper or kokoro; empty means all installed services.
+        lines: Number of lines of the log.
+        models: Also remove the weights.
     """
     manager = open_manager(app)
     if action == "status":
@@ -75,7 +75,7 @@ async def service(app: App, action: Action = "status", name: str = "", lines: in
 
 
 def open_manager(app: App) -> "Manager":
-    """The services as the settings are now."""
+    """Return a manager for the services with the current settings."""
     from voicemode.services.manager import Manager
     from voicemode.services.supervisors.find import find_supervisor
 
@@ -88,7 +88,7 @@ async def look(manager: "Manager", chosen: list[Service]) -> Services:
 
 
 def targets(app: App, action: Action, name: str) -> list[Service]:
-    """Which services are meant. Raises ServiceError if there are none."""
+    """Return the services to act on. Raises ServiceError if none is installed, ArgumentError if `uninstall` lacks a name."""
     if name:
         return [find(name)]
     if action == "uninstall":

@@ -21,9 +21,9 @@ SILENT = "No speech was heard."
 class Transcription:
     text: str
     provider: str
-    """Which endpoint transcribed."""
+    """The endpoint that transcribed."""
     note: str = ""
-    """Wishes that were not met: another language, another model."""
+    """Requests that were not met: another language, another model."""
 
     def __str__(self) -> str:
         return self.text or SILENT
@@ -44,7 +44,7 @@ async def transcribe(app: App, file: str, language: str = "", response_format: F
 async def transcribed(
     app: App, file: str, language: str, response_format: Format, progress: FileProgress | None = None
 ) -> Transcription:
-    """Transcribe `file`, and tell how far that is."""
+    """Transcribe `file`, reporting progress."""
     path = await asyncio.to_thread(checked, file)
     await app.ready(speaking=False, listening=True)
     app.report(Progress("transcribing"))
@@ -56,7 +56,7 @@ async def transcribed(
 
 
 def checked(file: str) -> Path:
-    """The path of `file`. Blocks. Raises ArgumentError if it is no audio file, as far as that can be told here."""
+    """Return the path of `file`. Blocks. Raises ArgumentError if it is no readable file or, given codecs, no audio."""
     path = Path(file).expanduser()
     if path.is_dir():
         raise ArgumentError(f"{path} is a directory.", hint="Name the audio files in it.")
@@ -76,7 +76,7 @@ def checked(file: str) -> Path:
 
 
 def as_written(answer: str, pronounce: Pairs, response_format: Format) -> str:
-    """`answer` with the user's words as they are written. The single words of JSON stay as they were heard."""
+    """Return `answer` with the user's pronunciations as written words. The single words of JSON stay as transcribed."""
     if response_format != "verbose_json":
         return written(answer, pronounce)
     transcript = json.loads(answer)

@@ -4,7 +4,7 @@ import { NoticeCard } from "@/components/NoticeCard";
 
 const BROKEN = { title: "The page has failed.", todo: "It is not your doing. Load it again." };
 
-/** Shown in place of a view that fails. */
+/** Error view, shown in place of a view that fails. */
 export default function Failed() {
   return (
     <main className="front">

@@ -31,7 +31,7 @@ export const viewport: Viewport = {
 
 export default function Layout({ children }: { readonly children: ReactNode }) {
   return (
-    // theme.js sets an attribute before React comes.
+    // theme.js sets an attribute before React hydrates.
     <html lang="en" suppressHydrationWarning>
       <head>
         <script src="/theme.js" />

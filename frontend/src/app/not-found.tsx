@@ -3,7 +3,7 @@ export default function NotFound() {
     <main className="front">
       <section className="card">
         <h1>There is nothing here.</h1>
-        {/* A whole load, not a change of view: this page is served without the state of the other. */}
+        {/* A full page load, not client-side navigation: this page is served without the state of the other. */}
         <p>
           <a href="/">Back to talking</a>
         </p>

@@ -14,7 +14,7 @@ interface Props<Value extends string> {
   readonly onChange: (value: Value) => void;
 }
 
-/** One of a few, side by side. */
+/** A choice of one of a few options, side by side. */
 export function Choice<Value extends string>({ legend, options, value, onChange }: Props<Value>) {
   const name = useId();
   return (

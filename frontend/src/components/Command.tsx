@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 
 const THANKED_MS = 2_000;
 
-/** Text to be taken elsewhere, a terminal or an agent: one press copies it. */
+/** Text for use elsewhere, in a terminal or by an agent: one press copies it. */
 export function Command({ text }: { readonly text: string }) {
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -17,7 +17,7 @@ export function Command({ text }: { readonly text: string }) {
       await navigator.clipboard.writeText(text);
       setCopied(true);
     } catch {
-      // Not permitted here: the text is there to be selected.
+      // Copying is not permitted: the person can select the text.
     }
   };
   return (

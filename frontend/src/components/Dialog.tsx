@@ -10,7 +10,7 @@ interface Props {
   readonly children: ReactNode;
 }
 
-/** Over everything else; Escape and a press beside it close it. The browser keeps the focus inside. */
+/** A modal dialog; Escape or a press outside closes it. The browser keeps the focus inside. */
 export function Dialog({ title, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const heading = useId();

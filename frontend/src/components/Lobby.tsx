@@ -14,7 +14,7 @@ import { LONGEST_NAME, offeredRoom, tidyName } from "@/state/names";
 import type { Notice } from "@/words/notice";
 
 interface Props {
-  /** The room to go to; empty is any. */
+  /** The requested room; empty means any. */
   readonly wanted: string;
   readonly notice: Notice | null;
   readonly onEnter: (admission: server.Admission) => void;
@@ -22,7 +22,7 @@ interface Props {
   readonly failed: (failure: unknown) => Notice | null;
 }
 
-/** Who one is, and into which room to go. */
+/** The view in which a person enters a name and picks a room. */
 export function Lobby({ wanted, notice, onEnter, onSignOut, failed }: Props) {
   const overview = useOverview(failed);
   const [name, setName] = useRemembered("name");
@@ -31,7 +31,7 @@ export function Lobby({ wanted, notice, onEnter, onSignOut, failed }: Props) {
   const [trouble, setTrouble] = useState(notice);
   const [busy, setBusy] = useState(false);
   const chosen = picked || offeredRoom(overview.rooms ?? [], last);
-  // What a room needs is fetched while the person reads.
+  // Preload the code of the room while the person reads.
   useEffect(() => void loadRoomScreen(), []);
   const enter = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();

@@ -5,11 +5,11 @@ import type { Notice } from "@/words/notice";
 
 interface Props {
   readonly notice: Notice;
-  /** What the person can do here; left out, there is nothing to press. */
+  /** Optional button with which the person can act. */
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 
-/** Something went wrong: what, and what to do. It is read out when it appears. */
+/** A failure and its remedy, read out by screen readers when it appears. */
 export function NoticeCard({ notice, action }: Props) {
   return (
     <div className="notice" role="alert">

@@ -13,7 +13,7 @@ interface Props {
   readonly failed: (failure: unknown) => void;
 }
 
-/** The rooms there are, one of them chosen, and a way to make another. */
+/** List of rooms to choose from, and a way to create another. */
 export function RoomPicker({ rooms, chosen, onChoose, onCreated, failed }: Props) {
   const shown = withChosen(rooms ?? [], chosen);
   return (
@@ -82,7 +82,7 @@ function NewRoom({ onCreated, failed }: { readonly onCreated: (name: string) => 
 
 type Shown = server.RoomInfo;
 
-/** A room that nobody is in may not exist yet; joining makes it. */
+/** Add the chosen room if missing: an empty room need not exist yet, as joining creates it. */
 function withChosen(rooms: readonly Shown[], chosen: string): readonly Shown[] {
   return !chosen || rooms.some((room) => room.name === chosen) ? rooms : [{ name: chosen, people: 0, agents: 0 }, ...rooms];
 }

@@ -2,7 +2,7 @@
 
 import type { ServiceStatus } from "@/server/api";
 
-/** How the services are, and who hears and speaks. */
+/** Status of the services, and the providers that transcribe and speak. */
 export function Services({ status }: { readonly status: ServiceStatus | null }) {
   return (
     <section className="services" aria-labelledby="services">
@@ -29,10 +29,10 @@ export function Services({ status }: { readonly status: ServiceStatus | null }) 
 
 const TITLES: Readonly<Record<string, string>> = { whisper: "Whisper", kokoro: "Kokoro", livekit: "LiveKit" };
 
-/** Takes the same room, so that nothing jumps. */
+/** Placeholder of the same size, which avoids a layout shift. */
 const WAITING: Readonly<Record<string, string>> = { whisper: "…", kokoro: "…", livekit: "…" };
 
-/** An address without what all of them have. */
+/** Shorten an address by the parts that all addresses share. */
 function briefly(provider = ""): string {
   return provider.replace(/^https?:\/\//, "").replace(/\/v1\/?$/, "") || "nobody";
 }

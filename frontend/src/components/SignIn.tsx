@@ -14,7 +14,7 @@ interface Props {
   readonly onSignedIn: () => void;
 }
 
-/** For devices that the server does not know yet. */
+/** Sign-in view for new devices. */
 export function SignIn({ ways, notice, onSignedIn }: Props) {
   const [trouble, setTrouble] = useState(notice);
   return (

@@ -6,7 +6,7 @@ interface Props {
   readonly onChange: (on: boolean) => void;
 }
 
-/** Yes or no. */
+/** An on/off switch. */
 export function Switch({ label, on, onChange }: Props) {
   return (
     <label className="switch">

@@ -11,7 +11,7 @@ const THEMES = [
 
 type Theme = (typeof THEMES)[number]["value"];
 
-/** Light, dark, or as the system has it. `theme.js` does the same before anything is drawn. */
+/** Choice of theme: light, dark, or that of the system. `theme.js` applies it before the first paint. */
 export function ThemeChoice() {
   const [theme, setTheme] = useRemembered("theme");
   const choose = (next: Theme): void => {

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** Drawn for this page: 24 by 24, one stroke. Beside each stands a word for those who do not see it. */
+/** An icon drawn for this page: 24 by 24, one stroke. A word stands beside each icon for screen readers. */
 function Icon({ children }: { readonly children: ReactNode }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
@@ -77,7 +77,7 @@ export function DownIcon() {
   );
 }
 
-/** The mark of VoiceMode: a voice, as sound is drawn. */
+/** VoiceMode's logo: the waveform of a voice. */
 export function Mark() {
   return (
     <svg className="mark" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
@@ -93,7 +93,7 @@ const BARS = [
   { x: 20, top: 3 },
 ];
 
-/** `of` four bars are lit. */
+/** Four bars, of which the first `of` are lit. */
 export function SignalIcon({ of }: { readonly of: number }) {
   return (
     <Icon>

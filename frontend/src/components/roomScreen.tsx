@@ -2,7 +2,7 @@
 
 import { lazy } from "react";
 
-/** LiveKit comes with the room, and not with the first load. */
+/** LiveKit is loaded with the room, not with the page. */
 export const loadRoomScreen = async () => ({ default: (await import("@/room/RoomScreen")).RoomScreen });
 
 export const RoomScreen = lazy(loadRoomScreen);

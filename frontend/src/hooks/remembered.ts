@@ -2,7 +2,7 @@
 
 import { useCallback, useState } from "react";
 
-/** What this browser remembers; nothing secret. Where a browser forbids remembering, the page works without. */
+/** Keys of values that this browser remembers; none is secret. The page also works without storage. */
 export type Memory = "name" | "room" | "talking" | "microphone" | "loudspeaker" | "theme" | "announce";
 
 export function recall(what: Memory): string {
@@ -18,11 +18,11 @@ export function remember(what: Memory, value: string): void {
     if (value) localStorage.setItem(`voicemode.${what}`, value);
     else localStorage.removeItem(`voicemode.${what}`);
   } catch {
-    // Forbidden, or full: it is asked again the next time.
+    // Storage is forbidden or full: the page asks again next time.
   }
 }
 
-/** A state that outlives the page. To be used where nothing is prerendered. */
+/** A state that outlives the page, for use where nothing is prerendered. */
 export function useRemembered(what: Memory, initial = ""): readonly [string, (value: string) => void] {
   const [value, setValue] = useState(() => recall(what) || initial);
   const change = useCallback(

@@ -8,14 +8,14 @@ import type { Notice } from "@/words/notice";
 const EVERY_MS = 5_000;
 
 export interface Overview {
-  /** Null until they are known. */
+  /** Null until loaded. */
   readonly rooms: readonly server.RoomInfo[] | null;
   readonly status: server.ServiceStatus | null;
   readonly notice: Notice | null;
   readonly refresh: () => void;
 }
 
-/** Rooms and services, asked for every few seconds while somebody looks. */
+/** Rooms and services, polled every few seconds while the page is visible. */
 export function useOverview(failed: (failure: unknown) => Notice | null): Overview {
   const [rooms, setRooms] = useState<readonly server.RoomInfo[] | null>(null);
   const [status, setStatus] = useState<server.ServiceStatus | null>(null);

@@ -9,13 +9,13 @@ import { ARRIVING, stage, type Event, type Stage } from "@/state/stage";
 import { explain, needsSignIn } from "@/words/failures";
 import type { Notice } from "@/words/notice";
 
-/** The view to show, and how to get to others. */
+/** The view to show, and ways to change it. */
 export interface Staging {
   readonly now: Stage;
   readonly go: (event: Event) => void;
-  /** Find out again who we are to the server. */
+  /** Check the session with the server again. */
   readonly arrive: () => void;
-  /** Back to signing in if that is what `failure` says, else what it says. */
+  /** Return to sign-in if `failure` requires it, else return a notice about `failure`. */
   readonly failed: (failure: unknown) => Notice | null;
 }
 
@@ -27,7 +27,7 @@ export function useStage(): Staging {
   }, []);
   useEffect(() => {
     void whoWeAre(takeLink()).then(go);
-    // A link opened in a window that shows the page already changes nothing but the fragment.
+    // In a window that already shows the page, opening a link changes only the fragment.
     window.addEventListener("hashchange", arrive);
     return () => window.removeEventListener("hashchange", arrive);
   }, [arrive]);
@@ -39,7 +39,7 @@ export function useStage(): Staging {
   return { now, go, arrive, failed };
 }
 
-/** What the link says; it is gone from the address bar and the history from now on. */
+/** Read the link, and remove it from the address bar and the history. */
 function takeLink(): Link {
   const link = linkIn(location.hash);
   if (location.hash) history.replaceState(null, "", location.pathname);
@@ -60,13 +60,13 @@ async function known({ room }: Link, notice?: Notice): Promise<Event> {
 }
 
 async function paired(link: Link): Promise<Event> {
-  // Who comes by a link comes to talk: what a room needs is fetched at once.
+  // A person with a link comes to talk: preload the code of the room.
   void loadRoomScreen();
   try {
     await server.pair(link.code);
   } catch (failure) {
     if (!(failure instanceof server.Refused)) throw failure;
-    // An old link in a browser that is signed in is no trouble.
+    // An expired link does no harm in a browser that is signed in.
     return known(link, explain(failure));
   }
   return { type: "signed-in", room: link.room };

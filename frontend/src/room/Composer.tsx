@@ -8,7 +8,7 @@ interface Props {
   readonly write: (text: string) => Promise<void>;
 }
 
-/** For when one cannot talk. */
+/** Text input for a person who cannot talk at the moment. */
 export function Composer({ write }: Props) {
   const [text, setText] = useState("");
   const [unsent, setUnsent] = useState(false);

@@ -8,11 +8,11 @@ import { MenuIcon, SignalIcon } from "@/components/icons";
 interface Props {
   readonly room: string;
   readonly onLeave: () => void;
-  /** Left out where the panel is in sight. */
+  /** Omitted while the panel is visible. */
   readonly onMenu?: () => void;
 }
 
-/** Where one is, how good the connection is, and the way out. */
+/** Room name, connection quality, and a button to leave. */
 export function ConnectionBar({ room, onLeave, onMenu }: Props) {
   return (
     <header className="bar-top">

@@ -17,7 +17,7 @@ interface Props {
 
 const LABEL = { skip: "Skip", send: "Done", stop: "Stop" } as const;
 
-/** Controls of a talk: three big buttons that stay where they are. */
+/** Controls of a conversation: three big buttons with fixed positions. */
 export function Controls({ talking, mode, state, ask }: Props) {
   const [deaf, setDeaf] = useState(false);
   const next = nextRequest(state);

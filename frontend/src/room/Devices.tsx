@@ -18,7 +18,7 @@ function Device({ kind, label, memory }: Props) {
       await setActiveMediaDevice(id);
       remember(memory, id);
     } catch {
-      // It has gone since the list was made; the list follows by itself.
+      // The device is gone; the list updates by itself.
     }
   };
   return (
@@ -35,7 +35,7 @@ function Device({ kind, label, memory }: Props) {
   );
 }
 
-/** Which microphone hears, and which loudspeaker sounds; not every browser lets a page choose the latter. */
+/** Choice of microphone and loudspeaker; not every browser lets a page choose the latter. */
 export function Devices() {
   const choosable = "setSinkId" in HTMLMediaElement.prototype;
   return (

@@ -3,7 +3,7 @@
 import { Command } from "@/components/Command";
 import { DEFAULT_ROOM } from "@/state/names";
 
-/** What brings an agent into the room. */
+/** Instructions that bring an agent into the room. */
 export function Invitation({ room }: { readonly room: string }) {
   return (
     <div className="invitation">

@@ -16,13 +16,13 @@ import type { Notice } from "@/words/notice";
 
 interface Props {
   readonly others: readonly RemoteParticipant[];
-  /** How to talk. */
+  /** The settings for talking. */
   readonly children: ReactNode;
   readonly onLeave: (notice?: Notice) => void;
   readonly failed: (failure: unknown) => Notice | null;
 }
 
-/** Beside the conversation, or over it on a phone: people, settings, services. */
+/** Panel beside the conversation, or over it on a phone: people, settings, services. */
 export function Panel({ others, children, onLeave, failed }: Props) {
   const { status } = useOverview(failed);
   return (

@@ -9,7 +9,7 @@ import { voiceOf } from "@/room/Presence";
 import { nameOf } from "@/room/parties";
 import { useLevel } from "@/room/useLevel";
 
-/** Everybody in the room, who speaks, and how loud. */
+/** Everybody in the room, with the level of their speech. */
 export function People({ others }: { readonly others: readonly RemoteParticipant[] }) {
   const { localParticipant } = useLocalParticipant();
   return (

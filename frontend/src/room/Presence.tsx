@@ -11,7 +11,7 @@ import type { AgentState } from "@/state/agent";
 interface Props {
   readonly state: AgentState;
   readonly others: readonly RemoteParticipant[];
-  /** Read out to screen readers as it changes. */
+  /** True to let screen readers announce changes of the state. */
   readonly announced: boolean;
 }
 
@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<AgentState, string>> = {
   speaking: "Speaking",
 };
 
-/** The agent: whether it is here, what it does, and its voice as it sounds. */
+/** The agent: its presence, its state, and the level of its voice. */
 export function Presence({ state, others, announced }: Props) {
   const agent = others.find((other) => other.isAgent);
   const orb = useRef<HTMLDivElement>(null);
@@ -36,7 +36,7 @@ export function Presence({ state, others, announced }: Props) {
       </div>
       <div className="presence-words">
         {agent && <p className="presence-name">{nameOf(agent)}</p>}
-        {/* Not read out unless asked for: it would talk over the agent at every turn. */}
+        {/* Announced on request only: a screen reader would talk over the agent at every turn. */}
         <p className="presence-state" aria-live={announced ? "polite" : "off"}>
           {WORDS[state]}
         </p>
@@ -46,7 +46,7 @@ export function Presence({ state, others, announced }: Props) {
   );
 }
 
-/** Some browsers let a page sound only after a press. */
+/** A button to enable audio, as some browsers let a page play only after a press. */
 function SoundSwitch() {
   const room = useRoomContext();
   const { mergedProps, canPlayAudio } = useStartAudio({ room, props: {} });
@@ -58,7 +58,7 @@ function SoundSwitch() {
   );
 }
 
-/** The track of somebody's microphone, once it can be heard. */
+/** The audio track of a participant's microphone, once subscribed. */
 export function voiceOf(participant: RemoteParticipant): RemoteAudioTrack | null {
   const track = participant.getTrackPublication(Track.Source.Microphone)?.track;
   return track instanceof RemoteAudioTrack ? track : null;

@@ -37,7 +37,7 @@ const MODES = [
 
 const WIDE = "(min-width: 62rem)";
 
-/** The room, joined as long as this is shown. */
+/** The room, joined while this component is shown. */
 export function RoomScreen(props: Props) {
   const room = useJoined(props.admission, props.onLeave);
   return (

@@ -7,17 +7,17 @@ import type { Line, Transcript } from "@/state/transcript";
 
 interface Props {
   readonly transcript: Transcript;
-  /** Read out to screen readers as it comes. */
+  /** True to let screen readers announce new lines. */
   readonly announced: boolean;
-  /** Below the newest words. */
+  /** Content below the newest line. */
   readonly children: ReactNode;
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-/** Pixels from the end that still count as being there. */
+/** Largest distance from the end, in pixels, that counts as being at the end. */
 const NEAR = 48;
 
-/** What was said, newest last; it stays at the end unless the person has scrolled back. */
+/** The transcript, newest last; the view stays at the end unless the person has scrolled back. */
 export function TranscriptView({ transcript, announced, children }: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(true);
@@ -34,7 +34,7 @@ export function TranscriptView({ transcript, announced, children }: Props) {
       <h2 id="transcript" className="unseen">
         Transcript
       </h2>
-      {/* Not read out unless asked for: what is in it is heard anyway, at the same time. */}
+      {/* Announced on request only: the person hears the speech anyway. */}
       <div
         ref={scroller}
         className="lines"

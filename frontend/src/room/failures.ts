@@ -1,4 +1,4 @@
-/** Failures of rooms and microphones, put into words. */
+/** Messages for failures of rooms and microphones. */
 
 import { ConnectionError, ConnectionErrorReason, DisconnectReason } from "livekit-client";
 
@@ -30,7 +30,7 @@ const MICROPHONE: Readonly<Record<string, Notice>> = {
   },
 };
 
-/** Browsers give a microphone to trustworthy pages only. */
+/** Browsers give a microphone only to pages from a secure origin. */
 export const INSECURE: Notice = {
   title: "This browser gives the page no microphone.",
   todo: "It does so only over https. Open the page on the agent's machine itself, or serve it with a certificate:",
@@ -42,12 +42,12 @@ export const UNPLUGGED: Notice = {
   todo: "It was unplugged, or its permission was taken back. Connect it and try again. Typing works meanwhile.",
 };
 
-/** Why there is no microphone. */
+/** Explain why there is no microphone. */
 export function explainMicrophone(failure: unknown): Notice {
   return (failure instanceof Error && MICROPHONE[failure.name]) || explain(failure);
 }
 
-/** Why the room could not be joined. */
+/** Explain why the room could not be joined. */
 export function explainJoining(failure: unknown): Notice {
   if (!(failure instanceof ConnectionError)) return explain(failure);
   if (failure.reason === ConnectionErrorReason.NotAllowed) {
@@ -56,7 +56,7 @@ export function explainJoining(failure: unknown): Notice {
   return NO_LIVEKIT;
 }
 
-/** Why a room one was in is left. */
+/** Explain why the room was left. */
 export function explainLeaving(reason: DisconnectReason | undefined): Notice {
   switch (reason) {
     case DisconnectReason.ROOM_DELETED:

@@ -2,7 +2,7 @@ import type { Participant, Room } from "livekit-client";
 
 import type { Party } from "@/room/who";
 
-/** `participant` as far as the transcript is concerned. */
+/** Convert `participant` for the transcript. */
 export function party(participant: Participant): Party {
   return {
     identity: participant.identity,
@@ -12,7 +12,7 @@ export function party(participant: Participant): Party {
   };
 }
 
-/** What to call somebody. */
+/** The display name of a participant. */
 export function nameOf(participant: Participant): string {
   return participant.name || (participant.isAgent ? "Agent" : participant.identity);
 }

@@ -18,7 +18,7 @@ const CHANGES = [
   RoomEvent.TrackUnmuted,
 ];
 
-/** Everybody else in the room; the component is rendered again when they change what we show of them. */
+/** Everybody else in the room; the component renders again when a displayed property changes. */
 export function useOthers(): RemoteParticipant[] {
   return useRemoteParticipants({ updateOnlyOn: CHANGES });
 }
@@ -27,7 +27,7 @@ export function useAgentState(others: readonly RemoteParticipant[]): AgentState 
   return agentState(others.filter((other) => other.isAgent).map((agent) => agent.attributes));
 }
 
-/** Call the agents' controls; false if no agent could be reached. */
+/** Return a function that calls the agents' controls; false if no agent could be reached. */
 export function useHands(): (request: Request) => Promise<boolean> {
   const room = useRoomContext();
   return useCallback(

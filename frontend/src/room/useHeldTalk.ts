@@ -2,7 +2,7 @@
 
 import { useEffect, useEffectEvent, useState } from "react";
 
-/** People let go as they end the last word; this much more is heard. */
+/** How long the microphone stays open after release: people let go during the last word. */
 const TAIL_MS = 250;
 
 interface Heard {
@@ -10,7 +10,7 @@ interface Heard {
   readonly ended: () => void;
 }
 
-/** Whether a held microphone is open: while `held`, and a moment longer. */
+/** True while the push-to-talk microphone is open: while `held`, and a moment longer. */
 export function useHeldTalk(held: boolean, { began, ended }: Heard): boolean {
   const [open, setOpen] = useState(false);
   const begin = useEffectEvent(began);

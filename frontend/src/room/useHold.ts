@@ -17,7 +17,7 @@ export interface Hold {
   readonly release: () => void;
 }
 
-/** Whether push-to-talk is held, by the space bar or by whoever calls `press`; never while not `enabled`. */
+/** State of push-to-talk, held by the space bar or by calls of `press`; never held while not `enabled`. */
 export function useHold(enabled: boolean): Hold {
   const [holding, dispatch] = useReducer(change, LET_GO);
   useEffect(() => {
@@ -26,7 +26,7 @@ export function useHold(enabled: boolean): Hold {
     const { signal } = listening;
     window.addEventListener("keydown", (event) => pressed(event) && dispatch(["press", "key"]), { signal });
     window.addEventListener("keyup", (event) => event.code === "Space" && dispatch(["release", "key"]), { signal });
-    // Whoever leaves the window lets go elsewhere, where we do not see it.
+    // After the window loses focus, a release is invisible to us.
     window.addEventListener("blur", () => dispatch(["let go"]), { signal });
     return () => {
       listening.abort();
@@ -40,7 +40,7 @@ export function useHold(enabled: boolean): Hold {
   };
 }
 
-/** Whether `event` is the space bar, meant for us; then the page does not scroll. */
+/** True if `event` is the space bar, meant for us; then the page does not scroll. */
 function pressed(event: KeyboardEvent): boolean {
   if (event.code !== "Space" || event.ctrlKey || event.metaKey || event.altKey) return false;
   if (document.querySelector("dialog[open]") || !spaceIsFree(focus(event.target))) return false;

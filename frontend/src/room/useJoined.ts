@@ -19,7 +19,7 @@ function options(): RoomOptions {
   };
 }
 
-/** The room that `admission` opens, joined as long as the component lives. */
+/** The room of `admission`, joined while the component is mounted. */
 export function useJoined(admission: Admission, onLost: (notice: Notice) => void): Room {
   const [room] = useState(() => new Room(options()));
   const lost = useEffectEvent(onLost);
@@ -36,7 +36,7 @@ export function useJoined(admission: Admission, onLost: (notice: Notice) => void
         if (current) lost(explainJoining(failure));
       }
     };
-    // Not at once: in development effects are run, undone and run again, and a room that was left cannot be joined again.
+    // Deferred: development mode runs effects, undoes them and runs them again, and a room that was left cannot be rejoined.
     queueMicrotask(() => void join());
     return () => {
       current = false;

@@ -3,7 +3,7 @@
 import { useEffect, type RefObject } from "react";
 import { createAudioAnalyser, type LocalAudioTrack, type RemoteAudioTrack } from "livekit-client";
 
-/** Keep the loudness of `track`, 0 to 1, in the custom property `--level` of the element: no rendering for each syllable. */
+/** Keep the level of `track`, 0 to 1, in the element's custom property `--level`, without a render for each syllable. */
 export function useLevel(element: RefObject<HTMLElement | null>, track: LocalAudioTrack | RemoteAudioTrack | null): void {
   useEffect(() => {
     const style = element.current?.style;

@@ -17,13 +17,13 @@ import { explainMicrophone, INSECURE, UNPLUGGED } from "@/room/failures";
 import type { Notice } from "@/words/notice";
 
 export interface Microphone {
-  /** Null until it is open and in the room. */
+  /** Null until the microphone is open and published. */
   readonly track: LocalAudioTrack | null;
   readonly notice: Notice | null;
   readonly retry: () => void;
 }
 
-/** This device's microphone in the room: heard while `open`, and else muted, though ready. */
+/** This device's microphone in the room: unmuted while `open`, otherwise muted but ready. */
 export function useMicrophone(room: Room, open: boolean): Microphone {
   const [track, setTrack] = useState<LocalAudioTrack | null>(null);
   const [notice, setNotice] = useState<Notice | null>(null);
@@ -42,7 +42,7 @@ export function useMicrophone(room: Room, open: boolean): Microphone {
   }, [room, attempt]);
 
   useEffect(() => {
-    // A failure here is one of the connection, which is shown by itself.
+    // A failure here is a failure of the connection, which is shown elsewhere.
     if (track) void (open ? track.unmute() : track.mute()).catch(() => undefined);
   }, [track, open]);
 
@@ -58,7 +58,7 @@ interface Outcome {
   readonly failed: (notice: Notice) => void;
 }
 
-/** Open the device while the room is still being joined, then publish it, muted; until `signal`. */
+/** Open the device while the room is still being joined, then publish it muted, until `signal` aborts. */
 function publish(room: Room, signal: AbortSignal, { published, failed }: Outcome): void {
   const run = async (): Promise<void> => {
     const track = await createLocalAudioTrack(constraints());
@@ -70,7 +70,7 @@ function publish(room: Room, signal: AbortSignal, { published, failed }: Outcome
     await room.localParticipant.publishTrack(track as LocalTrack, { source: Track.Source.Microphone });
     published(track);
   };
-  // The browsers' own type says that it is always there; on pages without TLS it is not.
+  // TypeScript's type claims that `mediaDevices` always exists; on pages without TLS it does not.
   if ((navigator.mediaDevices as MediaDevices | undefined) === undefined) failed(INSECURE);
   else run().catch((failure: unknown) => !signal.aborted && failed(explainMicrophone(failure)));
 }

@@ -12,20 +12,20 @@ export type TalkMode = "hands-free" | "push-to-talk";
 
 export interface Talking {
   readonly microphone: Microphone;
-  /** Whether we are heard now. */
+  /** True while the microphone is heard. */
   readonly open: boolean;
   readonly muted: boolean;
   readonly setMuted: (muted: boolean) => void;
   readonly hold: Hold;
 }
 
-/** When this person is heard: always unless muted, or only while a button is held. */
+/** Control of this person's microphone: open unless muted, or only while push-to-talk is held. */
 export function useTalking(mode: TalkMode, state: AgentState, ask: (request: Request) => Promise<boolean>): Talking {
   const room = useRoomContext();
   const [muted, setMuted] = useState(false);
   const hold = useHold(mode === "push-to-talk");
   const held = useHeldTalk(hold.held, {
-    // Who presses while the agent speaks has the word; who lets go has ended.
+    // A press while the agent speaks interrupts the agent; a release ends the turn.
     began: () => void (state === "speaking" && ask("skip")),
     ended: () => void ask("send"),
   });

@@ -11,12 +11,12 @@ import { EMPTY, withLine, type Line, type Transcript } from "@/state/transcript"
 const SPOKEN = "lk.transcription";
 const TYPED = "lk.chat";
 
-/** How long words wait for the name of who sent them. */
+/** Longest time that a line waits for its sender to appear in the room. */
 const STRANGER_MS = 2_000;
 
 type Arrived = (line: Line) => void;
 
-/** All that was said and typed in the room since it was joined, and how to type. */
+/** The transcript of the room since it was joined, and a function to send text. */
 export function useTranscript(): readonly [Transcript, (text: string) => Promise<void>] {
   const room = useRoomContext();
   const [transcript, arrived] = useReducer(withLine, EMPTY);
@@ -47,7 +47,7 @@ interface Stream {
   readonly version: number;
 }
 
-/** Tell of the line that `reader` carries as it grows. A stream that breaks off leaves what has come of it. */
+/** Report the line that `reader` carries as it grows. If the stream breaks off, the part received so far stays. */
 async function follow(room: Room, reader: TextStreamReader, stream: Stream, arrived: Arrived): Promise<void> {
   let text = "";
   await acquainted(room, stream.identity);
@@ -57,12 +57,12 @@ async function follow(room: Room, reader: TextStreamReader, stream: Stream, arri
       arrived(asLine(room, reader, stream, text));
     }
   } finally {
-    // Again at the end: an empty stream says that nothing was meant, and attributes may have come with the last piece.
+    // Once more at the end: an empty stream retracts the line, and attributes can come with the last chunk.
     arrived(asLine(room, reader, stream, text));
   }
 }
 
-/** Return once we know who `identity` is: words may overtake the news that somebody has come. */
+/** Resolve once `identity` is in the room, or after STRANGER_MS: a stream can arrive before the news of its sender. */
 function acquainted(room: Room, identity: string): Promise<void> {
   if (room.remoteParticipants.has(identity) || identity === room.localParticipant.identity) return Promise.resolve();
   return new Promise((resolve) => {

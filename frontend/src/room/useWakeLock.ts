@@ -2,7 +2,7 @@
 
 import { useEffect } from "react";
 
-/** Keep the screen on while the component lives and is seen. */
+/** Keep the screen on while the component is mounted and visible. */
 export function useWakeLock(): void {
   useEffect(() => {
     if (!("wakeLock" in navigator)) return;
@@ -14,10 +14,10 @@ export function useWakeLock(): void {
       if (current) lock = got;
       else await got.release();
     };
-    // Refused on a battery that is nearly empty: the screen goes dark, the talk goes on.
+    // Refused when the battery is nearly empty: the screen goes dark, and the conversation continues.
     const tryToHold = (): void => void hold().catch(() => undefined);
     tryToHold();
-    // A system takes the lock back whenever the page is hidden.
+    // The system releases the lock whenever the page is hidden.
     document.addEventListener("visibilitychange", tryToHold);
     return () => {
       current = false;

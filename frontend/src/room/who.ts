@@ -1,4 +1,4 @@
-/** Who spoke, by what a piece of the transcript says of itself. */
+/** The speaker of a transcript line, from the attributes of its stream. */
 
 import type { Who } from "@/state/transcript";
 
@@ -7,7 +7,7 @@ export const TRACK = "lk.transcribed_track_id";
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** Somebody in the room. */
+/** A participant of the room. */
 export interface Party {
   readonly identity: string;
   readonly name: string;
@@ -16,8 +16,8 @@ export interface Party {
 }
 
 /**
- * The one whose words a stream from `sender` carries. An agent writes down what others say: then an attribute names the
- * person, or the track that was heard. Of nobody else is such an attribute believed: it would let them speak as another.
+ * The participant whose words a stream from `sender` carries. An agent transcribes what others say: then an attribute names
+ * the person, or the transcribed track. Only agents are trusted with such attributes: others could pose as somebody else.
  */
 export function whoSpoke(you: Party, others: readonly Party[], sender: string, attributes: Attributes): Who {
   const parties = [you, ...others];
@@ -26,7 +26,7 @@ export function whoSpoke(you: Party, others: readonly Party[], sender: string, a
   const agent = parties.some((party) => party.agent && party.identity === sender);
   const identity = (agent && (attributes[SPEAKER] ?? heard?.identity)) || sender;
   const found = parties.find((party) => party.identity === identity);
-  // Somebody who has left since, or whom we have not seen yet.
+  // A participant who has left, or who has not appeared yet.
   if (!found) return { identity, name: identity, kind: "person" };
   if (found === you) return { identity, name: "You", kind: "you" };
   return { identity, name: found.name, kind: found.agent ? "agent" : "person" };

@@ -1,10 +1,10 @@
-/** What VoiceMode's own server answers: same origin, JSON, the session in a cookie that no script can see. */
+/** The API of VoiceMode's own server: same origin, JSON, the session in an HttpOnly cookie. */
 
 export type Way = "pairing" | "password";
 
 export interface Session {
   readonly signedIn: boolean;
-  /** How one can sign in here. */
+  /** Available ways to sign in. */
   readonly ways: readonly Way[];
 }
 
@@ -14,24 +14,24 @@ export interface RoomInfo {
   readonly agents: number;
 }
 
-/** What opens one room for a while. */
+/** A temporary admission to one room. */
 export interface Admission {
   readonly url: string;
   readonly token: string;
   readonly identity: string;
   readonly room: string;
-  /** Nobody else is to be asked for a way to the room's server. */
+  /** True to connect to the room's server without STUN or TURN servers. */
   readonly direct: boolean;
 }
 
 export interface ServiceStatus {
-  /** By name: running, stopped, not installed … */
+  /** Status by name: running, stopped, not installed … */
   readonly services: Readonly<Record<string, string>>;
-  /** Who would be asked just now; left out where that is nobody. */
+  /** Providers that would be used now; omitted if there is none. */
   readonly providers: { readonly stt?: string; readonly tts?: string };
 }
 
-/** The server has understood, and says no. */
+/** The server has understood the request, and refuses. */
 export class Refused extends Error {
   constructor(
     readonly code: string,
@@ -44,7 +44,7 @@ export class Refused extends Error {
   }
 }
 
-/** Nobody answers, or not in our language. */
+/** The server does not answer, or its response is not ours. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 }
@@ -114,7 +114,7 @@ export async function createRoom(name: string): Promise<void> {
   await ask("POST", "rooms", { name });
 }
 
-/** Everybody in it is sent out. */
+/** End a room, and disconnect everybody in it. */
 export async function endRoom(name: string): Promise<void> {
   await ask("DELETE", `rooms/${encodeURIComponent(name)}`);
 }

@@ -1,10 +1,10 @@
-/** What the agent does, by what it says of itself in LiveKit's attribute. */
+/** The agent's state, from LiveKit's attribute. */
 
 export type AgentState = "absent" | "listening" | "thinking" | "speaking";
 
 export const STATE_ATTRIBUTE = "lk.agent.state";
 
-/** Of the agents' attributes; who speaks is told before who listens. */
+/** The state of all agents together; speaking takes precedence over listening. */
 export function agentState(agents: readonly Readonly<Record<string, string>>[]): AgentState {
   const states = agents.map((attributes) => attributes[STATE_ATTRIBUTE]);
   if (!states.length) return "absent";
@@ -12,15 +12,15 @@ export function agentState(agents: readonly Readonly<Record<string, string>>[]):
   return states.includes("listening") ? "listening" : "thinking";
 }
 
-/** Requests that an agent's controls take. */
+/** Requests that an agent's controls accept. */
 export type Request = "stop" | "skip" | "send";
 
-/** The request that helps at this moment, besides stopping. */
+/** The request that makes sense in `state`, besides stopping. */
 export function nextRequest(state: AgentState): "skip" | "send" {
   return state === "speaking" ? "skip" : "send";
 }
 
-/** Whether `request` concerns what goes on. */
+/** True if `request` makes sense in `state`. */
 export function concerns(request: Request, state: AgentState): boolean {
   switch (request) {
     case "skip":

@@ -1,4 +1,4 @@
-/** Push-to-talk: held as long as any finger is on it, be it on the button or on the space bar. */
+/** Push-to-talk: held while any finger is on the button or on the space bar. */
 
 export type Finger = "pointer" | "key";
 export type Holding = ReadonlySet<Finger>;
@@ -14,7 +14,7 @@ export function release(holding: Holding, finger: Finger): Holding {
   return new Set([...holding].filter((other) => other !== finger));
 }
 
-/** What has the focus, as far as the space bar is concerned. */
+/** Properties of the focused element that matter for the space bar. */
 export interface Focus {
   readonly tag: string;
   readonly role: string | null;
@@ -23,7 +23,7 @@ export interface Focus {
 
 const TAKES_SPACE = new Set(["INPUT", "TEXTAREA", "SELECT", "BUTTON", "A", "SUMMARY", "OPTION", "DIALOG"]);
 
-/** Whether a space bar pressed there is ours: it must go on typing spaces and pressing buttons. */
+/** True if the space bar has no function of its own at `focus`, such as typing a space or pressing a button. */
 export function spaceIsFree(focus: Focus | null): boolean {
   return !focus || !(TAKES_SPACE.has(focus.tag) || focus.role !== null || focus.editable);
 }

@@ -3,7 +3,7 @@
 export const LONGEST_NAME = 64;
 export const DEFAULT_ROOM = "voicemode";
 
-/** `typed` without what only looks the same: runs of white space, and such at its ends. */
+/** Collapse white space in `typed`, trim it, and limit its length. */
 export function tidyName(typed: string): string {
   return typed.replace(/\s+/g, " ").trim().slice(0, LONGEST_NAME);
 }
@@ -14,7 +14,7 @@ interface Chosen {
   readonly agents: number;
 }
 
-/** The room to offer: where one was last, if it is still there; else where an agent is; else the first; else a new one. */
+/** The room to offer: the last one if it still exists; else one with an agent; else the first; else a new one. */
 export function offeredRoom(rooms: readonly Chosen[], last: string): string {
   const there = rooms.find((room) => room.name === last) ?? rooms.find((room) => room.agents > 0) ?? rooms[0];
   return there?.name ?? (last || DEFAULT_ROOM);

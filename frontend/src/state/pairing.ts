@@ -1,13 +1,13 @@
-/** What a link says in its fragment: that is never sent to a server, and so never in a log. */
+/** The content of a link's fragment, which is never sent to a server, and so is never in a log. */
 
 export interface Link {
-  /** Signs this device in, once; empty where the link has none. */
+  /** One-time code that signs this device in; empty if the link has none. */
   readonly code: string;
-  /** The room to go to; empty is any. */
+  /** The room to go to; empty means any. */
   readonly room: string;
 }
 
-/** `#pair=CODE&room=NAME` in parts. */
+/** Parse `#pair=CODE&room=NAME`. */
 export function linkIn(fragment: string): Link {
   const parts = new URLSearchParams(fragment.replace(/^#/, ""));
   return { code: parts.get("pair") ?? "", room: parts.get("room") ?? "" };

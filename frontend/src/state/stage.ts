@@ -1,4 +1,4 @@
-/** Which of the page's few views is shown. */
+/** The view that the page shows. */
 
 import type { Admission, Way } from "@/server/api";
 import type { Notice } from "@/words/notice";
@@ -6,7 +6,7 @@ import type { Notice } from "@/words/notice";
 export type Stage =
   | { readonly at: "arriving" }
   | { readonly at: "sign-in"; readonly ways: readonly Way[]; readonly notice: Notice | null }
-  /** `room` is the one to go to; empty is any. */
+  /** `room` is the requested room; empty means any. */
   | { readonly at: "lobby"; readonly room: string; readonly notice: Notice | null }
   | { readonly at: "room"; readonly admission: Admission }
   | { readonly at: "cut-off"; readonly notice: Notice };
@@ -38,7 +38,7 @@ export function stage(now: Stage, event: Event): Stage {
   }
 }
 
-/** The room one is in; empty in none. */
+/** The joined room; empty if none. */
 function roomOf(now: Stage): string {
   return now.at === "room" ? now.admission.room : "";
 }

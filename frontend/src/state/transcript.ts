@@ -1,4 +1,4 @@
-/** The transcript: what was said and typed, in the order in which it began. */
+/** The transcript: spoken and typed lines, in the order in which they began. */
 
 export interface Who {
   readonly identity: string;
@@ -7,18 +7,18 @@ export interface Who {
 }
 
 export interface Line {
-  /** The same for all versions of one utterance. */
+  /** Identifier shared by all versions of one utterance. */
   readonly segment: string;
   readonly who: Who;
   readonly text: string;
-  /** Milliseconds since 1970, when its first version came. */
+  /** Time of the first version, in milliseconds since 1970. */
   readonly at: number;
-  /** Nothing will be changed any more. */
+  /** True if the line will not change any more. */
   readonly final: boolean;
   readonly typed: boolean;
-  /** Somebody took the word; the text is what was heard of it. */
+  /** True if somebody interrupted; the text is the part that was heard. */
   readonly interrupted: boolean;
-  /** Grows with each stream that has carried a version of it. */
+  /** Version number, which grows with each stream for the utterance. */
   readonly version: number;
 }
 
@@ -26,14 +26,14 @@ export type Transcript = readonly Line[];
 
 export const EMPTY: Transcript = [];
 
-/** The longest that is kept: an afternoon of talking. */
+/** Most lines kept: an afternoon of talking. */
 export const KEPT = 1000;
 
 /**
- * The transcript with `line` in it: in place of the earlier version of the same utterance, else at its end.
+ * Return the transcript with `line`: in place of the earlier version of the same utterance, else at the end.
  *
- * Streams may overtake each other: a version older than what is there changes nothing. An utterance that has come to
- * nothing goes.
+ * Streams can overtake each other, so an older version than the present one changes nothing. An utterance whose text
+ * turns out empty is removed.
  */
 export function withLine(transcript: Transcript, line: Line): Transcript {
   const index = transcript.findLastIndex((other) => other.segment === line.segment && other.who.identity === line.who.identity);

@@ -1,4 +1,4 @@
-/** Failures of our own server, put into words. */
+/** Messages for failures of our own server. */
 
 import { Refused, Unreachable } from "@/server/api";
 import type { Notice } from "@/words/notice";
@@ -25,14 +25,14 @@ const SIGNED_OUT: Notice = {
   todo: "Sign in again to go on.",
 };
 
-/** `failure` in words; one that nobody foresaw is shown with its own. */
+/** Explain `failure`; an unforeseen failure is shown with its own message. */
 export function explain(failure: unknown): Notice {
   if (failure instanceof Unreachable) return GONE;
   if (failure instanceof Refused) return refused(failure);
   return { title: "That did not work.", todo: failure instanceof Error ? failure.message : String(failure) };
 }
 
-/** Whether one has to sign in before anything else can be done. */
+/** True if the person has to sign in first. */
 export function needsSignIn(failure: unknown): boolean {
   return failure instanceof Refused && failure.code === "signed_out";
 }
