@@ -31,7 +31,7 @@ PLACEHOLDERS = {
     "port + 1": "2023",
     "ALLOWED": "VOICEMODE_OFFLINE=false",
     "INSTALL": "voicemode service install livekit",
-    "hint": "VOICEMODE_FRONTEND_LAN true",
+    "setting": "VOICEMODE_FRONTEND_LAN true",
 }
 """What stands in commands, and an example of it."""
 

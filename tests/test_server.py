@@ -12,6 +12,7 @@ import pytest
 from mcp.client import Client
 from mcp.server.mcpserver.exceptions import ToolError
 
+from tests.support.agents import speaking_agent
 from tests.support.endpoints import endpoint, routes, speaks
 from tests.support.mcp_client import Progress, RawServer, connect, environment, text
 from voicemode import __version__, tools
@@ -113,8 +114,7 @@ async def test_every_line_is_answered() -> None:
 
 async def test_half_a_character_in_a_message_keeps_nobody_from_speaking_it() -> None:
     async with endpoint(routes({"/v1/audio/speech": speaks(bytes(4800))})) as speech:
-        environ = {"VOICEMODE_TRANSPORT": "memory", "VOICEMODE_TTS_BASE_URLS": speech.url}
-        server = await RawServer.start(environment(**environ, **QUIET))
+        server = await RawServer.start(speaking_agent(speech.url))
         await server.initialize()
         # json.dumps writes the half as \ud83d.
         arguments = {"message": "Done \ud83d it is.", "wait_for_response": False}
@@ -140,16 +140,16 @@ async def test_an_expected_failure_reaches_the_agent_in_its_own_words(client: Cl
 async def test_progress_goes_on_while_a_tool_is_silent(extra_tools: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicemode.server.HEARTBEAT_SECONDS", 0.02)
     (extra_tools / "extra_slow.py").write_text(
-        "import asyncio\nfrom voicemode.app import App\nfrom voicemode.tools import tool\n"
-        "from voicemode.tools.converse import Reply\n\n"
-        "@tool\nasync def slow(app: App) -> Reply:\n    '''Be slow.'''\n    await app.report('thinking')\n"
+        "import asyncio\nfrom voicemode.app import App\nfrom voicemode.progress import Progress\n"
+        "from voicemode.tools import tool\nfrom voicemode.tools.converse import Reply\n\n"
+        "@tool\nasync def slow(app: App) -> Reply:\n    '''Be slow.'''\n    app.report(Progress('examining'))\n"
         "    await asyncio.sleep(0.5)\n    return Reply('', 'not asked', '', {}, {})\n"
     )
     settings_file(home, "VOICEMODE_TOOLS_ENABLED=slow", "VOICEMODE_AUTO_START=false")
     progress = Progress()
     async with Client(create_server()) as client:
         await client.call_tool("slow", {}, progress_callback=progress)
-    assert progress.stages.count("thinking") > 3
+    assert progress.stages.count("examining") > 3
     assert progress.numbers == sorted(set(progress.numbers))
 
 

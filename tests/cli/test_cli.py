@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.agents import speaking_agent
 from tests.support.endpoints import endpoint, routes, speaks, speech_api
 from tests.support.fakes import tone
 from tests.support.mcp_client import COMMAND, environment
@@ -90,7 +91,7 @@ def test_a_fault_of_ours_is_a_line_and_the_log_has_the_rest(home: Path) -> None:
     assert "No module named 'no'" in path.read_text()
 
 
-@pytest.mark.parametrize(("command", "missing"), [("say", "MESSAGE"), ("transcribe", "FILE")])
+@pytest.mark.parametrize(("command", "missing"), [("say", "MESSAGE"), ("transcribe", "FILE...")])
 def test_a_missing_argument_is_named(command: str, missing: str) -> None:
     done = voicemode(command)
     assert (done.returncode, f"Missing argument '{missing}'." in done.stderr) == (2, True)
@@ -131,9 +132,7 @@ WITHOUT_UTF8 = {"LC_ALL": "C", "PYTHONUTF8": "0"}
 async def spoken(message: str | bytes, **environ: str) -> str:
     """What a speech server is asked to speak for `voicemode say`."""
     async with endpoint(routes({"/v1/audio/speech": speaks(bytes(4800))})) as server:
-        env = environment(
-            VOICEMODE_TRANSPORT="memory", VOICEMODE_TTS_BASE_URLS=server.url, VOICEMODE_AUTO_START="false", **environ
-        )
+        env = speaking_agent(server.url, **environ)
         run = await asyncio.create_subprocess_exec(*COMMAND, "say", message, env=env, stdout=PIPE, stderr=PIPE)
         _, err = await asyncio.wait_for(run.communicate(), 60)
         assert b"Traceback" not in err

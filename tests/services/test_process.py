@@ -15,7 +15,8 @@ from tests.support.agents import free_ports
 from tests.support.parrots import nest, service, started, stranger
 from tests.support.paths import REPOSITORY
 from voicemode.config import Settings
-from voicemode.errors import Remedy, ServiceError
+from voicemode.config.installer import to_install
+from voicemode.errors import ServiceError
 from voicemode.services.detached import LOG_BYTES
 from voicemode.services.health import Health, health
 from voicemode.services.logs import log_path
@@ -187,7 +188,7 @@ async def test_an_engine_that_is_not_installed_is_said_with_the_command(folder: 
     missing = replace(service(folder), modules=("json", "no_such_engine"))
     with pytest.raises(ServiceError, match="not installed") as error:
         await ensure_running(missing, settings)
-    assert error.value.hint == Remedy("Install it", "voicemode service install parrot")
+    assert error.value.hint == to_install(extra="local")
 
 
 async def test_one_that_ends_at_once_is_reported_with_its_last_words(folder: Path, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from voicemode import __version__
 from voicemode.config import Settings
 from voicemode.config.child_environment import child_environment
 from voicemode.config.files import private_folder
+from voicemode.config.installer import to_install
 from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report
 from voicemode.services.detached import open_log, spawn_detached
@@ -106,8 +107,7 @@ async def ensure_running(
             return
         python = await asyncio.to_thread(interpreter, service, settings)
         if not python:
-            install = Remedy("Install it", f"voicemode service install {service.name}")
-            raise ServiceError(f"{service.title} is not installed.", hint=install)
+            raise not_installed(service)
         async with starting(service, settings, limit_seconds):
             state = await answers(service, settings)
             old = await asyncio.to_thread(unfit, service, settings, state) if state else None
@@ -120,6 +120,15 @@ async def ensure_running(
         raise ServiceError(
             f"{service.title} cannot be started: {error}.", hint=f"VoiceMode has to write in {settings.base_dir}."
         ) from error
+
+
+def not_installed(service: Service) -> ServiceError:
+    """Return the error for a server whose programs are missing."""
+    if not service.on_demand:
+        install = Remedy("Install it", f"voicemode service install {service.name}")
+        return ServiceError(f"{service.title} is not installed.", hint=install)
+    extra = service.extra if service.kind == "page" else "local"
+    return ServiceError(f"The engine of {service.title} is not installed.", hint=to_install(extra=extra))
 
 
 def unfit(service: Service, settings: Settings, state: Health) -> Owner | None:

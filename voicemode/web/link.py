@@ -15,7 +15,7 @@ from voicemode.web.entry import pairing_codes
 from voicemode.web.lan import lan_addresses
 
 ANSWER_SECONDS = 5.0
-IN_FOREGROUND = "; a server in the foreground: start it again, with --lan"
+IN_FOREGROUND = "A server in the foreground is started again, with --lan; any other one obeys the setting"
 
 
 def link(base: str, code: str, room: str = "") -> str:
@@ -50,8 +50,9 @@ async def in_lan(settings: Settings) -> str:
     if not addresses and not await asyncio.to_thread(lan_addresses):
         raise ServiceError("This machine has no address in a local network.", hint="Connect it to one.")
     if not addresses:
-        hint = "VOICEMODE_LOCAL_ONLY false" if settings.local_only else f"VOICEMODE_FRONTEND_LAN true{IN_FOREGROUND}"
-        raise ServiceError("The page is shown on this machine only.", hint=Remedy(command=f"voicemode config set {hint}"))
+        in_lan = IN_FOREGROUND, "VOICEMODE_FRONTEND_LAN true"
+        text, setting = ("", "VOICEMODE_LOCAL_ONLY false") if settings.local_only else in_lan
+        raise ServiceError("The page is shown on this machine only.", hint=Remedy(text, f"voicemode config set {setting}"))
     return f"https://{addresses[0]}:{settings.frontend_port}/"
 
 

@@ -155,7 +155,8 @@ async def test_an_engine_that_cannot_be_loaded_is_said_to_everybody_and_tried_ag
         await until(lambda: room.state.status == "failed")
         health = await client.get("/health")
         assert health.status_code == 503
-        assert health.json()["error"] == "No weights. Get some."
+        assert health.json()["error"] == "No weights."
+        assert health.json()["remedy"] == {"text": "Get some.", "command": ""}
         refused = await client.post("/work")
         assert refused.status_code == 503
         assert error_of(refused) == {

@@ -62,7 +62,7 @@ def test_where_nothing_supervises_services_it_runs_from_start_to_stop(wheel: Pat
         assert "tried it out on a spare port: it made a room and ended it" in said
         assert "Start it when you need it: voicemode service start livekit" in said
         assert "there was nothing to do" in person.types("service", "install", "livekit")
-        assert person.sees()["remedy"] == "voicemode service start livekit"
+        assert person.sees()["remedy"]["command"] == "voicemode service start livekit"
         assert "To end it: voicemode service stop livekit" in person.types("service", "start", "livekit")
         before = person.sees()
         assert (before["runs"], before["health"], before["ours"]) == ("by hand", "ready", True)

@@ -53,7 +53,7 @@ async def test_one_that_is_stopped_has_ended_and_says_how_to_start_it(
     assert await manager.stop(parrot, silent) == "Parrot is stopped."
     assert not psutil.pid_exists(pid)
     status = await manager.status(parrot)
-    assert (status.state, str(status.remedy)) == ("stopped", "voicemode service start parrot")
+    assert (status.state, status.remedy.command) == ("stopped", "voicemode service start parrot")
     assert await manager.stop(parrot, silent) == "Parrot does not run."
 
 
@@ -97,7 +97,7 @@ async def test_one_that_ends_at_once_is_explained_from_its_log(
     await install(crashing, settings, supervisor)
     with pytest.raises(ServiceError, match=r"Parrot does not start. It ended with exit code 1: no luck today") as error:
         await manager.start(crashing, silent)
-    assert str(error.value.hint) == "voicemode service logs parrot"
+    assert error.value.hint.command == "voicemode service logs parrot"
     assert await manager.log(crashing, 1) == ["no luck today"]
 
 

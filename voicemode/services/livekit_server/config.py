@@ -26,7 +26,7 @@ rtc:
   udp_port: {udp_port}
   use_external_ip: false
   enable_loopback_candidate: true
-  # Whom browsers ask for their address: nobody. Were no server named, LiveKit would name Google's and Twilio's.
+  # STUN servers for browsers: none but this machine. Without this line LiveKit names Google's and Twilio's.
   stun_servers: ["127.0.0.1:{udp_port}"]
 """
 HERE = """\
