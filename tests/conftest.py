@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.neighbours import Neighbours
+from tests.support.neighbours import NOBODY, Neighbours
 from tests.support.rig import VirtualSound, missing
 from voicemode import egress, log
 
@@ -47,7 +47,7 @@ class Solitude:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for visit in self._neighbours.visits:
+        for visit in sorted(self._neighbours.visits):
             terminalreporter.line(f"A test looked at what else runs on this machine, {visit}", red=True)
 
 
@@ -108,6 +108,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in list(os.environ):
         if name.startswith(("VOICEMODE_", "LIVEKIT_")) or name in {"OPENAI_API_KEY", "HF_ENDPOINT", "EDITOR", "VISUAL"}:
             monkeypatch.delenv(name)
+    for name, port in NOBODY.items():
+        monkeypatch.setenv(name, port)
     path = tmp_path / "home"
     path.mkdir()
     monkeypatch.setenv("HOME", str(path))

@@ -122,10 +122,6 @@ def emptied_into(source: str, target: str) -> None:
     os.truncate(source, 0)
 
 
-def _file_handlers() -> list[PrivateFileHandler]:
-    return [handler for handler in logging.getLogger().handlers if isinstance(handler, PrivateFileHandler)]
-
-
 def _begin(level: str) -> None:
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("voicemode").setLevel(level.upper())

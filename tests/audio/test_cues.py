@@ -6,8 +6,9 @@ from typing import Literal
 
 import pytest
 
+from tests.support.frames import rechunk
 from voicemode.audio.cues import done_cue, listening_cue
-from voicemode.audio.frames import Frame, join, pcm_of, rechunk, samples_of, silence, stream
+from voicemode.audio.frames import Frame, join, pcm_of, samples_of, silence, stream
 from voicemode.audio.turns.endpointer import Endpointer, Rules, TurnState
 from voicemode.audio.vad import RATE, create_vad
 

@@ -2,7 +2,8 @@ from array import array
 
 import pytest
 
-from voicemode.audio.frames import Frame, join, pcm_of, rechunk, samples_of, silence, stream
+from tests.support.frames import rechunk
+from voicemode.audio.frames import Frame, join, pcm_of, samples_of, silence, stream
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 import pytest
 
+from tests.support.frames import rechunk
 from tests.support.paths import RECORDINGS
-from voicemode.audio.frames import Frame, join, pcm_of, rechunk, silence, stream
+from voicemode.audio.frames import Frame, join, pcm_of, silence, stream
 from voicemode.audio.turns.endpointer import Endpointer, Rules, TurnState
 from voicemode.audio.vad import RATE, Vad, create_vad
 from voicemode.audio.wav import read_wav

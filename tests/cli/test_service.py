@@ -206,7 +206,7 @@ def test_a_dry_run_lists_all_with_sizes_and_touches_nothing(environ: Mapping[str
     shown = run(environ, "uninstall", "--dry-run").stdout
     assert [line.split()[0] for line in shown.splitlines()[1:5]] == ["weights", "logs", "settings", "'voicemode'"]
     assert "20 kB  ~/.voicemode/logs/voicemode.log" in shown
-    assert "'voicemode' in the servers of Claude Code" in shown
+    assert "'voicemode' in the servers of Claude" in shown
     assert "recordings, 1 of 50 kB, in ~/.voicemode/recordings" in shown
     assert "your own words; to remove them, too: --recordings" in shown
     assert "~/.voicemode/notes.txt: not VoiceMode's" in shown

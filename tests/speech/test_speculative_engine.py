@@ -8,10 +8,11 @@ import pytest
 
 from tests.support.engines import Whisper, recording
 from tests.support.fakes import context, hear_all, utterance
+from tests.support.frames import rechunk
 from tests.support.paths import RECORDINGS
 from tests.support.people import CLIPS
 from tests.support.wer import wer
-from voicemode.audio.frames import Frame, Frames, join, rechunk, silence, stream
+from voicemode.audio.frames import Frame, Frames, join, silence, stream
 from voicemode.audio.turns.endpointer import Rules
 from voicemode.audio.vad import RATE, create_vad
 from voicemode.conversation.detectors import TurnDetectors

@@ -13,11 +13,10 @@ from mcp.client.session import ElicitationFnT
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.types import CallToolResult, TextContent
 
+from tests.support.neighbours import NOBODY
 from tests.support.paths import REPOSITORY
 
 COMMAND = (sys.executable, "-m", "voicemode")
-NOBODY = {f"VOICEMODE_{name}_PORT": "9" for name in ("WHISPER", "KOKORO", "LIVEKIT", "FRONTEND")}
-"""Unused ports, so that the person's services on the usual ones are neither seen nor touched."""
 
 
 def environment(**extra: str) -> dict[str, str]:

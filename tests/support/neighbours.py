@@ -13,13 +13,15 @@ from typing import Any
 import psutil
 
 USUAL_PORTS = (2022, 3000, 7880, 8880)
+NOBODY = {f"VOICEMODE_{name}_PORT": "9" for name in ("WHISPER", "KOKORO", "LIVEKIT", "FRONTEND")}
+"""Settings for ports on which nothing listens."""
 
 
 class Neighbours:
     """Listens on each free port of USUAL_PORTS, and records connections. A port in use is left to its owner."""
 
     def __init__(self) -> None:
-        self.visits: list[str] = []
+        self.visits = set[str]()
         """Port and command line of each process of this run that connected."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="neighbours", daemon=True)
@@ -41,7 +43,7 @@ class Neighbours:
         port, visitor = writer.get_extra_info("sockname")[1], writer.get_extra_info("peername")[1]
         with suppress(psutil.Error):
             if process := ours(visitor):
-                self.visits.append(f"port {port}: {' '.join(process.cmdline())[-300:]}")
+                self.visits.add(f"port {port}: {' '.join(process.cmdline())[-300:]}")
         writer.close()
 
 

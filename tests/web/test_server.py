@@ -35,7 +35,7 @@ HTML = b"""<!doctype html><html><head><script src="/_next/static/a.js"></script>
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(base_dir=tmp_path / "base", frontend_password=PASSWORD)
+    return Settings(base_dir=tmp_path / "base", frontend_password=PASSWORD, livekit_port=9, frontend_port=9)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_the_password_lets_in_and_a_wrong_one_does_not(server: PageServer)
 
 
 async def test_without_a_password_there_is_no_guessing_it(tmp_path: Path) -> None:
-    async with serving(Settings(base_dir=tmp_path)) as server, server.browser() as browser:
+    async with serving(Settings(base_dir=tmp_path, livekit_port=9, frontend_port=9)) as server, server.browser() as browser:
         assert (await browser.get("/api/session")).json()["ways"] == ["pairing"]
         assert code_of(await browser.post("/api/password", json={"password": ""})) == "no_password"
 

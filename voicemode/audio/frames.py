@@ -75,14 +75,6 @@ class Chunks:
             yield Frame(chunk, frame.rate)
 
 
-async def rechunk(frames: Frames, seconds: float) -> Frames:
-    """Yield frames of exactly `seconds`; a short tail is dropped."""
-    chunks = Chunks(seconds)
-    async for frame in frames:
-        for chunk in chunks.cut(frame):
-            yield chunk
-
-
 async def stream(*items: T) -> AsyncIterator[T]:
     """Yield `items` as a stream."""
     for item in items:

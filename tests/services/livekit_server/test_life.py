@@ -20,10 +20,10 @@ from tests.support.wheels import uv
 def somebody(systemd: UserSystemd | None, wheel: Path, tmp_path: Path) -> Person:
     newcomer, (port,) = Person.newcomer("livekit", tmp_path / "program", wheel, systemd), free_ports(1)
     environ = {**newcomer.environ, "PATH": f"{livekit_server().parent}{os.pathsep}{newcomer.environ['PATH']}"}
+    # Whatever the person has on the usual port is not looked at.
+    replace(newcomer, environ=environ).types("config", "set", "livekit_port", str(port))
     del environ["VOICEMODE_LIVEKIT_PORT"]
-    person = replace(newcomer, environ=environ)
-    person.types("config", "set", "livekit_port", str(port))
-    return person
+    return replace(newcomer, environ=environ)
 
 
 @pytest.fixture

@@ -59,11 +59,6 @@ class Scheduler:
         """True if a job has the turn."""
         return bool(self._at_work or self._long_at_work)
 
-    @property
-    def full(self) -> bool:
-        """True if another job would be rejected, or evict a waiting one."""
-        return self._line.full
-
     @asynccontextmanager
     async def turn(self, client: str, ready: asyncio.Future[Any]) -> AsyncIterator[Ticket]:
         """Hold the turn. Entered once `ready` is done, successfully or not.

@@ -27,7 +27,7 @@ rtc:
   use_external_ip: false
   enable_loopback_candidate: true
   # STUN servers for browsers: none but this machine. Without this line LiveKit names Google's and Twilio's.
-  stun_servers: ["127.0.0.1:{udp_port}"]
+  stun_servers: ["127.0.0.1:{port}"]
 """
 HERE = """\
   # For programs of this machine. Its port for sound over TCP would listen on every address, so there is none.
