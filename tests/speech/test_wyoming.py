@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.fakes import tone
+from tests.support.frames import rechunk
 from tests.support.paths import RECORDINGS, SUPPORT
 from tests.support.people import sentences
 from tests.support.wer import wer
 from voicemode.audio.codec import read_wav
-from voicemode.audio.frames import Frame, Frames, closing, rechunk, stream
+from voicemode.audio.frames import Frame, Frames, closing, stream
 from voicemode.config import Settings
 from voicemode.errors import AudioDeviceError, ProviderError, UnreachableError, UnsuitableError
 from voicemode.providers.plugins import Plugins
