@@ -37,7 +37,7 @@ def network() -> Iterator[SealedNetwork]:
 @pytest.fixture
 def settings(network: SealedNetwork, tmp_path: Path) -> Settings:
     port, _ = free_port_pair()
-    settings = Settings(base_dir=tmp_path, livekit_port=port, local_only=True)
+    settings = Settings(base_dir=tmp_path, livekit_port=port, whisper_port=9, kokoro_port=9, local_only=True)
     ensure_keys(settings)
     return settings
 

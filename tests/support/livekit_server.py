@@ -162,4 +162,5 @@ def access(livekit: LiveKitServer) -> Access:
 
 def settings_for(access: Access, **others: Any) -> Settings:
     """Return settings with `access` to the rooms of a server."""
-    return Settings(livekit_url=access.url, livekit_api_key=access.key, livekit_api_secret=access.secret, **others)
+    given = {"whisper_port": 9, "kokoro_port": 9, "frontend_port": 9, **others}
+    return Settings(livekit_url=access.url, livekit_api_key=access.key, livekit_api_secret=access.secret, **given)

@@ -78,7 +78,7 @@ def test_cancelling_ends_it_within_a_chunk(kokoro_engine: "KokoroEngine") -> Non
     assert say(kokoro_engine, "Hi.").seconds > 0.2
 
 
-@pytest.mark.parametrize("text", ["", "😀", "Привет", "..."])
+@pytest.mark.parametrize("text", ["", "Привет", "..."])
 def test_what_has_no_sound_is_an_error(kokoro_engine: "KokoroEngine", text: str) -> None:
     with pytest.raises(NothingToSayError, match="nothing that can be pronounced"):
         say(kokoro_engine, text)

@@ -456,7 +456,8 @@ def test_a_long_file_is_transcribed_by_a_server_of_its_own_that_does_not_grow(we
     assert answer.duration == pytest.approx(620, abs=20)
     said = " ".join(said for _, said in sentences())
     assert wer(" ".join([said] * round(answer.duration / 30)), answer.text) < 0.2
-    assert grown < 150e6
+    # The model once more, for its threads of low priority, with their buffers: 257 MB were measured. No length adds to it.
+    assert grown < 350e6
 
 
 def test_a_model_that_is_not_installed_is_not_fetched_but_named_with_the_command(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_prompt_that_makes_whisper_repeat_itself_is_dropped(whisper: Whisper) 
 def test_after_a_minute_a_recording_is_transcribed_by_threads_that_leave_the_processors_to_others(whisper: Whisper) -> None:
     path, said = sentences()[0]
     clip = recording(path)
-    times = round((LONG_SECONDS + 40) / (clip.seconds + 1))
+    times = round((LONG_SECONDS + 20) / (clip.seconds + 1))
     segments = whisper("tiny.en").transcribe([clip, silence(1, RATE)] * times, ENGLISH)
     texts, priorities = [], set[int]()
     for segment in segments:
