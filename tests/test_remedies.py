@@ -131,7 +131,7 @@ def test_a_stranger_on_the_port_is_named_first_and_the_remedy_chooses_another(ho
         first, *remedy = done.stderr[done.stderr.index("Error: ") :].splitlines()
         assert first.startswith(f"Error: Port {port} is taken by ")
         follow(Remedy(command=remedy[-1].strip()))
-    assert load_settings().settings.whisper_port == port + 1
+    assert load_settings({}).settings.whisper_port == port + 1
 
 
 def test_a_remedy_reads_well_and_its_command_can_be_copied_whole() -> None:

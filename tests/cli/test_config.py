@@ -191,7 +191,7 @@ def test_trust_asks_the_person_at_the_terminal(answer: bytes, trusted: bool, pro
 def test_nobody_trusts_a_project_file_where_nobody_can_be_asked(project: Path) -> None:
     result = voicemode("trust", typed="y\n", status=1)
     assert "line 1: VOICEMODE_STT_BASE_URLS = https://work.example/v1\n" in result.stdout
-    assert result.stderr.endswith("If you have read it: voicemode config trust --yes\n")
+    assert result.stderr.endswith("→ If you have read it:\n  voicemode config trust --yes\n")
     assert load_settings().settings.openai_api_key == ""
 
 

@@ -97,8 +97,11 @@ async def test_a_connection_that_is_kept_for_nothing_is_closed() -> None:
 
 @pytest.mark.parametrize("trickle", [b"", b"y"], ids=["silent", "trickling"])
 async def test_a_body_that_does_not_come_is_answered_with_408(trickle: bytes) -> None:
+    answered = b""
     async with served() as port:
-        answered = await exchanged(port, POST, trickle=trickle)
+        # Bytes that arrive after the answer reset the connection, which can take the answer with it.
+        for _ in range(5):
+            answered = answered or await exchanged(port, POST, trickle=trickle)
     head, _, body = answered.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in head.lower()

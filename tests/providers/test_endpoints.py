@@ -14,7 +14,7 @@ from voicemode.providers import Distance, EndpointSource
 from voicemode.providers.endpoints import CLOUD_URL, Endpoints, configured, service_for
 from voicemode.providers.plugins import Plugins
 
-LOCAL = "http://127.0.0.1:2022/v1"
+LOCAL = "http://127.0.0.1:9/v1"
 MINE = "https://speech.example/v1"
 
 
@@ -26,7 +26,7 @@ MINE = "https://speech.example/v1"
         pytest.param({"stt_base_urls": (MINE,), "openai_api_key": "k"}, [MINE, LOCAL, CLOUD_URL], id="the user's before both"),
         pytest.param({"openai_api_key": "k", "cloud": False}, [LOCAL], id="no cloud for who wants none"),
         pytest.param({"openai_api_key": "k", "local_only": True}, [LOCAL], id="no cloud if nothing may leave"),
-        pytest.param({"stt_base_urls": ("http://localhost:2022/v1/",)}, ["http://localhost:2022/v1/"], id="the local one once"),
+        pytest.param({"stt_base_urls": ("http://localhost:9/v1/",)}, ["http://localhost:9/v1/"], id="the local one once"),
         pytest.param({"stt_base_urls": (LOCAL, MINE, LOCAL)}, [LOCAL, MINE], id="in the user's order, each once"),
         pytest.param({"whisper_port": 2999}, ["http://127.0.0.1:2999/v1"], id="on the port of the settings"),
     ],
