@@ -5,14 +5,13 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.agents import free_ports
-from tests.support.parrots import nest, service, started, stranger
+from tests.support.parrots import service, started, stranger
 from tests.support.paths import REPOSITORY
 from voicemode.config import Settings
 from voicemode.config.installer import to_install
@@ -25,18 +24,6 @@ from voicemode.services.service import Service
 from voicemode.services.waiting import wait_ready
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (port,) = free_ports(1)
-    return Settings(base_dir=tmp_path / "base", whisper_port=port, offline=True)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with nest(tmp_path / "started") as folder:
-        yield folder
 
 
 async def test_a_server_that_nobody_started_is_started_and_answers(folder: Path, settings: Settings) -> None:

@@ -1,31 +1,17 @@
 """Waiting for a local server: real processes that load, fail, end, or never answer."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.agents import free_ports
-from tests.support.parrots import nest, service
+from tests.support.parrots import service
 from voicemode.config import Settings
 from voicemode.errors import ServiceError
 from voicemode.services.process import ensure_running
 from voicemode.services.waiting import answering, wait_ready
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (port,) = free_ports(1)
-    return Settings(base_dir=tmp_path / "base", whisper_port=port, offline=True)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with nest(tmp_path / "started") as folder:
-        yield folder
 
 
 async def test_what_has_ended_is_not_waited_for(folder: Path, settings: Settings) -> None:

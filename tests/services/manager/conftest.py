@@ -5,25 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.agents import free_ports
 from tests.support.hand_supervisor import HandSupervisor
-from tests.support.parrots import Hand, install, installable, nest
+from tests.support.parrots import Hand, install, installable
 from voicemode.config import Settings
 from voicemode.services.install.record import Record
 from voicemode.services.manager import Manager
 from voicemode.services.service import Service
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    (port,) = free_ports(1)
-    return Settings(base_dir=tmp_path / "base", whisper_port=port, offline=True)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    with nest(tmp_path / "started") as folder:
-        yield folder
 
 
 @pytest.fixture
