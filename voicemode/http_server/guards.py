@@ -109,6 +109,11 @@ def too_slow() -> ApiError:
     return ApiError(408, "The request did not come to its end.", code="request_too_slow", headers={"connection": "close"})
 
 
+def has_body(scope: Scope) -> bool:
+    """True if the request announces a body, of whatever length."""
+    return promised_bytes(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
+
+
 def promised_bytes(scope: Scope) -> int:
     """Return the length of a body according to its header; 0 if there is none."""
     length = Headers(scope=scope).get("content-length", "")

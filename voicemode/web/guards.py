@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from voicemode.http_server.errors import ApiError
-from voicemode.http_server.guards import host_of, promised_bytes
+from voicemode.http_server.guards import has_body, host_of
 from voicemode.loopback import is_loopback
 from voicemode.web.policy import secured
 
@@ -63,9 +63,8 @@ class Names:
 
 def fit(scope: Scope) -> bool:
     """True if the request has no body, or one of the content type JSON."""
-    headers = Headers(scope=scope)
-    has_body = promised_bytes(scope) or "transfer-encoding" in headers
-    return not has_body or headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    return not has_body(scope) or kind == "application/json"
 
 
 class SecurityHeaders:

@@ -18,6 +18,7 @@ from voicemode.config.urls import Address
 from voicemode.errors import Remedy
 from voicemode.http_client.bare import get
 from voicemode.http_server.errors import ApiError
+from voicemode.tasks import ended
 from voicemode.transports.livekit.access import Access, find_access
 from voicemode.web.entry import SignIn
 from voicemode.web.rooms import SIGNALLING, no_livekit
@@ -182,12 +183,6 @@ async def to_browser(livekit: "ClientConnection", browser: WebSocket) -> None:
     with suppress(WebSocketDisconnect):
         async for message in livekit:
             await (browser.send_text(message) if isinstance(message, str) else browser.send_bytes(message))
-
-
-async def ended(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
 
 
 def unreachable() -> ApiError:

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicemode.engines.server.clients import Peer, peer_of
 from voicemode.engines.server.fair_queue import FairQueue
 from voicemode.http_server.errors import ApiError
-from voicemode.http_server.guards import promised_bytes
+from voicemode.http_server.guards import has_body, promised_bytes
 
 TURN_BYTES = 8 * 1024 * 1024
 """Largest upload of a turn: four minutes of speech as WAV. Larger ones are files, which no turn waits for."""
@@ -80,10 +79,6 @@ class UploadGate:
                     await error.response()(scope, receive, send)
                     return
             await self._app(scope, receive, send)
-
-
-def has_body(scope: Scope) -> bool:
-    return promised_bytes(scope) > 0 or "transfer-encoding" in Headers(scope=scope)
 
 
 def too_many() -> ApiError:
