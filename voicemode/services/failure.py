@@ -21,6 +21,11 @@ class ServerFailure:
     remedy: Remedy = NO_REMEDY
 
 
+def look_into_log(name: str) -> Remedy:
+    """Return the remedy that shows the log of the server called `name`."""
+    return Remedy("Look into its log", f"voicemode service logs {name}")
+
+
 MEMORY = Remedy("Free some memory, or choose smaller weights", "voicemode models")
 ELSEWHERE = Remedy("Use a speech service elsewhere: set VOICEMODE_TTS_BASE_URLS or VOICEMODE_STT_BASE_URLS.")
 CRASH = "Its engine crashed."
@@ -78,7 +83,7 @@ def understand(name: str, error: Exception) -> ServerFailure:
         case OSError(errno=errno.EACCES | errno.EPERM | errno.EROFS):
             return ServerFailure(f"It may not write where it has to ({what}).", Remedy("Look at who owns that folder."))
         case _:
-            return ServerFailure(f"It failed: {what}", Remedy("Look into its log", f"voicemode service logs {name}"))
+            return ServerFailure(f"It failed: {what}", look_into_log(name))
 
 
 def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str) -> ServerFailure:
@@ -95,9 +100,7 @@ def explain(name: str, noted: ServerFailure | None, reason: str, last_words: str
     if seen := SEEN.get(reason):
         return ServerFailure(seen.cause, _about(seen.remedy, name))
     ended = f"It ended with {reason}" if reason else "It ended"
-    return ServerFailure(
-        f"{ended}: {last_words or 'it wrote nothing'}", Remedy("Look into its log", f"voicemode service logs {name}")
-    )
+    return ServerFailure(f"{ended}: {last_words or 'it wrote nothing'}", look_into_log(name))
 
 
 def _about(remedy: Remedy, name: str) -> Remedy:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from voicemode.errors import NO_REMEDY, Remedy, ServiceError
 from voicemode.progress import Progress
-from voicemode.services.failure import ServerFailure, explain
+from voicemode.services.failure import ServerFailure, explain, look_into_log
 from voicemode.services.health import Health
 from voicemode.services.port_owner import Owner
 from voicemode.services.supervisors.supervisor import Supervised
@@ -161,8 +161,8 @@ def _trouble(facts: Facts, state: State) -> ServerFailure:
         return ServerFailure(facts.elsewhere.message, facts.elsewhere.hint)
     if facts.ours:
         error = facts.health.error if facts.health else ""
-        logs = Remedy("Look into its log", f"voicemode service logs {facts.name}")
-        return ServerFailure(error, (facts.health and facts.health.remedy) or logs) if error else nothing
+        remedy = (facts.health and facts.health.remedy) or look_into_log(facts.name)
+        return ServerFailure(error, remedy) if error else nothing
     if facts.owner:
         return _taken(facts)
     if facts.supervised and (state == "failed" or (state == "starting" and facts.supervised.restarts >= CRASHES)):

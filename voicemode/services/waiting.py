@@ -7,7 +7,7 @@ from typing import Protocol
 from voicemode.config import Settings, env_name, find_setting
 from voicemode.errors import Remedy, ServiceError
 from voicemode.progress import Report, nobody
-from voicemode.services.failure import explain, load_failure
+from voicemode.services.failure import explain, load_failure, look_into_log
 from voicemode.services.health import Health, health_of
 from voicemode.services.logs import last_words, log_path
 from voicemode.services.port_owner import owner
@@ -88,7 +88,7 @@ async def wait_ready(
     Raises:
         ServiceError: The engine cannot be loaded, takes longer than `limit_seconds`, or the server is gone.
     """
-    logs = Remedy("Look into its log", f"voicemode service logs {service.name}")
+    logs = look_into_log(service.name)
     try:
         async with asyncio.timeout(limit_seconds):
             while (state := await answers(service, settings)) and state.status == "loading":

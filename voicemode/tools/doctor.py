@@ -17,7 +17,7 @@ from voicemode.models.models import find, sources_from, status
 from voicemode.progress import Progress, size_text
 from voicemode.providers.choice import Row
 from voicemode.services import services
-from voicemode.services.failure import load_failure
+from voicemode.services.failure import load_failure, look_into_log
 from voicemode.services.health import Health, health
 from voicemode.services.install.environment import ALLOWED
 from voicemode.services.port_owner import owner
@@ -193,8 +193,7 @@ def about_server(app: App, service: Service, state: Health | None) -> Check:
     if state is None:
         return Check("engines", service.title, "installed; starts when it is needed")
     about = [f"{state.status}, model {state.model}, pid {state.pid}", str(state.progress or ""), state.error]
-    logs = Remedy("Look into its log", f"voicemode service logs {service.name}")
-    remedy, mark = (state.remedy or logs, "broken") if state.error else (NO_REMEDY, "ok")
+    remedy, mark = (state.remedy or look_into_log(service.name), "broken") if state.error else (NO_REMEDY, "ok")
     return Check("engines", service.title, " ".join(filter(None, about)), remedy, mark)  # type: ignore[arg-type]
 
 
