@@ -4,7 +4,6 @@ A server counts as a speech server only if it says so itself: anything may liste
 """
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from voicemode.config import Settings
 from voicemode.http_client.bare import get
+from voicemode.http_client.body import parsed
 from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Offer
 from voicemode.speech.openai.catalogue import names
@@ -100,9 +100,8 @@ async def _ask_all(questions: Sequence[tuple[Spot, str]], limit_seconds: float) 
 async def _json(spot: Spot, path: str) -> object:
     try:
         answer = await get(spot.host, spot.port, path)
-        return json.loads(answer.body) if answer.status == 200 else None
-    # Nesting deep enough exhausts the stack.
-    except (OSError, ValueError, RecursionError):
+        return parsed(answer.body) if answer.status == 200 else None
+    except OSError:
         return None
 
 

@@ -1,7 +1,6 @@
 """Health checks of local servers."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from voicemode.config import Settings
 from voicemode.errors import NO_REMEDY, Remedy, remedy_of
 from voicemode.http_client.bare import get
+from voicemode.http_client.body import parsed
 from voicemode.progress import Progress, from_json
 from voicemode.services.service import Service
 
@@ -77,10 +77,7 @@ def _worded(service: Service, body: bytes) -> Health:
 
 
 def _understand(body: bytes) -> Health:
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return STRANGER
+    said = parsed(body)
     return _from_json(said) if isinstance(said, dict) else STRANGER
 
 

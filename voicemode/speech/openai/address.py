@@ -1,9 +1,7 @@
 """Address of a speech endpoint, and the meaning of its error responses."""
 
-import json
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +17,7 @@ from voicemode.errors import (
     UnsuitableError,
     remedy_of,
 )
+from voicemode.http_client.body import parsed
 from voicemode.loopback import is_loopback
 
 OPENAI_HOST = "api.openai.com"
@@ -127,8 +126,7 @@ def quote(endpoint: Endpoint, body: bytes) -> str:
     text = body.decode("utf-8", "replace").strip()
     if text[:1] == "<":
         text = "an HTML page"
-    with suppress(ValueError, RecursionError):
-        text = _message(json.loads(text)) or text
+    text = _message(parsed(text)) or text
     if endpoint.api_key:
         text = text.replace(endpoint.api_key, "***")
     line = " ".join(text.split())
@@ -137,9 +135,9 @@ def quote(endpoint: Endpoint, body: bytes) -> str:
 
 def _remedy(body: bytes) -> Remedy:
     """Return the remedy that a server of our own sends with its error."""
-    with suppress(ValueError, TypeError, KeyError):
-        return remedy_of(json.loads(body)["error"]["remedy"])
-    return NO_REMEDY
+    said = parsed(body)
+    error = said.get("error") if isinstance(said, dict) else None
+    return remedy_of(error.get("remedy")) if isinstance(error, dict) else NO_REMEDY
 
 
 def _message(answer: object) -> str:

@@ -17,6 +17,7 @@ from voicemode.audio.frames import Frame, Frames, closing
 from voicemode.config import Settings
 from voicemode.config.installer import to_install
 from voicemode.errors import NoConnectionError, ProviderError, RefusedFormatError
+from voicemode.http_client.body import parsed
 from voicemode.progress import Report
 from voicemode.speech.base import FilePart, FileProgress, Kind, Listed, Offer, TextFormat, Transcript, Voice
 from voicemode.speech.openai.address import Endpoint
@@ -33,7 +34,7 @@ from voicemode.speech.openai.catalogue import (
 from voicemode.speech.openai.errors import nonsense, translated
 from voicemode.speech.openai.events import events
 from voicemode.speech.openai.formats import PLAIN, Formats, candidates, sound_type
-from voicemode.speech.openai.listing import EndpointListing, parsed
+from voicemode.speech.openai.listing import EndpointListing
 from voicemode.speech.openai.upload import form, open_file, recording
 from voicemode.speech.openai.wire import ERROR_BYTES, Response, Timeouts, Wire
 from voicemode.speech.speculative import at_the_end

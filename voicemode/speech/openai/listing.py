@@ -1,11 +1,11 @@
 """Lists of an endpoint's models and voices: requested once, with a short timeout."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 
 from voicemode.errors import NoConnectionError, ProviderError, TooSlowError
+from voicemode.http_client.body import parsed
 from voicemode.speech.base import Listed
 from voicemode.speech.openai.catalogue import names
 from voicemode.speech.openai.wire import Timeouts, Wire
@@ -59,11 +59,3 @@ class EndpointListing:
         if found is None:
             log.debug("%s has no usable list of %s", self._wire.endpoint, path)
         self.known[path] = found
-
-
-def parsed(body: bytes) -> object:
-    """Parse JSON; None if it is something else."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
