@@ -14,15 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
 from voicemode import egress
 from voicemode.config import Settings
@@ -33,8 +31,7 @@ from voicemode.providers.plugin_adapter import Broken, Culprit, GuardedSynthesiz
 from voicemode.providers.port_owners import Listeners, listeners, may_be_asked
 from voicemode.speech.base import Kind, Synthesizer, Transcriber
 from voicemode.speech.plugin import Plugin
-
-T = TypeVar("T")
+from voicemode.tasks import in_thread
 
 MODULE = "voicemode_provider_{name}"
 """Module name of a provider file in this process."""
@@ -152,25 +149,6 @@ class Import(threading.Thread):
             self.problem = f"could not be loaded ({type(error).__name__}: {error})"
 
 
-async def beside(work: Callable[[], T]) -> T:
-    """Run `work` in a thread of its own that blocks neither the event loop nor the exit of the program."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-    outcome: Future[T] = Future()
-
-    def run() -> None:
-        try:
-            outcome.set_result(work())
-        except Exception as error:
-            outcome.set_exception(error)
-        # The loop may be closed.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(ended.set)
-
-    threading.Thread(target=run, daemon=True).start()
-    await ended.wait()
-    return outcome.result()
-
-
 class Plugins:
     """All plugins. The search for them begins when the first is needed."""
 
@@ -193,7 +171,7 @@ class Plugins:
 
     async def load(self) -> dict[tuple[str, Kind], Plugin]:
         """Import all plugins, once and off the event loop; takes LOAD_SECONDS at most."""
-        return await beside(self._all)
+        return await in_thread(self._all)
 
     def transcriber(self, url: str, settings: Settings) -> Transcriber:
         """Return the transcriber at `url`. Raises ConfigError if no plugin has its scheme."""
