@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, redirect_stdout
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from voicemode import tools
-from voicemode.app import open_app
+from voicemode.app import App, open_app
 from voicemode.cli.completion import for_tool
 from voicemode.cli.errors import plain_errors
 from voicemode.cli.progress import progress_shown
@@ -50,8 +50,7 @@ def command(
     given = [parameter for parameter in tools.parameters(fn) if parameter.name not in fixed]
 
     def run(as_json: bool, **arguments: Any) -> None:
-        # Output of plugins must not mix with the result.
-        with plain_errors(), redirect_stdout(sys.stderr):
+        with plain_errors():
             result = asyncio.run(call(fn, {**fixed, **arguments}))
         click.echo(json.dumps(asdict(result), indent=2) if as_json else (show or rendered)(result))
         if getattr(result, "failed", False):
@@ -105,18 +104,23 @@ class TypedText(click.ParamType[str]):
 
 
 async def call(fn: tools.Tool, arguments: dict[str, Any]) -> Any:
-    """Run a tool for a person at a terminal: progress goes to stderr; Ctrl-C and SIGTERM close devices."""
-    until_told_to_end()
-    async with open_app(log_to_stderr=False) as opened:
-        with progress_shown() as report:
-            app = await opened.now(report, broken=tools.is_diagnostic(fn))
-            for notice in app.loaded.notices:
-                click.echo(notice, err=True)
-            return await fn(app, **arguments)
+    """Run a tool for a person at a terminal."""
+    async with running_app(broken=tools.is_diagnostic(fn)) as app:
+        return await fn(app, **arguments)
 
 
-def until_told_to_end() -> None:
-    """Let SIGTERM cancel the current task, as Ctrl-C does."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def running_app(*, broken: bool = False) -> AsyncIterator[App]:
+    """Open the program for a command; with `broken`, even if the settings are invalid.
+
+    Progress, notices and the output of plugins go to stderr, the log to its file only. SIGTERM closes devices, as Ctrl-C does.
+    """
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
     signal.signal(signal.SIGTERM, lambda *_: loop.call_soon_threadsafe(task.cancel))  # type: ignore[union-attr]
+    with redirect_stdout(sys.stderr):
+        async with open_app(log_to_stderr=False) as opened:
+            with progress_shown() as report:
+                app = await opened.now(report, broken=broken)
+                for notice in app.loaded.notices:
+                    click.echo(notice, err=True)
+                yield app

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from voicemode.cli.errors import plain_errors
-from voicemode.cli.progress import progress_shown
-from voicemode.cli.tools import until_told_to_end
+from voicemode.cli.tools import running_app
 from voicemode.engines.whisper.subtitles import Cue, clock, srt, vtt
 from voicemode.progress import Progress, ProgressCounter, Report
 from voicemode.speech.base import FilePart
@@ -56,15 +55,17 @@ class Output:
         self.format = response_format
         self._as_json = as_json
         self._several = several
+        self._out = sys.stdout
+        """Standard output, which is redirected while the program runs."""
 
     def show(self, file: str, result: Transcription) -> None:
         if self._as_json:
-            click.echo(json.dumps({"file": file, **asdict(result)} if self._several else asdict(result)))
+            click.echo(json.dumps({"file": file, **asdict(result)} if self._several else asdict(result)), file=self._out)
             return
         if self._several:
-            click.echo(f"==> {file} <==")
+            click.echo(f"==> {file} <==", file=self._out)
         if result.text:
-            click.echo(result.text)
+            click.echo(result.text, file=self._out)
         else:
             click.echo(f"{file}: {SILENT}", err=True)
 
@@ -92,8 +93,9 @@ class Parts:
             self.heard.clear()  # another endpoint has started over
         self.heard.append(part)
         if part.total_seconds > LONG_SECONDS:
-            start = Progress("transcribing", self._name, total=part.total_seconds, unit="seconds")
-            self._counter = self._counter or ProgressCounter(start, self._report)
+            if self._counter is None:
+                start = Progress("transcribing", self._name, total=part.total_seconds, unit="seconds")
+                self._counter = ProgressCounter(start, self._report)
             self._counter.advance(part.end_seconds - reached)
 
     @property
@@ -112,20 +114,15 @@ class Parts:
 
 async def all_of(files: Sequence[str], language: str, output: Output) -> None:
     """Transcribe one file after the other. When cancelled, show the transcribed part of the current file."""
-    from voicemode.app import open_app
-
-    until_told_to_end()
-    async with open_app() as opened:
-        with progress_shown() as report:
-            app = await opened.now(report)
-            for file in files:
-                parts = Parts(file, report)
-                try:
-                    result = await one(app, file, language, output.format, parts)
-                except asyncio.CancelledError:
-                    output.show_unfinished(file, parts)
-                    raise
-                output.show(file, result)
+    async with running_app() as app:
+        for file in files:
+            parts = Parts(file, app.report)
+            try:
+                result = await one(app, file, language, output.format, parts)
+            except asyncio.CancelledError:
+                output.show_unfinished(file, parts)
+                raise
+            output.show(file, result)
 
 
 async def one(app: "App", file: str, language: str, response_format: Format, parts: Parts) -> Transcription:
