@@ -28,7 +28,7 @@ from voicemode.providers import Account, Providers
 from voicemode.providers.endpoints import Endpoints
 from voicemode.speech.base import Kind, Voice
 from voicemode.speech.sentence_stream import Sentences
-from voicemode.tasks import ended
+from voicemode.tasks import ended, in_thread, seen
 from voicemode.text.commands import chosen
 from voicemode.transports import TRANSPORTS
 from voicemode.transports.base import Transport
@@ -67,7 +67,9 @@ class App:
     async def conversation(self, transport: str = "auto", account: Account | None = None) -> Conversation:
         """Return a conversation on `transport`, and record the outcome of its requests in `account`."""
         turn, settings = self.providers.turn(account, self.settings.speculate), self.settings
-        await asyncio.to_thread(prune, settings.recordings_dir, settings.kept_recordings, settings.kept_recordings_days)
+        # Nobody waits for it: it spares the recordings of running turns.
+        bounds = settings.kept_recordings, settings.kept_recordings_days
+        in_thread(partial(prune, settings.recordings_dir, *bounds)).add_done_callback(seen)
         return Conversation(
             self.transport(await self._whereabouts(transport)),
             stt=turn,

@@ -40,9 +40,9 @@ def load_whisper(
         card: Use an NVIDIA card; without a working one, fall back to the CPU.
     """
 
-    def load(**device: Any) -> WhisperEngine:
+    def load(load_patient: Callable[[], Any] | None = None, **device: Any) -> WhisperEngine:
         model = ctranslate2.models.Whisper(str(model_dir), **device)
-        return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"), least_seconds)
+        return WhisperEngine(name, model, Vocabulary(model_dir / "tokenizer.json"), least_seconds, load_patient)
 
     try:
         return (card and on_card(load)) or on_processors(load, model_dir, threads)
@@ -67,11 +67,10 @@ def on_card(load: Callable[..., "WhisperEngine"]) -> "WhisperEngine | None":
 
 
 def on_processors(load: Callable[..., "WhisperEngine"], model_dir: Path, threads: int) -> "WhisperEngine":
-    """The engine on the processors."""
+    """Return the engine on the CPU."""
     device: dict[str, Any] = {"device": "cpu", "compute_type": "int8", "intra_threads": threads}
-    engine = load(**device, inter_threads=2)
-    engine.load_patient = partial(at_low_priority, partial(ctranslate2.models.Whisper, str(model_dir), **device))
-    return engine
+    again = partial(ctranslate2.models.Whisper, str(model_dir), **device)
+    return load(partial(at_low_priority, again), **device, inter_threads=2)
 
 
 def at_low_priority(load: Callable[[], Any]) -> Any:
@@ -92,11 +91,18 @@ def at_low_priority(load: Callable[[], Any]) -> Any:
 class WhisperEngine:
     """A loaded model. Keeps no state between recordings; two can be transcribed concurrently."""
 
-    def __init__(self, name: str, model: Any, vocabulary: Vocabulary, least_seconds: float = LEAST_SECONDS) -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        vocabulary: Vocabulary,
+        least_seconds: float = LEAST_SECONDS,
+        load_patient: Callable[[], Any] | None = None,
+    ) -> None:
+        """`load_patient` loads the model again, at low priority: a turn beside a long recording then loses no CPU time."""
         self.name = name
         self._weights = Weights(model, vocabulary, mel_filters(model.n_mels), least_seconds)
-        self.load_patient: Callable[[], Any] | None = None
-        """Loads the model once more, for a long recording: at low priority, a turn beside it loses no processor time."""
+        self._load_patient = load_patient
 
     def warm_up(self) -> None:
         """Make the first real transcription as fast as the others."""
@@ -120,8 +126,8 @@ class WhisperEngine:
         for stretch in stretches(frames):
             if cancelled.is_set():
                 return
-            if self.load_patient and not patient and stretch.start_seconds >= LONG_SECONDS:
+            if self._load_patient and not patient and stretch.start_seconds >= LONG_SECONDS:
                 patient = True
-                reader.use(self.load_patient())
+                reader.use(self._load_patient())
             if any(stretch.pcm):
                 yield from reader.read(stretch)
