@@ -20,6 +20,7 @@ from tests.support.mcp_client import COMMAND, Progress, connect, environment
 from tests.support.paths import RECORDINGS
 from tests.support.people import CLIPS
 from tests.support.rig import VirtualSound, missing
+from voicemode.config import Settings
 
 TURNS = (
     (
@@ -36,7 +37,14 @@ def has_sound_card() -> bool:
     """Whether `voicemode doctor` finds a microphone and a speaker."""
     done = subprocess.run([*COMMAND, "doctor", "--json"], capture_output=True, text=True, env=environment(), check=False)
     checks = json.loads(done.stdout)["checks"] if done.stdout else []
-    return all(check["ok"] for check in checks if check["area"] == "sound") and bool(checks)
+    return all(check["mark"] != "broken" for check in checks if check["area"] == "sound") and bool(checks)
+
+
+def usual_environment(**extra: str) -> dict[str, str]:
+    """The environment of VoiceMode, with engines on the ports where the person's agents look for them, too."""
+    usual = Settings()
+    ports = {"VOICEMODE_WHISPER_PORT": str(usual.whisper_port), "VOICEMODE_KOKORO_PORT": str(usual.kokoro_port)}
+    return environment(**ports, **extra)
 
 
 class Person:
@@ -114,7 +122,7 @@ def main() -> None:
         sys.exit(NEEDS_VIRTUAL_CARD)
     print("No sound card is used: a recorded voice speaks with VoiceMode." if virtual else "Talk with VoiceMode.", flush=True)
     with sound_card(virtual=virtual) as sound:
-        environ = environment(**(sound.environ if sound else {}))
+        environ = usual_environment(**(sound.environ if sound else {}))
         asyncio.run(converse(environ, sound))
 
 
