@@ -22,6 +22,7 @@ from tests.support.rig import Recording, VirtualSound
 from voicemode.audio.frames import Frame, silence
 from voicemode.audio.wav import read_wav
 from voicemode.control.doors import doors, folder
+from voicemode.conversation.status import MUTED
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sound]
 WAIT_SECONDS = 30
@@ -180,14 +181,14 @@ async def test_what_is_held_is_recorded_exactly_through_every_pause(
 async def test_nothing_is_heard_while_muted_but_what_is_held(agent: Client, virtual_sound: VirtualSound) -> None:
     await voicemode("mute")
     turn = Turn(agent, message="")
-    await turn.reaches("listening")
+    await turn.reaches(f"listening: {MUTED}")
     await heard(virtual_sound, RECORDINGS / CLIP)
     reply = await turn.reply()
     assert (reply["text"], reply["ended"]) == ("", "no speech")
     assert "voicemode unmute" in reply["note"]
 
     turn = Turn(agent, message="")
-    await turn.reaches("listening")
+    await turn.reaches(f"listening: {MUTED}")
     await voicemode("hold", "--down")
     await heard(virtual_sound, RECORDINGS / CLIP)
     await voicemode("hold", "--up")

@@ -108,6 +108,6 @@ class Progress:
             self._news.notify_all()
 
     async def reached(self, stage: str, *, seconds: float = 60.0) -> None:
-        """Wait until `stage` has been reported, with or without a detail."""
+        """Wait until `stage` has been reported, word for word: a report with a detail is another one."""
         async with asyncio.timeout(seconds), self._news:
-            await self._news.wait_for(lambda: any(told.partition(": ")[0] == stage for told in self.stages))
+            await self._news.wait_for(lambda: stage in self.stages)
