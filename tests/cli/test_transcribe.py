@@ -75,6 +75,14 @@ def test_several_files_and_standard_input_are_taken_and_told_apart(url: str, cli
     assert (code, out) == (0, f"==> {clip} <==\nnginx 0 nginx 1\n==> - <==\nnginx 0\n")
 
 
+def test_no_line_of_the_log_is_printed(url: str, clip: Path, home: Path) -> None:
+    command = [*COMMAND, "transcribe", str(clip)]
+    env = environ(url) | {"VOICEMODE_LOG_LEVEL": "debug"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr.count("DEBUG")) == ("nginx 0 nginx 1\n", 0)
+    assert "DEBUG" in (home / ".voicemode/logs/voicemode.log").read_text()
+
+
 def test_subtitles_have_the_words_of_the_user(url: str, clip: Path) -> None:
     code, out, _ = transcribe(url, str(clip), "--response-format", "srt")
     assert (code, out.splitlines()[:3]) == (0, ["1", "00:00:00,000 --> 00:00:01,000", "nginx 0"])
